@@ -42,7 +42,9 @@ def load_photographs(folder: Path, split: str) -> Photographs:
                 pixels.append(np.asarray(picture).transpose(2, 0, 1))
                 classes.append(order[row["wnid"]])
                 boxes.append(list(row["box"]))
-    return Photographs(torch.from_numpy(np.stack(pixels)), torch.tensor(classes), torch.tensor(boxes), tuple(names.values()))
+    return Photographs(
+        torch.from_numpy(np.stack(pixels)), torch.tensor(classes), torch.tensor(boxes), tuple(names.values())
+    )
 
 
 def augment(pixels: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:

@@ -50,7 +50,10 @@ def evaluate(network: TinyVGG, photographs: Photographs) -> dict:
 
 def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
     """Write the weights in half precision, with the labels in the file's own metadata."""
-    weights = {name: value.half().contiguous() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    weights = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, {"labels": json.dumps(labels), "architecture": "tiny-vgg"})
 
@@ -93,12 +96,26 @@ def train(data: Path, out: Path, epochs: int = 28, seed: int = 0) -> dict:
             losses.append(loss.item())
         seconds += time.perf_counter() - began
         report = evaluate(network, held_out)
-        history.append({"epoch": epoch + 1, "loss": round(sum(losses) / len(losses), 4), "top1": report["top1"], "top5": report["top5"]})
+        history.append(
+            {
+                "epoch": epoch + 1,
+                "loss": round(sum(losses) / len(losses), 4),
+                "top1": report["top1"],
+                "top5": report["top5"],
+            }
+        )
         print(json.dumps({**history[-1], "minutes": round(seconds / 60, 1)}), flush=True)
         if epoch + 1 in SNAPSHOTS:
             save(network, training.labels, out / f"tiny-vgg-epoch-{epoch + 1:02d}.safetensors")
-        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
-        torch.save({**state, "epoch": epoch + 1, "seconds": seconds, "history": json.dumps(history)}, checkpoint.with_suffix(".new"))
+        state = {
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
+        torch.save(
+            {**state, "epoch": epoch + 1, "seconds": seconds, "history": json.dumps(history)},
+            checkpoint.with_suffix(".new"),
+        )
         checkpoint.with_suffix(".new").replace(checkpoint)
 
     save(network, training.labels, out / "tiny-vgg.safetensors")

@@ -1,0 +1,1 @@
+"""vizcore: look inside a convolutional network. Pick a network, an image and a unit; ask a question."""

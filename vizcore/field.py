@@ -1,0 +1,51 @@
+"""Receptive fields: which part of the picture one cell of a layer can see."""
+
+from dataclasses import dataclass
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The square of input pixels behind a cell: its size, its stride from cell to cell, and where cell (0, 0) starts.
+
+    All three are (vertical, horizontal), in pixels of the picture the network takes. A convolution
+    with kernel k, stride s, padding p and dilation d widens the field by (k - 1) d strides, moves it
+    back by p strides and multiplies the stride by s (Araujo, Norris and Sim 2019).
+
+    >>> ReceptiveField().through(kernel=(7, 7), stride=(2, 2), padding=(3, 3)).through(kernel=(3, 3), padding=(1, 1))
+    ReceptiveField(size=(11, 11), stride=(2, 2), start=(-5, -5))
+    """
+
+    size: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    start: Pair = (0, 0)
+
+    def through(
+        self, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0), dilation: Pair = (1, 1)
+    ) -> "ReceptiveField":
+        """The field behind one cell of a window that slides over cells with this field."""
+        axes = range(2)
+        return ReceptiveField(
+            size=tuple(self.size[a] + (kernel[a] - 1) * dilation[a] * self.stride[a] for a in axes),
+            stride=tuple(self.stride[a] * stride[a] for a in axes),
+            start=tuple(self.start[a] - padding[a] * self.stride[a] for a in axes),
+        )
+
+    def union(self, other: "ReceptiveField") -> "ReceptiveField | None":
+        """The smallest field that holds both, where two branches meet; None if their cells do not line up."""
+        if self.stride != other.stride:
+            return None
+        start = tuple(min(pair) for pair in zip(self.start, other.start, strict=True))
+        ends = [max(self.start[a] + self.size[a], other.start[a] + other.size[a]) for a in range(2)]
+        return ReceptiveField(tuple(ends[a] - start[a] for a in range(2)), self.stride, start)
+
+    def box(self, at: Pair, within: Pair) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right (ends excluded) of a cell's field, clipped to a picture of `within` pixels.
+
+        >>> ReceptiveField((11, 11), (2, 2), (-5, -5)).box((0, 31), within=(64, 64))
+        (0, 57, 6, 64)
+        """
+        low = [max(self.start[a] + at[a] * self.stride[a], 0) for a in range(2)]
+        high = [min(self.start[a] + at[a] * self.stride[a] + self.size[a], within[a]) for a in range(2)]
+        return low[0], low[1], high[0], high[1]

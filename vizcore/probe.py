@@ -1,0 +1,209 @@
+"""Probe: a frozen network, its layers, and the one door to the device it lives on."""
+
+import copy
+import difflib
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from vizcore.facts import describe, first_tensor
+from vizcore.graph import trace, without_inplace
+from vizcore.layers import Layer
+from vizcore.turns import Turns
+from vizcore.unit import SCORES, Unit
+
+Wrap = Callable[..., torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One of a network's answers: the class, its probability, and its score before the softmax."""
+
+    label: str
+    index: int
+    probability: float
+    score: float
+
+
+class Probe:
+    """A classifier, frozen, on one device, shared by every reader at once.
+
+    It takes RGB pixels (N, 3, H, W) in [0, 1] and does the network's own normalisation inside, so that a
+    gradient, an epsilon or a synthesized picture is always in pixels. The network given is copied;
+    nothing done through a probe changes it.
+
+    >>> from vizcore.tiny_vgg import TinyVGG
+    >>> probe = Probe(TinyVGG(classes=3), name="toy", labels=("cat", "cup", "car"), input_size=32)
+    >>> scores, activations = probe.run(torch.zeros(2, 3, 32, 32), taps=["conv2.relu"])
+    >>> scores.shape, activations["conv2.relu"].shape
+    (torch.Size([2, 3]), torch.Size([2, 48, 16, 16]))
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        labels: Sequence[str] = (),
+        input_size: int = 224,
+        resize: int | None = None,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        interpolation: str = "bilinear",
+        device: str | torch.device | None = None,
+    ):
+        self.name = name
+        self.input_size = input_size
+        self.resize = resize or input_size
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.interpolation = interpolation
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.turns = Turns()
+        frozen = copy.deepcopy(network)
+        if not isinstance(frozen, fx.GraphModule):
+            frozen.eval()
+        self.network = without_inplace(frozen).requires_grad_(False).to(self.device)
+        self._steps, self._entry, self._result = trace(self.network)
+        self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
+        self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
+        with torch.no_grad():
+            blank = torch.zeros(1, len(self.mean), input_size, input_size, device=self.device)
+            facts = describe(self._steps, self._entry, blank)
+        self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
+        self._answer = next(step.layer for step in self._steps if step.node is self._result)
+        classes = self.layers[self._answer].channels
+        self.labels = tuple(labels) or tuple(f"class {number}" for number in range(classes))
+        if len(self.labels) != classes:
+            raise ValueError(
+                f"{name} has {classes} classes but {len(self.labels)} labels came with it; give one label for each class."
+            )
+
+    def run(
+        self,
+        images: torch.Tensor,
+        taps: Iterable[str] = (),
+        wraps: Mapping[str, Wrap] = MappingProxyType({}),
+        *,
+        scores: bool = True,
+    ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+        """Show the network some images (N, 3, H, W); get its scores (N, classes) and the activations tapped.
+
+        A wrap stands in front of one layer for this call: `lambda layer, *inputs: layer(*inputs) * mask`.
+        With `scores=False` the walk ends at the deepest tap. A graph for gradients is kept exactly
+        when the images, or something a wrap brought in, ask for one.
+        """
+        names = {name: self._resolve(name) for name in taps}
+        wrapped = {self._resolve(name): wrap for name, wrap in wraps.items()}
+        wanted = set(names.values()) | ({self._answer} if scores else set())
+        with self.turns.turn(), torch.enable_grad():
+            found = self._walk(self._normalised(images), wanted, wrapped)
+        return (found[self._answer] if scores else None), {name: found[layer] for name, layer in names.items()}
+
+    def _walk(self, pixels: torch.Tensor, wanted: set[str], wraps: Mapping[str, Wrap]) -> dict[str, torch.Tensor]:
+        values = {self._entry: pixels}
+        found: dict[str, torch.Tensor] = {}
+        for step in self._steps:
+            if len(found) == len(wanted):
+                break
+            arguments, named = step.inputs(values)
+            wrap = wraps.get(step.layer)
+            value = step.operation(*arguments, **named) if wrap is None else wrap(step.operation, *arguments, **named)
+            values[step.node] = value
+            if step.layer in wanted:
+                found[step.layer] = first_tensor(value)
+            for node in step.frees:
+                del values[node]
+        return found
+
+    def _normalised(self, images: torch.Tensor) -> torch.Tensor:
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images came as {tuple(images.shape)}; a probe takes (N, 3, H, W) with pixels in [0, 1].")
+        images = images.to(self.device)
+        if len(self.mean) == 1:  # a network that was trained on grey pictures
+            images = images.mean(1, keepdim=True)
+        return (images - self._mean) / self._std
+
+    def gradient(
+        self, score: torch.Tensor, wrt: torch.Tensor | Sequence[torch.Tensor], *, keep: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """The derivative of a score (a sum of scores) with respect to images or activations, one pass, in turn.
+
+        `keep=True` leaves the graph in place for another question about the same pass.
+        """
+        with self.turns.turn():
+            found = torch.autograd.grad(score.sum(), wrt, retain_graph=keep)
+        return found[0] if isinstance(wrt, torch.Tensor) else found
+
+    def prepare(self, image: torch.Tensor) -> torch.Tensor:
+        """Resize and crop any picture (3, H, W) as the network was trained to see it: (3, S, S), S its input size."""
+        _, height, width = image.shape
+        scale = self.resize / min(height, width)
+        size = max(round(height * scale), self.input_size), max(round(width * scale), self.input_size)
+        if size != (height, width):
+            image = F.interpolate(image[None], size, mode=self.interpolation, antialias=True, align_corners=False)[0]
+        top, left = (size[0] - self.input_size) // 2, (size[1] - self.input_size) // 2
+        return image[:, top : top + self.input_size, left : left + self.input_size].clamp(0, 1).contiguous()
+
+    def predict(self, image: torch.Tensor, k: int = 5) -> list[Prediction]:
+        """The network's k most probable classes for a picture (3, H, W) of any size."""
+        scores, _ = self.run(self.prepare(image)[None])
+        scores = scores[0].detach()
+        probabilities = scores.softmax(0)
+        best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
+        return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
+
+    def layer(self, name: str) -> Layer:
+        """The facts of one layer; `scores` is another name of the last one."""
+        return self.layers[self._resolve(name)]
+
+    def unit(self, unit: Unit | int | str) -> Unit:
+        """Any way of naming a unit (a class number, a label, `layer:channel@row,column`) as a unit this network has."""
+        if isinstance(unit, str):
+            unit = self.labels.index(unit) if unit in self.labels else Unit.parse(unit)
+        if not isinstance(unit, Unit):
+            unit = Unit(SCORES, int(unit))
+        layer = self.layer(unit.layer)
+        if not 0 <= unit.channel < layer.channels:
+            what = "classes" if unit.is_class else f"channels in {unit.layer}"
+            raise ValueError(f"there is no number {unit.channel} among the {layer.channels} {what} of {self.name}.")
+        if unit.at is not None and not all(0 <= unit.at[axis] < layer.cells[axis] for axis in range(2)):
+            rows, columns = layer.cells
+            raise ValueError(
+                f"there is no cell {unit.at} in {unit.layer} of {self.name}, which has {rows} x {columns}."
+            )
+        return unit
+
+    def read(self, unit: Unit, activation: torch.Tensor) -> torch.Tensor:
+        """A unit's value for each picture, from its layer's activation: (N,)."""
+        return unit.read(self.layer(unit.layer).maps(activation))
+
+    @property
+    def rectifiers(self) -> list[str]:
+        """The layers that rectify, whether the network wrote them as modules or as functions."""
+        return [name for name, layer in self.layers.items() if layer.kind == "rectifier"]
+
+    @cached_property
+    def digest(self) -> str:
+        """A short fingerprint of the network: equal exactly when name and weights are."""
+        content = hashlib.sha256(self.name.encode())
+        for name, value in self.network.state_dict().items():
+            content.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        return content.hexdigest()[:16]
+
+    def _resolve(self, name: str) -> str:
+        if name == SCORES:
+            return self._answer
+        if name not in self.layers:
+            near = difflib.get_close_matches(name, self.layers, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(list(self.layers)[:4])} and more."
+            raise ValueError(f"no layer {name!r} in {self.name}{hint}")
+        return name
+
+    def __repr__(self) -> str:
+        return f"Probe({self.name}, {len(self.layers)} layers, {len(self.labels)} classes, {self.device})"
