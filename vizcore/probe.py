@@ -81,7 +81,7 @@ class Probe:
         self.labels = tuple(labels) or tuple(f"class {number}" for number in range(classes))
         if len(self.labels) != classes:
             raise ValueError(
-                f"{name} has {classes} classes but {len(self.labels)} labels came with it; give one label for each class."
+                f"{name} has {classes} classes but {len(self.labels)} labels came with it; give one label a class."
             )
 
     def run(

@@ -121,8 +121,10 @@ def train(data: Path, out: Path, epochs: int = 28, seed: int = 0) -> dict:
     save(network, training.labels, out / "tiny-vgg.safetensors")
     card = {
         "name": "tiny-vgg",
-        "data": f"{len(training.pixels)} photographs of 64 x 64 pixels, {len(training.labels)} classes (Tiny ImageNet and ImageNet samples)",
-        "recipe": "SGD, Nesterov momentum 0.9, one cycle to 0.1, weight decay 5e-4, batch 64, pictures of 48 to 64 pixels, zoom, mirror, grey and colour shifts",
+        "data": f"{len(training.pixels)} photographs of 64 x 64 pixels in {len(training.labels)} classes, "
+        "from Tiny ImageNet and the ImageNet samples",
+        "recipe": "SGD with Nesterov momentum 0.9, one cycle to 0.1, weight decay 5e-4, batch 64, "
+        "pictures growing from 48 to 64 pixels, zoom, mirror, grey and colour shifts",
         "widths": list(WIDTHS), "epochs": epochs, "seed": seed, "minutes": round(seconds / 60, 1),
         **evaluate(network, held_out), "history": history, "labels": list(training.labels),
     }  # fmt: skip
