@@ -1,0 +1,43 @@
+"""Map: the answer of an attribution method, one number for every place in the picture."""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class Map:
+    """How much every place counts: `values` (H, W) on the device's side of the fence, always float32 on the CPU.
+
+    `signed` maps have a meaning on both sides of zero; unsigned ones run from nothing to much.
+    `measure` says what the numbers are in, `note` what a reader should know about this very map.
+
+    >>> Map(torch.tensor([[0.0, -2.0]]), signed=True, measure="score").extent
+    2.0
+    """
+
+    values: torch.Tensor
+    signed: bool
+    measure: str
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise ValueError(f"a map came as {tuple(self.values.shape)}; it has rows and columns, (H, W).")
+        object.__setattr__(self, "values", self.values.detach().float().cpu())
+
+    @property
+    def extent(self) -> float:
+        """The largest magnitude in the map: the end of its colour scale."""
+        return self.values.abs().max().item()
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to see: no value stands out from zero."""
+        return self.extent < 1e-12
+
+    def at_size(self, height: int, width: int) -> "Map":
+        """The same map laid smoothly over a picture of another size."""
+        values = F.interpolate(self.values[None, None], (height, width), mode="bilinear", align_corners=False)
+        return replace(self, values=values[0, 0])

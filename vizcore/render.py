@@ -1,0 +1,125 @@
+"""Maps, filters and grids as pictures. The colours live here; nobody else knows them.
+
+Signed values go from blue through white to orange, centred on zero; unsigned values climb one ramp
+from near-black through violet and coral to pale yellow; activations and weights may also be plain grey.
+All ramps are drawn in OKLab (Ottosson 2020), so that equal steps look equal.
+"""
+
+import math
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+
+from vizcore.map import Map
+
+# Lightness, chroma and hue (degrees) at even distances along each ramp.
+RAMPS = {
+    "signed": ((0.42, 0.16, 255), (0.66, 0.12, 245), (0.97, 0.0, 245), (0.74, 0.14, 60), (0.52, 0.17, 38)),
+    "unsigned": ((0.13, 0.02, 290), (0.36, 0.14, 300), (0.58, 0.19, 355), (0.78, 0.15, 50), (0.97, 0.09, 105)),
+    "grey": ((0.0, 0.0, 0), (1.0, 0.0, 0)),
+}
+
+
+@cache
+def ramp(name: str) -> torch.Tensor:
+    """A colour ramp as 256 colours in [0, 1]: (256, 3).
+
+    >>> ramp("grey")[255].round().tolist()
+    [1.0, 1.0, 1.0]
+    """
+    stops = torch.tensor(
+        [(light, chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue)))
+         for light, chroma, hue in RAMPS[name]]
+    )  # fmt: skip
+    lab = F.interpolate(stops.T[None], 256, mode="linear", align_corners=True)[0]
+    roots = torch.tensor([(1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728),
+                          (1, -0.0894841775, -1.2914855480)]) @ lab  # fmt: skip
+    linear = torch.tensor([(4.0767416621, -3.3077115913, 0.2309699292), (-1.2684380046, 2.6097574011, -0.3413193965),
+                           (-0.0041960863, -0.7034186147, 1.7076147010)]) @ roots**3  # fmt: skip
+    linear = linear.clamp(0, 1)
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).T.contiguous()
+
+
+def colours(values: torch.Tensor, name: str, low: float, high: float) -> torch.Tensor:
+    """Values of any shape (...) as colours (..., 3): `low` takes the ramp's first colour, `high` its last."""
+    span = max(high - low, 1e-12)
+    places = ((values - low) / span).nan_to_num(0.0).clamp(0, 1) * 255
+    return ramp(name)[places.round().long()]
+
+
+def heatmap(map: Map, *, extent: float | None = None) -> torch.Tensor:
+    """A map as a picture (3, H, W): centred on zero where it is signed, from zero up where it is not."""
+    end = extent or map.extent
+    low = -end if map.signed else 0.0
+    return colours(map.values, "signed" if map.signed else "unsigned", low, end).permute(2, 0, 1)
+
+
+def overlay(image: torch.Tensor, map: Map, *, opacity: float = 0.6) -> torch.Tensor:
+    """A map over the picture it explains, (3, H, W): the picture in grey beneath, colour only where the map speaks.
+
+    How much colour a place takes grows with its value, so what the map does not mark stays visible.
+    """
+    map = map.at_size(*image.shape[1:])
+    weight = (map.values.abs() / max(map.extent, 1e-12)) ** 0.7 * opacity
+    grey = image.mean(0, keepdim=True).expand(3, -1, -1) * 0.85 + image * 0.15
+    return grey * (1 - weight) + heatmap(map) * weight
+
+
+def activations(maps: torch.Tensor, *, common: bool = False) -> torch.Tensor:
+    """Feature maps (C, H, W) as grey pictures (C, 3, H, W), each on its own scale or all on a common one.
+
+    Black is zero. Where a map goes below zero it is drawn on the signed ramp instead, so that grey never hides a sign.
+    """
+    extent = maps.abs().amax((1, 2), keepdim=True)
+    if common:
+        extent = extent.max().expand_as(extent)
+    scaled = maps / extent.clamp_min(1e-12)
+    if scaled.min() < 0:
+        return colours(scaled, "signed", -1, 1).permute(0, 3, 1, 2)
+    return colours(scaled, "grey", 0, 1).permute(0, 3, 1, 2)
+
+
+def filters(weights: torch.Tensor, *, common: bool = False) -> torch.Tensor:
+    """Filters (N, C, k, k) as pictures (N, 3, k, k): in colour where C is 3, else the first channel in grey.
+
+    Mid-grey is zero; every filter fills its own scale unless `common`.
+    """
+    extent = weights.abs().flatten(1).amax(1).view(-1, 1, 1, 1)
+    if common:
+        extent = extent.max()
+    pictures = 0.5 + 0.5 * weights / extent.clamp_min(1e-12)
+    return pictures if weights.shape[1] == 3 else pictures[:, :1].expand(-1, 3, -1, -1)
+
+
+def grid(pictures: torch.Tensor, columns: int, *, gap: int = 1, scale: int = 1, ground: float = 1.0) -> torch.Tensor:
+    """Small pictures (N, 3, h, w) on one sheet (3, H, W), every pixel drawn `scale` pixels wide, none smoothed."""
+    pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    count, _, height, width = pictures.shape
+    rows = -(-count // columns)
+    sheet = torch.full((3, rows * (height + gap) - gap, columns * (width + gap) - gap), ground)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        sheet[:, top : top + height, left : left + width] = picture
+    return sheet
+
+
+def enlarged(picture: torch.Tensor, side: int, *, smooth: bool = False) -> torch.Tensor:
+    """A small picture (3, h, w) drawn large: whole pixels, or smoothly where the reader asks for it."""
+    factor = max(1, side // max(picture.shape[1:]))
+    if smooth:
+        size = (picture.shape[1] * factor, picture.shape[2] * factor)
+        return F.interpolate(picture[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
+    return picture.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def boxed(image: torch.Tensor, box: tuple[int, int, int, int], *, colour: tuple = (1.0, 0.45, 0.2)) -> torch.Tensor:
+    """A picture with a one-pixel frame around top, left, bottom, right (ends excluded)."""
+    image = image.clone()
+    top, left, bottom, right = box
+    line = torch.tensor(colour).view(3, 1)
+    for row in (top, bottom - 1):
+        image[:, row, left:right] = line
+    for column in (left, right - 1):
+        image[:, top:bottom, column] = line
+    return image
