@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from vizcore.facts import describe, first_tensor
-from vizcore.graph import trace, without_inplace
+from vizcore.graph import operation, trace, without_inplace
 from vizcore.layers import Layer
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
@@ -141,8 +141,13 @@ class Probe:
         return found[0] if isinstance(wrt, torch.Tensor) else found
 
     def prepare(self, image: torch.Tensor) -> torch.Tensor:
-        """Resize and crop any picture (3, H, W) as the network was trained to see it: (3, S, S), S its input size."""
+        """Resize and crop any picture (3, H, W) as the network was trained to see it: (3, S, S), S its input size.
+
+        A picture that has that size already is left as it is.
+        """
         _, height, width = image.shape
+        if (height, width) == (self.input_size, self.input_size):
+            return image
         scale = self.resize / min(height, width)
         size = max(round(height * scale), self.input_size), max(round(width * scale), self.input_size)
         if size != (height, width):
@@ -182,6 +187,42 @@ class Probe:
     def read(self, unit: Unit, activation: torch.Tensor) -> torch.Tensor:
         """A unit's value for each picture, from its layer's activation: (N,)."""
         return unit.read(self.layer(unit.layer).maps(activation))
+
+    def feeds(self, layer: str, later: str) -> bool:
+        """Whether what a later layer computes depends on an earlier one; a layer feeds itself."""
+        layer, waiting, seen = self._resolve(layer), [self._resolve(later)], set()
+        while waiting:
+            name = waiting.pop()
+            if name == layer:
+                return True
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(self.layers[name].inputs)
+        return False
+
+    @property
+    def deepest_maps(self) -> str:
+        """The last layer that still knows where: the usual place for a class activation map.
+
+        In a transformer it is what the last attention reads, since the class is taken from one token after it.
+        """
+        attentions = [layer for layer in self.layers.values() if layer.kind == "attention"]
+        if attentions:
+            return attentions[-1].inputs[0]
+        told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
+        spatial = [layer.name for layer in self.layers.values() if layer.spatial and layer.kind in told]
+        if not spatial:
+            raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")
+        return spatial[-1]
+
+    def weight(self, layer: str) -> torch.Tensor | None:
+        """The weights of a convolution or linear layer, whether it is a module or a function; None for other layers."""
+        name = self._resolve(layer)
+        step = next(step for step in self._steps if step.layer == name)
+        if isinstance(step.operation, nn.Module):
+            return getattr(step.operation, "weight", None)
+        constants = [source for source in step.node.all_input_nodes if source.op == "get_attr"]
+        return operation(self.network, constants[0])() if constants else None
 
     @property
     def rectifiers(self) -> list[str]:

@@ -1,0 +1,30 @@
+"""Frames: how anything that takes longer than half a second tells how far it is."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A moment of a long run: the step, how many there are, the picture or map so far, and what is being weighed."""
+
+    step: int
+    of: int
+    picture: Any
+    terms: dict[str, float] = field(default_factory=dict)
+
+
+def last(frames: Iterable[Item]) -> Item:
+    """Run a generator of frames to its end and give its last frame.
+
+    >>> last(Frame(step, 3, None) for step in range(1, 4)).step
+    3
+    """
+    final = deque(frames, maxlen=1)
+    if not final:
+        raise ValueError("nothing came: the run had no frames.")
+    return final[0]

@@ -1,0 +1,5 @@
+"""Representation: what does the network consider alike?"""
+
+from vizcore.representation.neighbors import codes, similarity
+
+__all__ = ["codes", "similarity"]
