@@ -1,9 +1,27 @@
 """vizcore: look inside a convolutional network. Pick a network, an image and a unit; ask a question."""
 
 from vizcore.frames import Frame, last
+from vizcore.gallery import bundled_image, bundled_images, bundled_names
+from vizcore.images import UnreadableImage, image_digest, load_image, thumbnail, to_picture
 from vizcore.map import Map
 from vizcore.probe import Prediction, Probe
 from vizcore.unit import Unit
 from vizcore.zoo import open_probe
 
-__all__ = ["Frame", "Map", "Prediction", "Probe", "Unit", "last", "open_probe"]
+__all__ = [
+    "Frame",
+    "Map",
+    "Prediction",
+    "Probe",
+    "Unit",
+    "UnreadableImage",
+    "bundled_image",
+    "bundled_images",
+    "bundled_names",
+    "image_digest",
+    "last",
+    "load_image",
+    "open_probe",
+    "thumbnail",
+    "to_picture",
+]

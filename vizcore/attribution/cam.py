@@ -22,7 +22,7 @@ def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
 
     >>> from vizcore import bundled_images, open_probe
     >>> cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0).values.shape
-    torch.Size([16, 16])
+    torch.Size([8, 8])
     """
     unit = probe.unit(unit)
     maps_layer, pooled_layer = pooling(probe)
@@ -49,7 +49,7 @@ def grad_cam(
 
     >>> from vizcore import bundled_images, open_probe
     >>> grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, layer="conv4.relu").values.shape
-    torch.Size([32, 32])
+    torch.Size([16, 16])
     """
     unit = probe.unit(unit)
     layer = layer or usual_layer(probe, unit)
