@@ -21,11 +21,18 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 NO_CHROMIUM = "no Chromium on this machine; `make test` installs one where it can"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-).split()
-LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
 
 
 def chromium() -> str | None:
@@ -64,7 +71,7 @@ def serve(log: Path, cache: Path, app: Path = ROOT / "app.py", patience: float =
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     # Nothing listens on port 9: a server that asks the internet for something finds itself offline.
-    offline = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     environment = os.environ | offline | {"NO_PROXY": "127.0.0.1,localhost", "VIZCORE_CACHE": str(cache)}
     command = [sys.executable, "-m", "streamlit", "run", str(app)]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
@@ -92,7 +99,7 @@ def serve(log: Path, cache: Path, app: Path = ROOT / "app.py", patience: float =
 def open_chromium(path: str) -> Iterator[Browser]:
     """A headless Chromium for which every address but loopback does not exist; its camera plays a test picture."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS, LOOPBACK_ONLY])
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 
@@ -113,4 +120,7 @@ def watch(page: Page, url: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if (path := chromium()) and print(f"Browser tests use {path}") is None else 1)
+    path = chromium()
+    if path is None:
+        sys.exit(1)
+    print(f"Browser tests use {path}")
