@@ -20,7 +20,7 @@ from tests.served import NO_CHROMIUM, chromium, open_chromium, serve
 START = "/"
 FIRST_PICTURE = "[data-testid=stImage] img"
 ACTIVATIONS = "/activations"
-GRID = "[data-testid=stBidiComponentRegular] canvas"
+GRID = "[data-testid^=stBidiComponent] canvas"
 ANSWER = "[data-testid=stImage] img"
 PAGES = ["Filters", "Activations", "Network"]  # links in the navigation, clicked in turn
 NAVIGATION = "[data-testid=stSidebarNavLink]"

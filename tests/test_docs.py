@@ -54,5 +54,6 @@ def test_the_notebook_snippet_runs(capsys):
 
 def test_every_make_target_named_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for file in DOCUMENTS for name in re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / file).read_text(), re.M)}
+    texts = [(ROOT / document).read_text() for document in DOCUMENTS]
+    named = {name for text in texts for name in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)}
     assert {"run", "test"} <= named <= targets
