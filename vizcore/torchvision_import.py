@@ -5,7 +5,8 @@ operators do not load, and `import torchvision` then stops at two of them that i
 having them. Classification networks call neither, so it is enough that both are declared.
 """
 
-from importlib.machinery import PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
+from pathlib import Path
 
 import torch
 
@@ -13,22 +14,20 @@ import torch
 def operators_load() -> bool:
     """Say whether torchvision's compiled operators are there, loading them the way its own import does.
 
-    >>> operators_load() or hasattr(torch.ops.torchvision, "nms")
+    >>> operators_load()  # torchvision is imported: its operators are there, or declared
     True
     """
-    if hasattr(torch.ops.torchvision, "nms"):
-        return True
     package = PathFinder.find_spec("torchvision")
     if package is None:
         raise ModuleNotFoundError("torchvision is not installed; `pip install -r requirements.txt` brings it")
-    extension = PathFinder.find_spec("_C", package.submodule_search_locations)
-    if extension is None:
-        return False
-    try:
-        torch.ops.load_library(extension.origin)
-    except OSError:
-        return False
-    return True
+    # All of them, since their names change between versions: declaring what loads later ends the process.
+    for library in sorted(Path(package.origin).parent.iterdir()):
+        if library.name.endswith(tuple(EXTENSION_SUFFIXES)) and not hasattr(torch.ops.torchvision, "nms"):
+            try:
+                torch.ops.load_library(library)
+            except OSError:
+                continue
+    return hasattr(torch.ops.torchvision, "nms")
 
 
 if not operators_load():

@@ -1,0 +1,67 @@
+"""What every test shares: two threads, an order, and for browser tests a running app and a page on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+
+from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
+
+SERVER_LOG = pytest.StashKey[Path]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, slow ones next, those in a browser last."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: 2 * bool(item.get_closest_marker("browser")) + bool(item.get_closest_marker("slow")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """A test that fails against the server shows what the server said."""
+    report = yield
+    log = item.config.stash.get(SERVER_LOG, None)
+    if report.failed and log and "server" in getattr(item, "fixturenames", ()):
+        report.sections.append(("the end of the server's log", "\n".join(log.read_text().splitlines()[-60:])))
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads() -> None:
+    """Torch with as many threads as the smallest machine has cores, so that times and sums are alike everywhere."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of the app, served once for all tests with an empty cache folder."""
+    folder = tmp_path_factory.mktemp("server")
+    request.config.stash[SERVER_LOG] = folder / "log.txt"
+    with serve(folder / "log.txt", folder / "cache") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    path = chromium()
+    if path is None:
+        pytest.skip(NO_CHROMIUM)
+    with open_chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A fresh page, signed in nowhere, on which relative addresses are the app's. No request may leave the machine."""
+    context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    elsewhere = watch(page, server)
+    yield page
+    context.close()
+    assert not elsewhere, f"the page asked for addresses outside this machine: {elsewhere}"
