@@ -1,5 +1,7 @@
 """A network as a list of steps: traced once, walked by every call with state of its own."""
 
+import inspect
+import itertools
 import operator
 import threading
 from collections.abc import Callable
@@ -11,6 +13,9 @@ from torch import fx, nn
 
 # Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
 TRACING = threading.Lock()
+# Where exported operations say whether they are to behave as in training.
+TRAINING = {torch.ops.aten.batch_norm.default: 5, torch.ops.aten.dropout.default: 2}
+IN_PLACE_OPERATORS = {getattr(operator, name) for name in fx.graph.inplace_methods}
 
 
 @dataclass(frozen=True)
@@ -30,29 +35,58 @@ class Step:
         )
 
 
+class Followed(fx.Proxy):
+    """A traced value that remembers `x += y` and `x[0] = y` as changes to x, not as new values."""
+
+
+def remembered(name: str) -> Callable:
+    """A method of a traced value that records an in-place operator under its own name."""
+    return lambda value, *others: value.tracer.create_proxy(
+        "call_function", getattr(operator, name), (value, *others), {}
+    )
+
+
+for operator_name in fx.graph.inplace_methods:
+    setattr(Followed, f"__{operator_name}__", remembered(operator_name))
+
+
 class NamingTracer(fx.Tracer):
-    """A tracer that calls every node by the path of the module it happened in, as `layer1.0.relu`."""
+    """A tracer that calls every node by the path of the module it happened in, as `layer1.0.relu`.
+
+    While it works, module calls of every thread pass through it; those of other threads it lets by untouched.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.thread = threading.get_ident()
         self.path: list[str] = []
         self.names: dict[fx.Node, str] = {}
-        self.taken: dict[str, int] = {}
 
     def call_module(self, module: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
+        if threading.get_ident() != self.thread:
+            return forward(*args, **kwargs)
         self.path.append(self.path_of_module(module))
         try:
             return super().call_module(module, forward, args, kwargs)
         finally:
             self.path.pop()
 
+    def getattr(self, name: str, value: Any, parameter_proxy_cache: dict) -> Any:
+        if threading.get_ident() != self.thread:
+            return value
+        return super().getattr(name, value, parameter_proxy_cache)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return Followed(node, self)
+
     def create_node(self, kind: str, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(kind, target, *args, **kwargs)
-        here = self.path[-1] if self.path else ""
-        word = here if kind == "call_module" else ".".join(filter(None, (here, operation_name(target))))
-        again = self.taken.get(word, 0)
-        self.taken[word] = again + 1
-        self.names[node] = f"{word}_{again}" if again else word
+        if kind not in ("placeholder", "output"):
+            here = self.path[-1] if self.path else ""
+            word = here if kind == "call_module" else ".".join(filter(None, (here, operation_name(target))))
+            choices = (word if again == 0 else f"{word}_{again}" for again in itertools.count())
+            taken = set(self.names.values())
+            self.names[node] = next(name for name in choices if name not in taken)
         return node
 
 
@@ -63,12 +97,13 @@ def operation_name(target: Any) -> str:
     return {"iadd": "add", "imul": "mul", "isub": "sub", "itruediv": "truediv"}.get(name, name)
 
 
-def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, Any]:
-    """Follow a network's forward pass once: its steps, the node its input enters by, and what it returns.
+def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
+    """Follow a network's forward pass once: its steps, the node its input enters by, and the one its scores leave by.
 
     In-place operations become their copies, because a value may be somebody's tap.
     Raises ValueError where the forward pass decides things by looking at the numbers.
     """
+    kind = type(network).__name__
     try:
         with TRACING:
             if isinstance(network, fx.GraphModule):
@@ -78,75 +113,121 @@ def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, Any]:
                 graph, names = tracer.trace(network), tracer.names
     except Exception as problem:
         raise ValueError(
-            f"the forward pass of {type(network).__name__} cannot be followed ({problem}); "
+            f"the forward pass of {kind} cannot be followed ({first_line(problem)}); "
             "a network whose path depends on its input has to be exported with torch.export first."
         ) from problem
 
+    if any(node.args[TRAINING[node.target]] for node in graph.nodes if node.target in TRAINING):
+        raise ValueError(f"{kind} was exported while training; call .eval() on the network and export it again.")
+    changing = follow_changes(network, graph)
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
-    last_use = {source: node for node in nodes for source in node.all_input_nodes}
-    entry = next(node for node in graph.nodes if node.op == "placeholder")
+    entries = [node for node in graph.nodes if node.op == "placeholder" and node.users]
+    if len(entries) != 1:
+        raise ValueError(f"{kind} takes {len(entries)} inputs; a network here takes one batch of pictures.")
     result = next(node for node in graph.nodes if node.op == "output").args[0]
-    kept = {result} if isinstance(result, fx.Node) else set()
-    if not kept and isinstance(result, (tuple, list)) and len(result) == 1:
-        result = result[0]
-        kept = {result}
-    if not kept:
-        raise ValueError(
-            f"{type(network).__name__} returns a {type(result).__name__}; a network here returns one tensor of scores."
-        )
+    if isinstance(result, (tuple, list)) and len(result) == 1:
+        (result,) = result
+    if result not in nodes:
+        raise ValueError(f"{kind} does nothing to its input, or returns more than one thing; it has to return scores.")
+    last_use = {source: node for node in nodes for source in node.all_input_nodes}
     steps = tuple(
         Step(
             names[node],
-            operation(network, node),
+            on_a_copy(operation(network, node)) if node in changing else operation(network, node),
             node,
-            tuple(source for source in node.all_input_nodes if last_use[source] is node and source not in kept),
+            tuple(source for source in node.all_input_nodes if last_use[source] is node and source is not result),
         )
         for node in nodes
     )
-    return steps, entry, result
+    return steps, entries[0], result
 
 
-def operation(network: nn.Module, node: fx.Node) -> Callable:
-    """What a node does, as a plain function of its arguments that changes none of them."""
-    if node.op == "call_module":
-        return network.get_submodule(node.target)
-    if node.op == "get_attr":
-        value = network
-        for word in node.target.split("."):
-            value = getattr(value, word)
-        return lambda: value
-    if node.kwargs.get("inplace"):
-        node.kwargs = {**node.kwargs, "inplace": False}
-    if node.op == "call_method":
-        method = node.target if node.target.startswith("__") else node.target.removesuffix("_")
-        return lambda tensor, *rest, **named: getattr(tensor, method)(*rest, **named)
-    return out_of_place(node.target)
+def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
+    """What an untouched network answers to a picture (1, C, H, W): its scores (1, classes).
 
-
-def out_of_place(function: Callable) -> Callable:
-    """The variant of a function that leaves its first argument alone: `add` for `iadd`, `relu` for `relu_`.
-
-    >>> out_of_place(operator.iadd) is operator.add, out_of_place(torch.relu_) is torch.relu
-    (True, True)
+    Raises ValueError where it does not take such a picture, or answers with anything else.
     """
-    if isinstance(function, torch._ops.OpOverload):
-        packet = function.overloadpacket
-        name = packet.__name__
-        if not name.endswith("_"):
-            return function
-        return getattr(getattr(torch.ops.aten, name.removesuffix("_")), function._overloadname)
-    module, name = getattr(function, "__module__", None), getattr(function, "__name__", "")
-    if module == "_operator" and name.startswith("i") and name[1:] in ("add", "sub", "mul", "truediv"):
-        return getattr(operator, name[1:])
-    if name.endswith("_") and not name.startswith("_"):
-        home = torch.nn.functional if module == "torch.nn.functional" else torch
-        return getattr(home, name.removesuffix("_"), function)
-    return function
+    kind = type(network).__name__
+    try:
+        with torch.no_grad():
+            scores = network(picture.clone())
+    except Exception as problem:
+        shape = tuple(picture.shape)
+        raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_line(problem)}).") from problem
+    if isinstance(scores, (tuple, list)) and len(scores) == 1:
+        (scores,) = scores
+    if not isinstance(scores, torch.Tensor):
+        raise ValueError(f"{kind} returns a {type(scores).__name__}; a network here returns one tensor of scores.")
+    if scores.ndim != 2:
+        raise ValueError(f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes).")
+    return scores
 
 
-def without_inplace(network: nn.Module) -> nn.Module:
-    """Switch every module of a network to the variant that leaves its input alone."""
+def first_line(problem: Exception) -> str:
+    """The first line of what an exception says, without its full stop."""
+    return str(problem).strip().partition("\n")[0].rstrip(".") or type(problem).__name__
+
+
+def follow_changes(network: nn.Module, graph: fx.Graph) -> set[fx.Node]:
+    """Find the in-place steps, and let what comes after each read its result instead of the value it changed.
+
+    Modules are switched to the variant that leaves its input alone; the other steps found are returned.
+    """
+    order = {node: number for number, node in enumerate(graph.nodes)}
+    modules = {node for node in graph.nodes if node.op == "call_module" and works_in_place(network, node)}
+    others = {node for node in graph.nodes if node.op.startswith("call_") and works_in_place(network, node)} - modules
+    for node in sorted(modules | others, key=order.__getitem__):
+        if node.args and isinstance(node.args[0], fx.Node):
+            node.args[0].replace_all_uses_with(node, lambda user, here=order[node]: order[user] > here)
     for module in network.modules():
         if getattr(module, "inplace", False):
             module.inplace = False
-    return network
+    return others
+
+
+def works_in_place(network: nn.Module, node: fx.Node) -> bool:
+    """Whether a step changes its first input: `nn.ReLU(inplace=True)`, `x += y`, `x.add_(y)`, `torch.relu_(x)`."""
+    if node.op == "call_module":
+        return bool(getattr(network.get_submodule(node.target), "inplace", False))
+    if node.op == "call_method":
+        return node.target.endswith("_") and not node.target.endswith("__")
+    if isinstance(node.target, torch._ops.OpOverload):
+        return node.target._schema.is_mutable
+    if node.target in IN_PLACE_OPERATORS:
+        return True
+    try:
+        given = inspect.signature(node.target).bind(*node.args, **node.kwargs).arguments
+    except (TypeError, ValueError):  # a function written in C shows no signature, and follows the naming rule
+        given = node.kwargs
+    name = getattr(node.target, "__name__", "")
+    return bool(given.get("inplace")) or (name.endswith("_") and not name.endswith("__"))
+
+
+def on_a_copy(function: Callable) -> Callable:
+    """An in-place function that changes a copy of its first argument, and gives that copy.
+
+    >>> kept = torch.tensor([-1.0, 1.0])
+    >>> on_a_copy(torch.relu_)(kept), kept
+    (tensor([0., 1.]), tensor([-1.,  1.]))
+    """
+
+    def changed(first: Any, *rest: Any, **named: Any) -> Any:
+        if not isinstance(first, torch.Tensor):  # a size that is counted on
+            return function(first, *rest, **named)
+        mine = first.clone()
+        function(mine, *rest, **named)
+        return mine
+
+    return changed
+
+
+def operation(network: nn.Module, node: fx.Node) -> Callable:
+    """What a node does, as a plain function of its arguments."""
+    if node.op == "call_module":
+        return network.get_submodule(node.target)
+    if node.op == "get_attr":
+        value = operator.attrgetter(node.target)(network)
+        return lambda: value
+    if node.op == "call_method":
+        return lambda tensor, *rest, **named: getattr(tensor, node.target)(*rest, **named)
+    return node.target

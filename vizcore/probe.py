@@ -5,15 +5,15 @@ import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import nn
 
 from vizcore.facts import describe, first_tensor
-from vizcore.graph import operation, trace, without_inplace
+from vizcore.graph import bare_scores, operation, trace
 from vizcore.layers import Layer
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
@@ -66,17 +66,22 @@ class Probe:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.turns = Turns()
         frozen = copy.deepcopy(network)
-        if not isinstance(frozen, fx.GraphModule):
-            frozen.eval()
-        self.network = without_inplace(frozen).requires_grad_(False).to(self.device)
+        for module in frozen.modules():  # an exported program refuses `.eval()`, its plain parts do not need it
+            module.training = False
+        self.network = frozen.requires_grad_(False).to(self.device)
+        picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
+        picture = picture.to(self.device)
+        expected = bare_scores(self.network, picture)
         self._steps, self._entry, self._result = trace(self.network)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
         with torch.no_grad():
-            blank = torch.zeros(1, len(self.mean), input_size, input_size, device=self.device)
-            facts = describe(self._steps, self._entry, blank)
-        self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
-        self._answer = next(step.layer for step in self._steps if step.node is self._result)
+            facts = describe(self._steps, self._entry, picture)
+            self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
+            self._answer = next(step.layer for step in self._steps if step.node is self._result)
+            scores = self._walk(picture, {self._answer}, {})[self._answer]
+        if not torch.allclose(scores, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item()):
+            raise ValueError(f"{name} walked step by step answers otherwise than as a whole; it may answer at random.")
         classes = self.layers[self._answer].channels
         self.labels = tuple(labels) or tuple(f"class {number}" for number in range(classes))
         if len(self.labels) != classes:
@@ -113,8 +118,8 @@ class Probe:
                 break
             arguments, named = step.inputs(values)
             wrap = wraps.get(step.layer)
-            value = step.operation(*arguments, **named) if wrap is None else wrap(step.operation, *arguments, **named)
-            values[step.node] = value
+            layer = partial(step.operation, **named) if named else step.operation
+            value = values[step.node] = layer(*arguments) if wrap is None else wrap(layer, *arguments)
             if step.layer in wanted:
                 found[step.layer] = first_tensor(value)
             for node in step.frees:

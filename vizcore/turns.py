@@ -19,30 +19,24 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._queue: deque[object] = deque()
+        self._queue: deque[int] = deque()  # threads, the one in front has the device
         self._changed = threading.Condition()
-        self._holder: int | None = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the device, hold it for the block; a block inside a block of the same thread goes straight in."""
-        if self._holder == threading.get_ident():
+        me = threading.get_ident()
+        with self._changed:
+            mine_already = me in self._queue
+        if mine_already:
             yield
             return
-        ticket = object()
-        with self._changed:
-            self._queue.append(ticket)
-            try:
-                self._changed.wait_for(lambda: self._queue[0] is ticket)
-            except BaseException:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
-                raise
-            self._holder = threading.get_ident()
         try:
-            yield
-        finally:
             with self._changed:
-                self._holder = None
-                self._queue.popleft()
+                self._queue.append(me)
+                self._changed.wait_for(lambda: self._queue[0] == me)
+            yield
+        finally:  # also when the wait itself was interrupted
+            with self._changed:
+                self._queue.remove(me)
                 self._changed.notify_all()
