@@ -12,6 +12,7 @@ from vizcore.tiny_vgg import TinyVGG
 
 Weights = Mapping[str, torch.Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
+TINY_VGG_KEYS = (*(f"conv{number}.conv.weight" for number in range(1, 7)), "fc.weight")
 
 
 def models():
@@ -100,11 +101,8 @@ def options(name: str, weights: Weights) -> dict:
     {'num_classes': 5, 'channels': 1}
     """
     if name == "tiny-vgg":
-        widths = [weights.get(f"conv{number}.conv.weight") for number in range(1, 7)]
-        last = weights.get("fc.weight")
-        if last is None or None in widths:
-            return {}
-        return {"classes": len(last), "widths": tuple(len(width) for width in widths)}
+        sizes = [weights[key].shape[0] for key in TINY_VGG_KEYS if key in weights and weights[key].ndim]
+        return {"widths": tuple(sizes[:-1]), "classes": sizes[-1]} if len(sizes) == len(TINY_VGG_KEYS) else {}
     found = {}
     plan = blueprint(name)
     head = next(key for key, shape in plan.items() if shape[0] == 1000)

@@ -46,7 +46,9 @@ IGNORED = tuple(
     for word in ("_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "sym_constrain_range")
 )
 COUNTING = {  # calculations with the number of pictures
-    f"_operator.{word}": getattr(operator, word) for word in "add sub mul floordiv ge gt le lt eq ne".split()
+    f"_operator.{function.__name__}": function
+    for function in (operator.add, operator.sub, operator.mul, operator.floordiv)
+    + (operator.ge, operator.gt, operator.le, operator.lt, operator.eq, operator.ne)
 }
 TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, with its sides exchanged
 SIZES = ("view", "reshape", "unsafe_view", "expand")
@@ -136,7 +138,8 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
             raise Refused(f"it takes a {kind.replace('_', ' ')}, which is no plain tensor")
     if shape is None or len(shape) != 4:
         raise Refused("it does not take pictures (N, C, H, W)")
-    channels, height, width = (int(axis["as_int"]) for axis in shape[1:])
+    # An open size is an expression, which is not evaluated; the size at export stands beside it.
+    channels, height, width = (int((axis.get("as_expr") or {"hint": axis})["hint"]["as_int"]) for axis in shape[1:])
     batch = shape[0].get("as_int")
     for node in graph["nodes"]:
         call(built, node, values, batch, graph["tensor_values"])

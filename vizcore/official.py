@@ -31,7 +31,7 @@ class Network:
 
     name: str
     title: str
-    year: int
+    year: int | None
     paper: str
     file: str
     megabytes: float
@@ -77,8 +77,8 @@ OFFICIAL = {
                 "mobilenet_v3_large-8738ca79.pth", 22.1, 5_483_032),
         Network("efficientnet_b0", "EfficientNet-B0", 2019, "Tan and Le",
                 "efficientnet_b0_rwightman-7f5810bc.pth", 21.4, 5_288_548),
-        Network("convnext_tiny", "ConvNeXt-T", 2022, "Liu and others", "convnext_tiny-983f1562.pth", 114.4, 28_589_128),
         Network("vit_b_16", "ViT-B/16", 2020, "Dosovitskiy and others", "vit_b_16-c867db91.pth", 346.3, 86_567_656),
+        Network("convnext_tiny", "ConvNeXt-T", 2022, "Liu and others", "convnext_tiny-983f1562.pth", 114.4, 28_589_128),
     )
 }  # fmt: skip
 
