@@ -107,7 +107,8 @@ def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
     try:
         with TRACING:
             if isinstance(network, fx.GraphModule):
-                graph, names = network.graph, {node: node.name for node in network.graph.nodes}
+                graph = network.graph
+                names = {node: node.meta.get("layer", node.name) for node in graph.nodes}
             else:
                 tracer = NamingTracer()
                 graph, names = tracer.trace(network), tracer.names

@@ -1,0 +1,65 @@
+"""The names of classes, from a stranger's file: read as text, bounded, never as markup."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LARGEST = 4 * 2**20
+LONGEST = 200
+
+
+def read_labels(source: str | Path | Sequence[str] | Mapping, classes: int) -> tuple[str, ...]:
+    """One label a class, from a text file (one a line), a JSON file (a list, or a table of numbers), or a list.
+
+    A table may be from number to label, or the other way round; torchvision's and Keras's
+    `{"0": ["n01440764", "tench"]}` is understood as well. Raises ValueError where a class is left without a label.
+
+    >>> read_labels({"1": "cup", "0": "cat"}, 2)
+    ('cat', 'cup')
+    """
+    if isinstance(source, (str, Path)):
+        source = labels_of_file(Path(source))
+    if isinstance(source, Mapping):
+        source = in_order(source, classes)
+    if not isinstance(source, Sequence) or isinstance(source, (str, bytes)):
+        raise ValueError("labels are a list of names, or a table from class number to name.")
+    if len(source) != classes:
+        raise ValueError(f"the network has {classes} classes but {len(source)} labels came; one a class is needed.")
+    return tuple(plain(label) for label in source)
+
+
+def labels_of_file(path: Path) -> list | dict:
+    """What a labels file says, before it is checked against a network."""
+    if not path.is_file():
+        raise ValueError(f"there is no labels file {path}.")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path.name} is too large for a list of labels; up to {LARGEST // 2**20} MB are read.")
+    try:
+        text = path.read_text("utf-8-sig")
+        return json.loads(text) if path.suffix.lower() == ".json" else text.strip().splitlines()
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+        reason = type(problem).__name__
+        raise ValueError(f"{path.name} is no list of labels ({reason}); text or JSON is read.") from problem
+
+
+def in_order(table: Mapping, classes: int) -> list:
+    """The labels of a table in the order of the class numbers, whichever side the numbers are on."""
+    if table and all(isinstance(value, int) for value in table.values()):
+        table = {number: label for label, number in table.items()}
+    numbered = {str(number): label for number, label in table.items()}
+    absent = [number for number in range(classes) if str(number) not in numbered]
+    if absent or len(numbered) != classes:
+        raise ValueError(
+            f"the labels number {len(numbered)} classes, the network has {classes}"
+            + (f"; class {absent[0]} has no label." if absent else ".")
+        )
+    return [numbered[str(number)] for number in range(classes)]
+
+
+def plain(label: object) -> str:
+    """A label as one line of text."""
+    if isinstance(label, Sequence) and not isinstance(label, str) and label:
+        label = label[-1]
+    if not isinstance(label, (str, int)):
+        raise ValueError(f"a label is a name, not a {type(label).__name__}.")
+    return "".join(letter if letter.isprintable() else " " for letter in str(label)).strip()[:LONGEST] or "(no name)"

@@ -1,0 +1,133 @@
+"""The reader's own network: a weights file and an architecture, or a program saved by torch.export."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vizcore.architectures import finite, fitting, known, options, published, with_weights
+from vizcore.exported import read_exported
+from vizcore.labels import read_labels
+from vizcore.probe import Probe
+from vizcore.tiny_vgg import MEAN, STD
+from vizcore.weights_file import EXPORTED, format_of, labels_in, read_weights
+
+GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # of the same photographs as the colours' mean and deviation
+LARGEST_PICTURE = 1024
+
+Labels = str | Path | Sequence[str] | Mapping
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a weights file turned out to hold: the network, and what was inferred about it.
+
+    `alternatives` are further architectures that the same weights fit; `labels` came inside the file.
+    """
+
+    network: nn.Module
+    format: str
+    architecture: str | None
+    alternatives: tuple[str, ...]
+    channels: int
+    input_size: int
+    resize: int
+    labels: Sequence[str] | None
+
+
+def read_own(path: str | Path, architecture: str | None = None) -> Own:
+    """Find out what network a file holds, without running anything in it.
+
+    Without `architecture`, the one that the names and shapes of the weights fit exactly is found.
+    Raises ValueError, in one sentence, for everything that cannot be opened.
+    """
+    path = Path(path)
+    kind = format_of(path)
+    if kind == EXPORTED:
+        network, (channels, height, width) = read_exported(path)
+        if height != width:
+            raise ValueError(f"{path.name} takes pictures of {height} x {width} pixels; only square ones are shown.")
+        finite(network, path.name)
+        return Own(network, kind, None, (), channels, height, height, None)
+    weights, notes = read_weights(path)
+    architecture = architecture or notes.get("architecture")
+    others: list[str] = []
+    if architecture is None:
+        architecture, *others = fitting(weights) or [None]
+    if architecture is None:
+        raise ValueError(
+            f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
+            "or save the network with torch.export.save, which keeps its architecture."
+        )
+    network = with_weights(known(architecture), weights, path.name)
+    settings = options(architecture, weights)
+    size, resize = sizes(architecture)
+    size, resize = (settings["image_size"],) * 2 if settings.get("image_size", size) != size else (size, resize)
+    return Own(
+        network, kind, architecture, tuple(others), settings.get("channels", 3), size, resize, labels_in(notes)
+    )
+
+
+def sizes(architecture: str) -> tuple[int, int]:
+    """The size of the pictures an architecture was published for, and the size they are resized to before the crop."""
+    if architecture == "tiny-vgg":
+        return 64, 64
+    recipe = published(architecture).transforms()
+    return recipe.crop_size[0], recipe.resize_size[0]
+
+
+def open_own(
+    path: str | Path,
+    *,
+    architecture: str | None = None,
+    labels: Labels | None = None,
+    input_size: int | None = None,
+    resize: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    device: str | torch.device | None = None,
+    own: Own | None = None,
+) -> Probe:
+    """Open the reader's own network; what is not given is inferred from the file, or as for ImageNet's photographs.
+
+    Raises ValueError where the file cannot be opened safely or does not fit.
+    """
+    own = own or read_own(path, architecture)
+    name = Path(path).stem
+    if own.channels not in (1, 3):
+        raise ValueError(f"{name} takes {own.channels} channels; pictures here are coloured (3) or grey (1).")
+    size = input_size or own.input_size
+    if not 1 <= size <= LARGEST_PICTURE:
+        raise ValueError(f"an input size of {size} pixels is not possible; up to {LARGEST_PICTURE} are shown.")
+    usual = (MEAN, STD) if own.channels == 3 else (GREY_MEAN, GREY_STD)
+    mean, std = (tuple(given or default) for given, default in zip((mean, std), usual, strict=True))
+    if len(mean) != own.channels or len(std) != own.channels or min(std) <= 0:
+        raise ValueError(f"{name} needs {own.channels} means and {own.channels} deviations above zero.")
+    try:
+        probe = Probe(
+            own.network,
+            name=name,
+            input_size=size,
+            resize=resize or (own.resize if size == own.input_size else size),
+            mean=mean,
+            std=std,
+            device=device,
+        )
+        with torch.no_grad():
+            scores, _ = probe.run(torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
+    except ValueError:
+        raise
+    except Exception as problem:  # a stranger's network may stumble in any way
+        reason = str(problem).partition("\n")[0][:200]
+        raise ValueError(f"{name} does not work on pictures of {size} x {size} pixels: {reason}.") from problem
+    if scores.ndim != 2 or not scores.isfinite().all():
+        raise ValueError(f"{name} does not answer a picture with one row of finite scores.")
+    if labels is not None:
+        probe.labels = read_labels(labels, len(probe.labels))
+    elif own.labels is not None:
+        with suppress(ValueError):  # notes in the file that are no labels of its classes
+            probe.labels = read_labels(own.labels, len(probe.labels))
+    return probe
