@@ -1,0 +1,18 @@
+"""The navigation: one line a page, by chapter, and the selection beside it. A new family adds its line."""
+
+import streamlit as st
+
+from pages.parts import frame, selection
+
+CHAPTERS = {
+    "": [st.Page("overview.py", title="Overview", default=True)],
+    "Inspection": [
+        st.Page("network.py", title="Network"),
+        st.Page("filters.py", title="Filters"),
+        st.Page("activations.py", title="Activations"),
+    ],
+    "Attribution": [st.Page("cam.py", title="Class activation maps")],
+}
+
+page = st.navigation(CHAPTERS, position="top")
+frame.draw(page, selection.sidebar)

@@ -1,0 +1,158 @@
+"""Canvas components: what a page needs and Streamlit does not have. What moves under the cursor runs in the browser.
+
+grid(pictures, key=..., on_pick=...)        many small pictures: hover reads, click and arrow keys pick one
+map_view(image, map, key=..., on_pick=...)  a picture with a map over it: opacity, scale, values under the cursor, cells
+
+Both take tensors as `vizcore` gives them. `on_pick` is called before the page runs again, so it may call
+`selection.select(...)` or write to `st.session_state`.
+"""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from vizcore.export import Sheet, numbers, png, ramp_bytes, sheet
+
+FOLDER = Path(__file__).parent / "components"
+
+
+def registered(name: str) -> Callable:
+    """One of our components, made known to Streamlit from the files that carry its name."""
+    html, css, js = (FOLDER.joinpath(f"{name}.{kind}").read_text() for kind in ("html", "css", "js"))
+    return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
+
+
+GRID = registered("grid")
+MAP = registered("map")
+
+
+def text(content: bytes) -> str:
+    """Bytes as text, the only way into a component beside other data."""
+    return base64.b64encode(content).decode()
+
+
+def data_address(content: bytes, kind: str = "image/png") -> str:
+    """A file as an address that needs no request."""
+    return f"data:{kind};base64,{text(content)}"
+
+
+def grid(
+    pictures,
+    *,
+    key: str,
+    label: str,
+    captions: Sequence[str] = (),
+    selected: int | None = None,
+    dim: Iterable[int] = (),
+    on_pick: Callable[[int], None] | None = None,
+    tile: int = 64,
+    columns: int | None = None,
+    gap: int = 4,
+    height: int | None = None,
+) -> None:
+    """Draw small pictures (N, 3, h, w), or a `Sheet` made of them, as a grid; picking one calls `on_pick(number)`.
+
+    `tile` is about how wide one is drawn, in pixels of the page; as many columns as fit, or exactly `columns`.
+    Small pictures keep whole pixels. `captions` appear on hover, pictures in `dim` are faded and struck out,
+    `label` says to a screen reader what the grid holds. With `height` a long grid scrolls by itself.
+    """
+    drawn = pictures if isinstance(pictures, Sheet) else sheet(pictures)
+    call = (lambda: picked_number(key, drawn.count, on_pick)) if on_pick else (lambda: None)
+    GRID(
+        key=key,
+        data={
+            "sheet": data_address(drawn.png),
+            "count": drawn.count,
+            "sheetColumns": drawn.columns,
+            "tileWidth": drawn.width,
+            "tileHeight": drawn.height,
+            "captions": list(captions) or [str(number) for number in range(drawn.count)],
+            "selected": selected,
+            "dim": list(dim),
+            "pickable": on_pick is not None,
+            "tile": tile,
+            "columns": columns,
+            "gap": gap,
+            "height": height,
+            "label": label,
+        },
+        on_picked_change=call,
+    )
+
+
+def picked_number(key: str, count: int, on_pick: Callable[[int], None]) -> None:
+    """Tell the page which picture was picked; whatever else a browser may send is passed over."""
+    number = st.session_state[key].get("picked")
+    if isinstance(number, int) and 0 <= number < count:
+        on_pick(number)
+
+
+def map_view(
+    image,
+    map=None,
+    *,
+    key: str,
+    label: str,
+    boxes: Iterable[tuple] = (),
+    field=None,
+    cells: tuple[int, int] | None = None,
+    cell: tuple[int, int] | None = None,
+    on_pick: Callable[[tuple[int, int]], None] | None = None,
+    opacity: float = 0.7,
+    smooth: bool = True,
+    extent: float | None = None,
+    width: int = 560,
+    note: str = "",
+    bare: bool = False,
+) -> None:
+    """Draw a picture (3, H, W) and a `Map` of any size over it; picking a cell calls `on_pick((row, column))`.
+
+    `boxes` are (top, left, bottom, right) in the picture's pixels, or ((top, left, bottom, right), label).
+    `field`, a layer's `ReceptiveField`, shows under the cursor what the cell there can see. `cells` divides the
+    picture where there is no map; `cell` is framed. `extent` fixes the end of the colour scale, so that several
+    maps share one. `bare` leaves out the scale and the slider, for maps beside a large one; the slider moves all.
+    """
+    rows, columns = cells or (tuple(map.values.shape) if map is not None else (0, 0))
+    data = {
+        "picture": data_address(png(image)),
+        "pictureHeight": image.shape[-2],
+        "pictureWidth": image.shape[-1],
+        "rows": rows,
+        "columns": columns,
+        "boxes": [{"box": list(box[0]), "label": box[1]} if len(box) == 2 else {"box": list(box)} for box in boxes],
+        "field": {"size": field.size, "stride": field.stride, "start": field.start} if field else None,
+        "cell": list(cell) if cell else None,
+        "pickable": on_pick is not None,
+        "opacity": opacity,
+        "smooth": smooth,
+        "width": width,
+        "note": note or (map.note if map is not None else ""),
+        "bare": bare,
+        "label": label,
+    }
+    if map is not None:
+        end = extent or map.extent
+        data |= {
+            "values": text(numbers(map.values)),
+            "ramp": text(ramp_bytes("signed" if map.signed else "unsigned")),
+            "low": -end if map.signed else 0.0,
+            "high": end,
+            "measure": map.measure,
+        }
+    call = (lambda: picked_cell(key, rows, columns, on_pick)) if on_pick else (lambda: None)
+    MAP(key=key, data=data, on_picked_change=call)
+
+
+def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int, int]], None]) -> None:
+    """Tell the page which cell was picked; whatever else a browser may send is passed over."""
+    cell = st.session_state[key].get("picked")
+    if (
+        isinstance(cell, list)
+        and len(cell) == 2
+        and all(isinstance(place, int) for place in cell)
+        and 0 <= cell[0] < rows
+        and 0 <= cell[1] < columns
+    ):
+        on_pick((cell[0], cell[1]))

@@ -1,0 +1,222 @@
+// A picture with a map over it. The browser blends, reads values under the cursor and shows what a cell can see.
+
+const maps = new WeakMap()
+const SHARED = "convscope.opacity" // one slider moves every map on the page, and the next page remembers it
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let map = maps.get(parentElement)
+  if (!map) {
+    map = new MapView(parentElement)
+    maps.set(parentElement, map)
+  }
+  map.pick = (cell) => setTriggerValue("picked", cell)
+  map.show(data)
+  return () => {
+    map.observer.disconnect()
+    window.removeEventListener(SHARED, map.listener)
+    clearTimeout(map.timer)
+    maps.delete(parentElement)
+  }
+}
+
+class MapView {
+  constructor(parent) {
+    for (const name of ["map", "stage", "picture", "heat", "boxes", "field", "cell", "bar", "low", "high", "measure", "smoothing", "reading"])
+      this[name] = parent.querySelector(`.${name}`)
+    this.slider = parent.querySelector("input")
+    this.slider.oninput = () => {
+      sessionStorage.setItem(SHARED, this.slider.value)
+      window.dispatchEvent(new CustomEvent(SHARED, { detail: this.slider.value }))
+    }
+    this.listener = (event) => this.blend(event.detail)
+    window.addEventListener(SHARED, this.listener)
+    this.smoothing.onclick = () => {
+      this.smooth = !this.smooth
+      this.draw()
+    }
+    this.stage.onpointermove = (event) => this.point(this.cellAt(event))
+    this.stage.onpointerleave = () => this.point(null)
+    this.stage.onclick = (event) => this.choose(this.cellAt(event), 0)
+    this.stage.onkeydown = (event) => this.key(event)
+    this.observer = new ResizeObserver(() => this.fit())
+    this.observer.observe(this.map)
+  }
+
+  show(data) {
+    const before = this.data
+    this.data = data
+    this.values = data.values ? new Float32Array(bytes(data.values).buffer) : null
+    this.ramp = data.ramp ? bytes(data.ramp) : null
+    if (data.smooth !== before?.smooth) this.smooth = data.smooth
+    if (data.cell?.join() === this.awaited?.join() || data.cell?.join() !== before?.cell?.join()) this.awaited = null
+    if (!this.awaited) this.chosen = data.cell
+    this.picture.src = data.picture
+    this.map.classList.toggle("bare", data.bare)
+    this.map.classList.toggle("plain", !this.values)
+    this.stage.classList.toggle("pickable", data.pickable)
+    this.stage.setAttribute("aria-label", data.label)
+    this.stage.tabIndex = data.pickable ? 0 : -1
+    if (this.values) this.legend()
+    this.fit()
+    this.point(null)
+    this.draw()
+    this.blend(sessionStorage.getItem(SHARED) ?? data.opacity)
+  }
+
+  fit() {
+    if (!this.data) return
+    const { pictureWidth, pictureHeight, width } = this.data
+    const across = Math.min(this.map.clientWidth, width)
+    if (!across) return
+    this.stage.style.width = `${across}px`
+    this.stage.style.height = `${(across * pictureHeight) / pictureWidth}px`
+    this.picture.classList.toggle("pixels", pictureWidth < across)
+    this.marks()
+    if (this.heat.width !== Math.round(across * (window.devicePixelRatio || 1))) this.draw()
+  }
+
+  blend(opacity) {
+    const share = Number(opacity)
+    this.slider.value = share
+    this.heat.style.opacity = this.values ? share : 0
+    // The picture goes grey beneath the map, so that colour belongs to the map alone.
+    this.picture.style.filter = this.values ? `grayscale(${Math.min(1, share * 1.4)})` : ""
+  }
+
+  legend() {
+    const { low, high, measure } = this.data
+    const ramp = this.ramp
+    const brush = this.bar.getContext("2d")
+    const strip = brush.createImageData(256, 1)
+    for (let step = 0; step < 256; step++) strip.data.set([ramp[3 * step], ramp[3 * step + 1], ramp[3 * step + 2], 255], 4 * step)
+    brush.putImageData(strip, 0, 0)
+    this.low.textContent = figure(low)
+    this.high.textContent = figure(high)
+    this.measure.textContent = measure
+  }
+
+  draw() {
+    if (!this.values || !this.stage.clientWidth) return
+    const { rows, columns, low, high } = this.data
+    const ramp = this.ramp
+    const ratio = window.devicePixelRatio || 1
+    const width = Math.round(this.stage.clientWidth * ratio)
+    const height = Math.round(this.stage.clientHeight * ratio)
+    this.heat.width = width
+    this.heat.height = height
+    const brush = this.heat.getContext("2d")
+    const pixels = brush.createImageData(width, height)
+    const end = Math.max(Math.abs(low), Math.abs(high), 1e-12)
+    const span = Math.max(high - low, 1e-12)
+    const values = this.values
+    for (let y = 0, place = 0; y < height; y++) {
+      const v = ((y + 0.5) * rows) / height - 0.5
+      const top = this.smooth ? Math.max(0, Math.floor(v)) : Math.min(rows - 1, Math.round(v))
+      const bottom = Math.min(rows - 1, top + 1)
+      const down = this.smooth ? Math.max(0, v - top) : 0
+      for (let x = 0; x < width; x++, place += 4) {
+        const u = ((x + 0.5) * columns) / width - 0.5
+        const left = this.smooth ? Math.max(0, Math.floor(u)) : Math.min(columns - 1, Math.round(u))
+        let value
+        if (this.smooth) {
+          const right = Math.min(columns - 1, left + 1)
+          const along = Math.max(0, u - left)
+          const above = values[top * columns + left] * (1 - along) + values[top * columns + right] * along
+          const below = values[bottom * columns + left] * (1 - along) + values[bottom * columns + right] * along
+          value = above * (1 - down) + below * down
+        } else value = values[top * columns + left]
+        const step = 3 * Math.round(255 * Math.min(1, Math.max(0, (value - low) / span)))
+        pixels.data[place] = ramp[step]
+        pixels.data[place + 1] = ramp[step + 1]
+        pixels.data[place + 2] = ramp[step + 2]
+        pixels.data[place + 3] = 255 * Math.min(1, (Math.abs(value) / end) ** 0.7)
+      }
+    }
+    brush.putImageData(pixels, 0, 0)
+    this.smoothing.textContent = this.smooth ? "show cells" : "show smooth"
+  }
+
+  marks() {
+    const { boxes, pictureWidth, pictureHeight } = this.data
+    this.boxes.replaceChildren(
+      ...boxes.map(({ box, label }) => {
+        const frame = document.createElement("div")
+        lay(frame, box, pictureHeight, pictureWidth)
+        if (label) {
+          const text = document.createElement("span")
+          text.textContent = label
+          frame.append(text)
+          frame.classList.toggle("under", box[2] > pictureHeight * 0.9)
+        }
+        return frame
+      }),
+    )
+    this.frameCell()
+  }
+
+  frameCell() {
+    this.cell.style.display = this.chosen ? "block" : "none"
+    if (!this.chosen) return
+    const [row, column] = this.chosen
+    lay(this.cell, [row, column, row + 1, column + 1], this.data.rows, this.data.columns)
+  }
+
+  cellAt(event) {
+    const { rows, columns } = this.data
+    if (!rows) return null
+    const box = this.stage.getBoundingClientRect()
+    const row = Math.floor(((event.clientY - box.top) / box.height) * rows)
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns)
+    return row >= 0 && row < rows && column >= 0 && column < columns ? [row, column] : null
+  }
+
+  point(cell) {
+    const { field, pictureHeight, pictureWidth, columns, measure } = this.data
+    this.field.style.display = cell && field ? "block" : "none"
+    if (cell && field) {
+      const low = [0, 1].map((axis) => Math.max(0, field.start[axis] + cell[axis] * field.stride[axis]))
+      const high = [0, 1].map((axis) => Math.min([pictureHeight, pictureWidth][axis], field.start[axis] + cell[axis] * field.stride[axis] + field.size[axis]))
+      lay(this.field, [...low, ...high], pictureHeight, pictureWidth)
+    }
+    const value = cell && this.values ? `  ${figure(this.values[cell[0] * columns + cell[1]])} ${measure}` : ""
+    this.reading.textContent = cell ? `row ${cell[0]}, column ${cell[1]}${value}` : this.data.note
+  }
+
+  choose(cell, rest) {
+    if (!cell || !this.data.pickable) return
+    this.chosen = cell
+    this.awaited = cell
+    this.frameCell()
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.pick(cell), rest)
+  }
+
+  key(event) {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key]
+    if (!move || !this.data.pickable || event.ctrlKey || event.metaKey || event.altKey) return
+    event.preventDefault()
+    const { rows, columns } = this.data
+    const [row, column] = this.chosen ?? [Math.floor(rows / 2), Math.floor(columns / 2)]
+    const next = [Math.min(rows - 1, Math.max(0, row + move[0])), Math.min(columns - 1, Math.max(0, column + move[1]))]
+    this.choose(next, 160)
+    this.point(next)
+  }
+}
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+}
+
+function lay(element, [top, left, bottom, right], height, width) {
+  element.style.top = `${(100 * top) / height}%`
+  element.style.left = `${(100 * left) / width}%`
+  element.style.height = `${(100 * (bottom - top)) / height}%`
+  element.style.width = `${(100 * (right - left)) / width}%`
+}
+
+function figure(value) {
+  if (value === 0) return "0"
+  const size = Math.abs(value)
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e", " × 10^").replace("^+", "^").replace("-", "−")
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace("-", "−")
+}

@@ -1,0 +1,86 @@
+"""Dials: what a reader may turn on a method, drawn from its signature and kept in the address.
+
+draw(method)                       all its dials, five in sight, the rest under "More"; gives the keyword arguments
+choose(name, options, key=...)     one dial that depends on the network, such as a layer
+turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from vizcore.dial import Choice, Dial, Range, dials
+
+IN_SIGHT = 5
+
+
+def key(method: Callable, name: str) -> str:
+    """The name of a dial in the session and in the address: `grad_cam.layer`."""
+    return f"{method.__name__}.{name}"
+
+
+def draw(method: Callable, *, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Draw the dials of a method, except those named in `without`; gives what they stand at, by name."""
+    wanted = [dial for dial in dials(method) if dial.name not in without]
+    values = {dial.name: widget(method, dial) for dial in wanted[:IN_SIGHT]}
+    if wanted[IN_SIGHT:]:
+        with st.expander("More"):
+            values |= {dial.name: widget(method, dial) for dial in wanted[IN_SIGHT:]}
+    return values
+
+
+def widget(method: Callable, dial: Dial) -> Any:
+    """One dial as a slider, a choice or a switch."""
+    name, label = key(method, dial.name), dial.name.replace("_", " ")
+    if isinstance(dial.allows, Choice):
+        return choose(label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)
+    if isinstance(dial.allows, Range):
+        low, high, step, places = notches(dial)
+        return st.slider(
+            label, low, high, type(low)(dial.default), step,
+            format=f"%.{places}f" if places else None, key=name, bind="query-params", help=dial.allows.help or None,
+        )  # fmt: skip
+    return st.toggle(label, dial.default, key=name, bind="query-params")
+
+
+def notches(dial: Dial) -> tuple:
+    """The ends of a slider, its step and the decimal places that tell two steps apart."""
+    low, high, step = dial.allows.low, dial.allows.high, dial.allows.step
+    if isinstance(dial.default, int):
+        return int(low), int(high), int(step or 1), 0
+    step = step or (high - low) / 100
+    places = next(places for places in range(1, 9) if round(step, places) > 0)
+    return float(low), float(high), float(step), places
+
+
+def choose(
+    label: str,
+    options: Sequence[Any],
+    *,
+    key: str,
+    default: Any = None,
+    format: Callable[[Any], str] = str,
+    help: str | None = None,
+) -> Any:
+    """One of several, as words in a row while they fit and as a list where there are more; kept in the address.
+
+    What the address or another network's page left behind and is not among the options gives way to the default.
+    """
+    options = list(options)
+    default = default if default in options else options[0]
+    if st.session_state.get(key, default) not in options:
+        del st.session_state[key]
+    if len(options) <= 4 and sum(len(format(option)) for option in options) <= 40:
+        return st.segmented_control(
+            label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help
+        )
+    return st.selectbox(
+        label, options, options.index(default), format_func=format, key=key, bind="query-params", help=help
+    )
+
+
+def turn(method: Callable, **values: Any) -> None:
+    """Set dials of a method, from a callback."""
+    for name, value in values.items():
+        st.session_state[key(method, name)] = value

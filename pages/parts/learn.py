@@ -1,0 +1,198 @@
+"""Learn: what stands below every answer: *What you see*, *Try this*, *How it works*, *Take it with you*.
+
+below(method, seen=..., tries=[Try(...)], formula=..., picture=..., data=..., snippet=...)   all four
+Try(label, network=, image=, unit=, method=, dials={...}, session={...})    one experiment, one click
+notebook(selection, lines)                                                  a snippet that runs as it stands
+"""
+
+import html
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.parts import dials, selection, show
+from pages.parts.calm import calm
+from vizcore.export import npy, png
+
+
+@dataclass(frozen=True)
+class Try:
+    """An experiment of one click: what it is called, and what it sets of the selection, the dials and the page.
+
+    `dials` are those of `method`; `session` are other widgets of the page by their keys.
+    """
+
+    label: str
+    network: str | None = None
+    image: str | None = None
+    unit: Any = None
+    method: Callable | None = None
+    dials: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> None:
+        with calm():
+            if self.network or self.image or self.unit is not None:
+                selection.select(network=self.network, image=self.image, unit=self.unit)
+            if self.method:
+                dials.turn(self.method, **self.dials)
+            for name, value in self.session.items():
+                st.session_state[name] = value
+
+
+def below(
+    method: Callable,
+    *,
+    seen: str,
+    tries: Sequence[Try] = (),
+    formula: str = "",
+    picture=None,
+    data: Any = None,
+    snippet: str = "",
+    name: str | None = None,
+) -> None:
+    """Draw the four parts. `seen` is two sentences. `formula` is LaTeX without dollar signs. `picture` (3, H, W)
+    and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each also as a
+    function that makes it when asked. `snippet` is what follows the opening lines of the notebook."""
+    name = name or method.__name__
+    st.space("medium")
+    with st.container(key="learn", gap="medium"):
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            heading("What you see")
+            st.markdown(seen)
+        if tries:
+            with right:
+                heading("Try this")
+                for number, experiment in enumerate(tries):
+                    st.button(experiment.label, key=f"try {name} {number}", type="tertiary", on_click=experiment)
+        how, take = st.columns([3, 2], gap="large")
+        with how:
+            heading("How it works")
+            how_it_works(method, formula)
+        with take:
+            heading("Take it with you")
+            take_away(name, picture, data, snippet)
+
+
+def heading(text: str) -> None:
+    """The name of one of the four parts."""
+    show.markup(f'<h2 class="part">{html.escape(text)}</h2>')
+
+
+def how_it_works(method: Callable, formula: str) -> None:
+    """The method's own docstring, its formula, and the source that just ran."""
+    opening, *rest = paragraphs(method)
+    st.markdown(opening)
+    if formula:
+        st.latex(formula)
+    for paragraph in rest:
+        st.markdown(paragraph)
+    with st.expander(f"The source that just ran: `{method.__module__}.{method.__name__}`"):
+        st.code(inspect.getsource(method), language="python")
+
+
+def paragraphs(method: Callable) -> list[str]:
+    """A docstring as paragraphs, without its examples.
+
+    >>> paragraphs(paragraphs)
+    ['A docstring as paragraphs, without its examples.']
+    """
+    text = inspect.getdoc(method) or ""
+    found = [" ".join(part.split()) for part in text.split("\n\n")]
+    kept = [part for part in found if part and not part.startswith(">>>")]
+    return [plain(part) for part in kept] or [""]
+
+
+def plain(text: str) -> str:
+    """Text in which only `code` is markup; everything else is itself.
+
+    >>> plain("a_k times `two_words`")
+    'a\\\\_k times `two_words`'
+    """
+    parts = text.split("`")
+    for place in range(0, len(parts), 2):
+        parts[place] = re.sub(r"([\\*_$\[\]<>#~:])", r"\\\1", parts[place])
+    return "`".join(parts)
+
+
+def take_away(name: str, picture: Any, data: Any, snippet: str) -> None:
+    """What the reader may keep: the picture, the numbers, the notebook lines, the link to exactly this view."""
+    with st.container(horizontal=True, gap="small"):
+        if picture is not None:
+            image = made(picture)
+            st.download_button(
+                "PNG", lambda: png(image), f"{name}.png", "image/png", key=f"png {name}", on_click="ignore"
+            )
+        if data is not None:
+            values = made(data)
+            kind, mime, content = packed(values)
+            st.download_button(
+                f".{kind}", lambda: content(values), f"{name}.{kind}", mime, key=f"data {name}", on_click="ignore"
+            )
+    if snippet:
+        st.caption("The same in a notebook")
+        st.code(notebook(selection.selection(), snippet), language="python")
+    st.caption("The link to exactly this view")
+    st.code(link(), language=None, wrap_lines=True)
+
+
+def made(thing: Any) -> Any:
+    """A thing, or what a function makes when it is wanted."""
+    return thing() if callable(thing) else thing
+
+
+def packed(values: Any) -> tuple[str, str, Callable[[Any], bytes]]:
+    """How data leaves: its ending, its kind, and the function that writes it."""
+    if hasattr(values, "detach"):
+        return "npy", "application/octet-stream", npy
+    if isinstance(values, list) and values and isinstance(values[0], dict):
+        return "csv", "text/csv", csv
+    return "json", "application/json", lambda things: json.dumps(things, indent=1, default=str).encode()
+
+
+def csv(rows: list[dict]) -> bytes:
+    """Rows as a table that a spreadsheet opens. A cell that a spreadsheet would run as a formula is kept as text.
+
+    >>> csv([{"class": "=1+1", "probability": 0.5}])
+    b"class,probability\\r\\n'=1+1,0.5\\r\\n"
+    """
+    import csv as table
+    import io
+
+    file = io.StringIO()
+    writer = table.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows({name: harmless(cell) for name, cell in line.items()} for line in rows)
+    return file.getvalue().encode()
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def notebook(chosen: selection.Selection, lines: str) -> str:
+    """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`."""
+    own = chosen.picture not in selection.pictures.bundled_names()
+    image = 'vizcore.load_image("your-picture.jpg")' if own else f'vizcore.bundled_images()["{chosen.picture}"]'
+    unit = str(chosen.unit.channel) if chosen.unit.is_class else f'vizcore.Unit.parse("{chosen.unit}")'
+    opening = (
+        f'import vizcore\n\nprobe = vizcore.open_probe("{chosen.network}")\nimage = {image}\n'
+        f"unit = {unit}  # {chosen.name}\n"
+    )
+    return opening + textwrap.dedent(lines).strip() + "\n"
+
+
+def link() -> str:
+    """The address of exactly this view: the page, the selection, and every dial that is not where it was at first."""
+    address = (st.context.url or "").split("?")[0]
+    kept = {name: value for name, value in st.query_params.items() if name not in selection.DEFAULTS}
+    return f"{address}?{selection.selection().link}" + (f"&{urlencode(kept)}" if kept else "")

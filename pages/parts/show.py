@@ -1,0 +1,155 @@
+"""Show: pictures, maps, numbers and answers, drawn alike on every page.
+
+question(title, small)      the page's title, a question in plain words, and the method's name beneath it
+picture / row               one picture, or several side by side with captions
+map                         a picture with a map over it (components.map_view)
+numbers                     one row of figures with units
+bars                        classes with their probabilities
+chip                        the unit: its layer, its channel, its name
+figure                      a plotly figure in the house's template
+figures(value)              a number as it is printed everywhere
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.parts.components import data_address, map_view
+from vizcore.export import png
+
+map = map_view
+
+
+def question(title: str, small: str = "") -> None:
+    """The page's title: a question in plain words, and beneath it the method's name in small print."""
+    st.title(title, anchor=False)
+    if small:
+        markup(f'<p class="small-print">{html.escape(small)}</p>')
+
+
+def picture(image, caption: str = "", *, width: int | str = "100%", pixels: bool | None = None, alt: str = "") -> None:
+    """One picture (3, H, W). Small ones are drawn in whole pixels unless `pixels` is False."""
+    markup(f'<div class="pictures">{figure_of(image, caption, width, pixels, alt)}</div>')
+
+
+def row(
+    images: Iterable, captions: Sequence[str] = (), *, width: int = 120, pixels: bool | None = None, alt: str = ""
+) -> None:
+    """Pictures side by side, each as wide as `width`, wrapping where the page ends."""
+    images = list(images)
+    captions = [*captions, *[""] * len(images)]
+    drawn = [figure_of(image, caption, width, pixels, alt) for image, caption in zip(images, captions, strict=False)]
+    markup(f'<div class="pictures">{"".join(drawn)}</div>')
+
+
+def figure_of(image, caption: str, width: int | str, pixels: bool | None, alt: str) -> str:
+    """A picture and its caption as markup."""
+    height, across = image.shape[-2:]
+    whole = max(height, across) <= 128 if pixels is None else pixels
+    width = f"{width}px" if isinstance(width, int) else width
+    words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure style="width:{width}"><img class="{"pixels" if whole else "smooth"}" '
+        f'src="{data_address(png(image))}" alt="{html.escape(alt or caption)}">{words}</figure>'
+    )
+
+
+def numbers(values: dict[str, Any]) -> None:
+    """One row of figures: `{"peak": (1.93, "score"), "cells": (64, "")}`."""
+    cells = []
+    for name, value in values.items():
+        amount, unit = value if isinstance(value, tuple) else (value, "")
+        text = amount if isinstance(amount, str) else figures(amount)
+        cells.append(
+            f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}<small>{html.escape(unit)}</small></dd></div>"
+        )
+    markup(f'<dl class="numbers">{"".join(cells)}</dl>')
+
+
+def bars(predictions: Iterable, *, chosen: int | None = None) -> None:
+    """Classes with their probabilities as quiet bars, the chosen class in the accent."""
+    rows = []
+    for prediction in predictions:
+        mark = " chosen" if prediction.index == chosen else ""
+        share = 100 * prediction.probability
+        rows.append(
+            f'<div class="bar{mark}"><span class="name">{html.escape(prediction.label)}</span>'
+            f'<span class="track"><i style="width:{share:.2f}%"></i></span>'
+            f'<span class="share">{percent(prediction.probability)}</span></div>'
+        )
+    markup(f'<div class="bars">{"".join(rows)}</div>')
+
+
+def chip(selection, *, image=None) -> None:
+    """The unit under question, always drawn like this: where it is, which it is, and its picture where there is one."""
+    unit, shown = selection.unit, ""
+    if image is not None:
+        shown = f'<img class="pixels" src="{data_address(png(image))}" alt="">'
+    where = "class" if unit.is_class else unit.layer
+    which = selection.name if unit.is_class else f"channel {unit.channel}"
+    cell = "" if unit.at is None else f"<small>cell {unit.at[0]}, {unit.at[1]}</small>"
+    markup(f'<p class="chip">{shown}<small>{html.escape(where)}</small><b>{html.escape(which)}</b>{cell}</p>')
+
+
+def figure(chart, *, key: str, height: int = 260, alt: str = "", **options: Any) -> Any:
+    """A plotly figure in the house's template: our fonts and greys, no box, no toolbar. `options` go to Streamlit.
+
+    Colours come from the theme; mark the one series that matters with `accent()`.
+    """
+    chart.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8, "pad": 4},
+        font={"size": 13},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"font": {"size": 13}},
+        showlegend=False,
+        bargap=0.08,
+    )
+    chart.update_xaxes(showgrid=False, zeroline=False, automargin=True)
+    chart.update_yaxes(showgrid=True, zeroline=False, automargin=True, nticks=5)
+    return st.plotly_chart(chart, key=key, alt=alt or None, config={"displayModeBar": False}, **options)
+
+
+def accent() -> str:
+    """The one colour of the house, as a chart needs it."""
+    return st.get_option(f"theme.{st.context.theme.type or 'light'}.primaryColor")
+
+
+def quiet() -> str:
+    """The grey of everything in a chart that is not the point."""
+    return "rgba(128,128,128,0.45)"
+
+
+def figures(value: float) -> str:
+    """A number as it is printed everywhere: three figures that count, thousands in groups, a true minus.
+
+    >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0)
+    ('0.0123', '−3.14', '1 234 567', '0')
+    """
+    if isinstance(value, int) or abs(value) >= 1000:
+        text = f"{round(value):,}".replace(",", " ")
+    elif value and abs(value) < 0.001:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        text = f"{mantissa} × 10^{int(exponent)}"
+    else:
+        text = f"{value:#.3g}".rstrip(".") if value else "0"
+    return text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A probability as people read it.
+
+    >>> percent(0.8321), percent(0.0004), percent(1.0)
+    ('83.2 %', '< 0.1 %', '100 %')
+    """
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
+
+
+def markup(text: str) -> None:
+    """Our own markup; whatever comes from outside is escaped by who builds it."""
+    st.html(text)
