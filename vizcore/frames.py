@@ -1,8 +1,9 @@
 """Frames: how anything that takes longer than half a second tells how far it is."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -28,3 +29,20 @@ def last(frames: Iterable[Item]) -> Item:
     if not final:
         raise ValueError("nothing came: the run had no frames.")
     return final[0]
+
+
+def framed(frames: Callable) -> Callable:
+    """A generator of frames as a plain function that gives what its last frame shows; `.frames` is the generator.
+
+    >>> def count(ends):
+    ...     yield from (Frame(step, ends, "*" * step) for step in range(1, ends + 1))
+    >>> framed(count)(3), [frame.picture for frame in framed(count).frames(2)]
+    ('***', ['*', '**'])
+    """
+
+    @wraps(frames)
+    def whole(*arguments: Any, **dials: Any) -> Any:
+        return last(frames(*arguments, **dials)).picture
+
+    whole.frames = frames
+    return whole

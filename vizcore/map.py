@@ -11,7 +11,8 @@ class Map:
     """How much every place counts: `values` (H, W) on the device's side of the fence, always float32 on the CPU.
 
     `signed` maps have a meaning on both sides of zero; unsigned ones run from nothing to much.
-    `measure` says what the numbers are in, `note` what a reader should know about this very map.
+    `measure` says what the numbers are in, `note` what a reader should know about this very map,
+    and `colour` (3, H, W) is the method's answer for each colour apart, where it has one.
 
     >>> Map(torch.tensor([[0.0, -2.0]]), signed=True, measure="score").extent
     2.0
@@ -21,6 +22,7 @@ class Map:
     signed: bool
     measure: str
     note: str = ""
+    colour: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2:

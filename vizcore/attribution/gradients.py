@@ -1,32 +1,193 @@
 """Gradients: how the answer would change if a pixel did."""
 
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import numpy as np
 import torch
 
+from vizcore.attribution.rectifiers import deconvolved, guided
+from vizcore.dial import Choice, Range
+from vizcore.frames import Frame, framed
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import Unit
 
+SLOPE = "score per pixel value"
+Seed = Annotated[str, Choice("value", "own map", help="Start from the unit's value or from its own activation map.")]
 
-def saliency(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
+
+def saliency(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
     """Show how strongly each pixel, changed a little, would change the unit.
 
     Simonyan et al. 2014: the magnitude of the derivative of the score before the softmax by the pixel,
-    the largest of its three colours: max_c |d score / d x_c|.
+    the largest of its three colours: max_c |d score / d x_c|. To first order the score is that derivative
+    times the picture, which is why it tells what matters.
 
     >>> from vizcore import bundled_images, open_probe
     >>> saliency(open_probe("tiny-vgg"), bundled_images()["cat"], 0).measure
     'score per pixel value'
     """
-    slopes = pixel_gradient(probe, image, unit)
-    return Map(slopes.abs().amax(0), signed=False, measure="score per pixel value")
+    slopes, _ = pixel_gradient(probe, image, unit, begin=begin)
+    return Map(slopes.abs().amax(0), signed=False, measure=SLOPE, colour=slopes)
 
 
-def pixel_gradient(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> torch.Tensor:
-    """The derivative of a unit by every pixel value of the prepared picture, (3, S, S)."""
+def gradient_times_input(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
+    """Show what each pixel adds to the unit, as far as a straight line can tell: slope times value.
+
+    Shrikumar et al. 2016: sum_c x_c d score / d x_c. On a purely linear network this is exact.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> gradient_times_input(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
+    True
+    """
+    slopes, pixels = pixel_gradient(probe, image, unit, begin=begin)
+    return Map((slopes * pixels).sum(0), signed=True, measure="score", colour=slopes * pixels)
+
+
+def guided_backprop(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
+    """Trace a unit back to the pixels, letting only what excites pass at every rectifier.
+
+    Springenberg et al. 2015: a rectifier passes a gradient g back where its input x was positive and g is
+    too: [x > 0] [g > 0] g. Sharp, but known to depend little on the weights (Adebayo et al. 2018).
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> guided_backprop(open_probe("tiny-vgg"), bundled_images()["cat"], "conv3.relu:5").values.shape
+    torch.Size([64, 64])
+    """
+    return traced_back(probe, image, unit, guided, begin)
+
+
+def deconvnet(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
+    """Trace a unit back to the pixels as if the network ran in reverse, rectifying on the way back only.
+
+    Zeiler and Fergus 2014: a rectifier passes a gradient g back where g is positive, whatever its own
+    input was: [g > 0] g.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> deconvnet(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
+    True
+    """
+    return traced_back(probe, image, unit, deconvolved, begin)
+
+
+@framed
+def smooth_grad(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    *,
+    samples: Annotated[int, Range(1, 128, 1)] = 32,
+    noise: Annotated[float, Range(0, 0.5, 0.01)] = 0.15,
+    seed: Annotated[int, Range(0, 99, 1)] = 0,
+    begin: Seed = "value",
+) -> Iterator[Frame]:
+    """Average the saliency of many slightly noisy copies of the picture, so that what flickers cancels.
+
+    Smilkov et al. 2017: the mean of d score / d x at x + n, n Gaussian with a standard deviation of `noise`
+    (of the pixel range); then its magnitude, the largest of three colours. Without noise it is the gradient.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe, cat = open_probe("tiny-vgg"), bundled_images()["cat"]
+    >>> smooth_grad(probe, cat, 0, samples=1, noise=0.0).values.equal(saliency(probe, cat, 0).values)
+    True
+    """
+    pixels, generator = probe.prepare(image), torch.Generator().manual_seed(seed)
+    total = torch.zeros_like(pixels)
+    for done, count in batches(samples, probe):
+        noisy = pixels + noise * torch.randn(count, *pixels.shape, generator=generator)
+        total = total + slopes_at(probe, noisy, unit, begin).sum(0)
+        mean = total / done
+        yield Frame(done, samples, Map(mean.abs().amax(0), signed=False, measure=SLOPE, colour=mean))
+
+
+@framed
+def integrated_gradients(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    *,
+    steps: Annotated[int, Range(8, 256, 8)] = 64,
+    baseline: Annotated[str, Choice("black", "grey", "white", help="The picture that stands for nothing.")] = "black",
+    begin: Seed = "value",
+) -> Iterator[Frame]:
+    """Add up the slope on the straight way from an empty picture to this one: what each pixel brought.
+
+    Sundararajan et al. 2017: (x - x') times the mean of d score / d x along x' + a (x - x'), a from 0 to 1,
+    by Gauss-Legendre quadrature. Its sum is the difference of the two scores (completeness); the note says
+    by how much it is missed.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> integrated_gradients(open_probe("tiny-vgg"), bundled_images()["cat"], 0, steps=8).note[:18]
+    'The map adds up to'
+    """
+    pixels = probe.prepare(image)
+    empty = torch.full_like(pixels, {"black": 0.0, "grey": 0.5, "white": 1.0}[baseline])
+    places, weights = (torch.from_numpy(half).float() for half in np.polynomial.legendre.leggauss(steps))
+    ways, weights = ((places + 1) / 2).view(-1, 1, 1, 1), (weights / 2).view(-1, 1, 1, 1)
+    total = torch.zeros_like(pixels)
+    ends = values_at(probe, torch.stack([empty, pixels]), unit, begin)
+    for done, count in batches(steps, probe):
+        part = slice(done - count, done)
+        slopes = slopes_at(probe, empty + ways[part] * (pixels - empty), unit, begin)
+        total = total + (weights[part] * slopes).sum(0)
+        brought = total * (pixels - empty)
+        moved, found = (ends[1] - ends[0]).item(), brought.sum().item()
+        note = f"The map adds up to {found:.4g}; the score moved by {moved:.4g}." if done == steps else ""
+        answer = Map(brought.sum(0), signed=True, measure="score", note=note, colour=brought)
+        yield Frame(done, steps, answer, {"sum of the map": found, "change of the score": moved})
+
+
+def pixel_gradient(
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: str = "value", wraps: dict | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The derivative of a unit by every pixel value of the prepared picture, and that picture: both (3, S, S)."""
+    pixels = probe.prepare(image)
+    return slopes_at(probe, pixels[None], unit, begin, wraps)[0], pixels
+
+
+def slopes_at(
+    probe: Probe, images: torch.Tensor, unit: Unit | int | str, begin: str = "value", wraps: dict | None = None
+) -> torch.Tensor:
+    """The derivative of a unit at several pictures (N, 3, S, S), each for itself."""
+    images = images.clone().requires_grad_()
+    return probe.gradient(values_at(probe, images, unit, begin, wraps), images).cpu()
+
+
+def values_at(
+    probe: Probe, images: torch.Tensor, unit: Unit | int | str, begin: str, wraps: dict | None = None
+) -> torch.Tensor:
+    """What is differentiated: the unit's value, or half its map squared, whose derivative is the map itself: (N,)."""
     unit = probe.unit(unit)
-    images = probe.prepare(image)[None].clone().requires_grad_()
-    _, found = probe.run(images, [unit.layer], scores=False)
-    return probe.gradient(probe.read(unit, found[unit.layer]), images)[0]
+    _, found = probe.run(images, [unit.layer], wraps or {}, scores=False)
+    if begin == "value":
+        return probe.read(unit, found[unit.layer])
+    if begin != "own map":
+        raise ValueError(f"begin={begin!r} is neither 'value' nor 'own map'.")
+    return probe.layer(unit.layer).maps(found[unit.layer])[:, unit.channel].square().sum((1, 2)) / 2
 
 
-METHODS = {"Saliency": saliency}
+def traced_back(probe: Probe, image: torch.Tensor, unit: Unit | int | str, rule: Callable, begin: str) -> Map:
+    """The gradient under another rule for rectifiers, as one number a pixel: the sum over its colours."""
+    rectifiers = probe.rectifiers
+    slopes, _ = pixel_gradient(probe, image, unit, begin=begin, wraps=dict.fromkeys(rectifiers, rule))
+    note = "" if rectifiers else f"{probe.name} has no rectifiers, so this is the plain gradient."
+    return Map(slopes.sum(0), signed=True, measure=SLOPE, note=note, colour=slopes)
+
+
+def batches(total: int, probe: Probe) -> Iterator[tuple[int, int]]:
+    """Split a number of passes into batches that fit any device: how many are done after each, and its size."""
+    size = max(1, min(8, 8 * 64**2 // probe.input_size**2)) if probe.device.type == "cpu" else 32
+    for start in range(0, total, size):
+        count = min(size, total - start)
+        yield start + count, count
+
+
+METHODS = {
+    "Saliency": saliency,
+    "Gradient x input": gradient_times_input,
+    "SmoothGrad": smooth_grad,
+    "Integrated gradients": integrated_gradients,
+    "Guided backprop": guided_backprop,
+    "Deconvnet": deconvnet,
+}
