@@ -130,7 +130,7 @@ def test_no_two_layers_share_a_name():
         _, found = probe.run(PICTURES, ["relu", "relu_1", "relu_1_1"])
         first = network.first(PICTURES).relu()
         assert found["relu_1"].equal(first) and found["relu_1_1"].equal(network.second(first).tanh())
-    assert len(probe._steps) == len({step.layer for step in probe._steps})
+    assert len(probe.steps) == len({step.layer for step in probe.steps})
 
 
 def test_a_layer_may_be_called_as_the_input_is():

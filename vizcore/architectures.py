@@ -68,9 +68,7 @@ def build(name: str, *, channels: int = 3, **options) -> nn.Module:
 def with_channels(network: nn.Module, channels: int) -> nn.Module:
     """The network with a new first convolution for that many input channels."""
     place, first = next((place, part) for place, part in network.named_modules() if isinstance(part, nn.Conv2d))
-    settings = {
-        word: getattr(first, word) for word in ("out_channels", "kernel_size", "stride", "padding", "dilation")
-    }
+    settings = {word: getattr(first, word) for word in ("out_channels", "kernel_size", "stride", "padding", "dilation")}
     network.set_submodule(place, nn.Conv2d(channels, **settings, bias=first.bias is not None))
     return network
 

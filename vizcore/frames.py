@@ -11,12 +11,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Frame:
-    """A moment of a long run: the step, how many there are, the picture or map so far, and what is being weighed."""
+    """A moment of a long run: the step, how many there are, the picture or map so far, and what is being weighed.
+
+    `detail` is whatever else a method has to tell; the method says what.
+    """
 
     step: int
     of: int
     picture: Any
     terms: dict[str, float] = field(default_factory=dict)
+    detail: Any = None
 
 
 def last(frames: Iterable[Item]) -> Item:

@@ -66,9 +66,7 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
     settings = options(architecture, weights)
     size, resize = sizes(architecture)
     size, resize = (settings["image_size"],) * 2 if settings.get("image_size", size) != size else (size, resize)
-    return Own(
-        network, kind, architecture, tuple(others), settings.get("channels", 3), size, resize, labels_in(notes)
-    )
+    return Own(network, kind, architecture, tuple(others), settings.get("channels", 3), size, resize, labels_in(notes))
 
 
 def sizes(architecture: str) -> tuple[int, int]:

@@ -72,13 +72,13 @@ class Probe:
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
-        self._steps, self._entry, self._result = trace(self.network)
+        self.steps, self.entry, self._result = trace(self.network)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
         with torch.no_grad():
-            facts = describe(self._steps, self._entry, picture)
+            facts = describe(self.steps, self.entry, picture)
             self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
-            self._answer = next(step.layer for step in self._steps if step.node is self._result)
+            self._answer = next(step.layer for step in self.steps if step.node is self._result)
             scores = self._walk(picture, {self._answer}, {})[self._answer]
         if not torch.allclose(scores, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item()):
             raise ValueError(f"{name} walked step by step answers otherwise than as a whole; it may answer at random.")
@@ -107,13 +107,13 @@ class Probe:
         wrapped = {self._resolve(name): wrap for name, wrap in wraps.items()}
         wanted = set(names.values()) | ({self._answer} if scores else set())
         with self.turns.turn(), torch.enable_grad():
-            found = self._walk(self._normalised(images), wanted, wrapped)
+            found = self._walk(self.normalised(images), wanted, wrapped)
         return (found[self._answer] if scores else None), {name: found[layer] for name, layer in names.items()}
 
     def _walk(self, pixels: torch.Tensor, wanted: set[str], wraps: Mapping[str, Wrap]) -> dict[str, torch.Tensor]:
-        values = {self._entry: pixels}
+        values = {self.entry: pixels}
         found: dict[str, torch.Tensor] = {}
-        for step in self._steps:
+        for step in self.steps:
             if len(found) == len(wanted):
                 break
             arguments, named = step.inputs(values)
@@ -126,7 +126,8 @@ class Probe:
                 del values[node]
         return found
 
-    def _normalised(self, images: torch.Tensor) -> torch.Tensor:
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """Pixels as the bare network takes them: on its device, its mean taken away, divided by its spread."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"images came as {tuple(images.shape)}; a probe takes (N, 3, H, W) with pixels in [0, 1].")
         images = images.to(self.device)
@@ -223,7 +224,7 @@ class Probe:
     def weight(self, layer: str) -> torch.Tensor | None:
         """The weights of a convolution or linear layer, whether it is a module or a function; None for other layers."""
         name = self._resolve(layer)
-        step = next(step for step in self._steps if step.layer == name)
+        step = next(step for step in self.steps if step.layer == name)
         if isinstance(step.operation, nn.Module):
             return getattr(step.operation, "weight", None)
         constants = [source for source in step.node.all_input_nodes if source.op == "get_attr"]

@@ -1,0 +1,174 @@
+"""Occlusion: cover the picture piece by piece and watch the answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+
+from vizcore.attribution.projective import Projection
+from vizcore.dial import Choice, Range
+from vizcore.frames import Frame
+from vizcore.map import Map
+from vizcore.probe import Probe
+from vizcore.unit import SCORES, Unit
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What Zeiler and Fergus read at every position (rows, columns): NaN, or -1 for a class, where not yet visited.
+
+    `value` is the unit's value or probability, `top` the most probable class there, `strongest` the summed
+    activation of the feature map that was strongest on the untouched picture.
+    """
+
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+    untouched: float
+    value: torch.Tensor
+    top: torch.Tensor
+    strongest: torch.Tensor
+
+
+def occlusion(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    *,
+    patch: Annotated[int, Range(2, 64, 1, help="Side of the square, in pixels of the prepared picture.")] = 8,
+    stride: Annotated[int, Range(1, 32, 1, help="Pixels from one position to the next.")] = 4,
+    fill: Annotated[str, Choice("mean", "black", "blur", "noise", help="What the square shows.")] = "mean",
+    measure: Annotated[str, Choice("probability", "score", help="What is watched, for a class.")] = "probability",
+    seed: Annotated[int, Range(0, 99, 1)] = 0,
+    exact_parts: bool = True,
+) -> Iterator[Frame]:
+    """Cover the picture with a square, place by place, and map how far the unit falls.
+
+    Zeiler and Fergus 2014. A pixel's value is the fall averaged over the squares that cover it; the three
+    readings of the paper, position by position, are in the frame's `detail`. Every position is visited, in
+    an order that shows the whole picture early. With `exact_parts` only what the square can reach is
+    computed again, which changes nothing but the time.
+
+    >>> from vizcore import bundled_image, last, open_probe
+    >>> final = last(occlusion(open_probe("tiny-vgg"), bundled_image("cat"), 0, patch=16, stride=16))
+    >>> final.of, final.picture.values.shape
+    (16, torch.Size([64, 64]))
+    """
+    unit, pixels = probe.unit(unit), probe.prepare(image)
+    side = probe.input_size
+    if not 1 <= patch <= side:
+        raise ValueError(f"a patch of {patch} pixels does not fit a picture of {side}; choose 1 to {side}.")
+    if stride < 1:
+        raise ValueError(f"a stride of {stride} goes nowhere; choose 1 or more.")
+    filler = filling(pixels, fill, patch, torch.Generator().manual_seed(seed))
+    starts = positions(side, patch, stride)
+    watch = Watch(probe, pixels, unit, measure)
+    places = [(row, column) for row in range(len(starts)) for column in range(len(starts))]
+    places.sort(key=lambda place: (-coarseness(*place), place))
+    shape = len(starts), len(starts)
+    value, strongest = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
+    top = torch.full(shape, -1)
+    fall, visits = torch.zeros(side, side), torch.zeros(side, side)
+    at = torch.tensor(starts)
+    done = 0
+    for batch in torch.tensor(places).split(batch_size(probe)):
+        rows, columns = batch.unbind(1)
+        tops, lefts = at[rows], at[columns]
+        patches = torch.stack([filler[:, t : t + patch, x : x + patch] for t, x in zip(tops, lefts, strict=True)])
+        values, classes, sums = watch.patched(patches, tops, lefts, exact_parts)
+        value[rows, columns], top[rows, columns], strongest[rows, columns] = values, classes, sums
+        for drop, t, x in zip(watch.untouched - values, tops.tolist(), lefts.tolist(), strict=True):
+            fall[t : t + patch, x : x + patch] += drop
+            visits[t : t + patch, x : x + patch] += 1
+        done += len(batch)
+        answer = Map(fall / visits.clamp_min(1), signed=True, measure=f"fall in {watch.measure}", note=watch.note)
+        readings = Readings(
+            tuple(starts), tuple(starts), watch.untouched, value.clone(), top.clone(), strongest.clone()
+        )
+        yield Frame(done, len(places), answer, {"untouched": watch.untouched}, readings)
+
+
+class Watch:
+    """What is read from the network for every square: the unit, the top class, the strongest feature map."""
+
+    def __init__(self, probe: Probe, pixels: torch.Tensor, unit: Unit, measure: str):
+        self.probe, self.pixels, self.unit = probe, pixels, unit
+        self.measure = measure if unit.is_class else "activation"
+        self.maps = probe.deepest_maps
+        self.taps = list(dict.fromkeys([unit.layer, SCORES, self.maps]))
+        _, found = probe.run(pixels[None], self.taps)
+        self.channel = probe.layer(self.maps).maps(found[self.maps])[0].sum((1, 2)).argmax().item()
+        self.untouched = self.read(found)[0].item()
+        self.projection: Projection | None = None
+
+    def patched(
+        self, patches: torch.Tensor, tops: torch.Tensor, lefts: torch.Tensor, exact_parts: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The three readings for pictures with patches (N, 3, p, p) at rows and columns (N,)."""
+        if exact_parts:
+            if self.projection is None:
+                self.projection = Projection(self.probe, self.pixels, self.taps)
+            found = self.projection.through(patches, tops, lefts)
+        else:
+            images = self.pixels.repeat(len(patches), 1, 1, 1)
+            for picture, piece, top, left in zip(images, patches, tops, lefts, strict=True):
+                picture[:, top : top + piece.shape[1], left : left + piece.shape[2]] = piece
+            _, found = self.probe.run(images, self.taps)
+        strongest = self.probe.layer(self.maps).maps(found[self.maps])[:, self.channel].sum((1, 2))
+        return self.read(found).cpu(), found[SCORES].argmax(1).cpu(), strongest.cpu()
+
+    def read(self, found: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The unit's value, or a class's probability, for every picture."""
+        if self.measure == "probability":
+            return found[SCORES].softmax(1)[:, self.unit.channel]
+        return self.probe.read(self.unit, found[self.unit.layer])
+
+    @property
+    def note(self) -> str:
+        """From where on parts were not enough, for the reader who wonders about the time."""
+        whole = self.projection.whole_from if self.projection else "the first layer"
+        return f"Computed in parts up to {whole}, whole from there." if whole else ""
+
+
+def filling(pixels: torch.Tensor, fill: str, patch: int, generator: torch.Generator) -> torch.Tensor:
+    """What the square shows at every place, as a whole picture (3, S, S)."""
+    if fill == "mean":
+        return pixels.mean((1, 2), keepdim=True).expand_as(pixels)
+    if fill == "black":
+        return torch.zeros_like(pixels)
+    if fill == "blur":
+        reach = max(1, patch // 2)
+        padded = F.pad(pixels[None], (reach,) * 4, mode="replicate")
+        return F.avg_pool2d(padded, 2 * reach + 1, 1)[0]
+    if fill == "noise":
+        return torch.rand(pixels.shape, generator=generator)
+    raise ValueError(f"fill={fill!r} is none of mean, black, blur and noise.")
+
+
+def positions(side: int, patch: int, stride: int) -> list[int]:
+    """Where the square starts along one side, the last one flush with the border.
+
+    >>> positions(20, 8, 5)
+    [0, 5, 10, 12]
+    """
+    starts = list(range(0, side - patch + 1, stride))
+    return starts if starts[-1] == side - patch else [*starts, side - patch]
+
+
+def coarseness(row: int, column: int) -> int:
+    """How early a position is visited: the largest power of two that divides both of its numbers, at most 16.
+
+    >>> coarseness(0, 0), coarseness(4, 6), coarseness(3, 8)
+    (16, 2, 1)
+    """
+    both = row | column | 16
+    return both & -both
+
+
+def batch_size(probe: Probe) -> int:
+    """Positions at a time: enough to keep the device busy, few enough to stop and show soon."""
+    return 64 if probe.device.type != "cpu" else max(8, min(64, 32 * 64**2 // probe.input_size**2))
+
+
+METHODS = {"Occlusion": occlusion}

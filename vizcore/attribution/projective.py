@@ -1,0 +1,255 @@
+"""Projective fields: what a changed patch of the picture changes in every layer, and nothing else computed again.
+
+A patch of pixels reaches, through each convolution or pooling, only a window of its output. So the
+activations of the untouched picture are kept, and for every patch only the windows it reaches are computed
+anew, reading their surroundings from what was kept. The result is exact. Where a step mixes all places
+(global pooling, attention), or is not known, the windows are laid into whole maps and the rest is computed in full.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from vizcore.facts import CHANNELS_LAST, MAPS, first_tensor, kind_of, window
+from vizcore.graph import Step, operation_name
+from vizcore.probe import Probe
+
+WINDOWED = ("convolution", "max pooling", "average pooling")
+PLACE_KEEPING_RESHAPES = ("getitem", "unsqueeze", "permute", "Permute")
+# Beyond this share of a map a window costs more than it saves.
+LARGE = 0.75
+
+
+@dataclass
+class Window:
+    """The part of a layer that differs between pictures: its values (N, ...), and where each picture's begins."""
+
+    values: torch.Tensor
+    tops: torch.Tensor
+    lefts: torch.Tensor
+    axes: tuple[int, int] = (-2, -1)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.values.shape[self.axes[0]], self.values.shape[self.axes[1]]
+
+
+class Projection:
+    """The activations of one picture, kept, and the way to what they become when a patch of it changes.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> cat = probe.prepare(bundled_image("cat"))
+    >>> corner = cat[None, :, :8, :8]
+    >>> found = Projection(probe, cat, ["scores"]).through(corner, torch.tensor([0]), torch.tensor([0]))
+    >>> torch.allclose(found["scores"], probe.run(cat[None])[0], atol=1e-4)
+    True
+    """
+
+    def __init__(self, probe: Probe, image: torch.Tensor, wanted: Sequence[str]):
+        self.probe = probe
+        self.wanted = {name: probe.layer(name).name for name in wanted}
+        self.kept: dict[fx.Node, Any] = {}
+        self.padded: dict[tuple, torch.Tensor] = {}
+        # Where, and by which kind of step, the windows had to be given up for whole maps.
+        self.whole_from: str | None = None
+        with probe.turns.turn(), torch.no_grad():
+            self.kept[probe.entry] = probe.normalised(image[None])
+            for step in probe.steps:
+                arguments, named = step.inputs(self.kept)
+                self.kept[step.node] = step.operation(*arguments, **named)
+        missing = set(self.wanted.values())
+        self.steps: list[Step] = []
+        for step in probe.steps:
+            self.steps.append(step)
+            missing.discard(step.layer)
+            if not missing:
+                break
+
+    @torch.no_grad()
+    def through(self, patches: torch.Tensor, tops: torch.Tensor, lefts: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The wanted activations, whole, of the pictures with patches (N, 3, h, w) laid at rows and columns (N,)."""
+        with self.probe.turns.turn():
+            changed: dict[fx.Node, Any] = {self.probe.entry: Window(self.probe.normalised(patches), tops, lefts)}
+            found = {}
+            for step in self.steps:
+                if any(source in changed for source in step.node.all_input_nodes):
+                    changed[step.node] = self.follow(step, changed, len(patches))
+                if step.layer in self.wanted.values():
+                    found[step.layer] = first_tensor(self.whole(step.node, changed, len(patches)))
+                for node in step.frees:
+                    changed.pop(node, None)
+        return {name: found[layer] for name, layer in self.wanted.items()}
+
+    def follow(self, step: Step, changed: dict[fx.Node, Any], count: int) -> Any:
+        """One step: on windows where it keeps places or slides over them, on whole maps where it does not."""
+        sources = step.node.all_input_nodes
+        windows = all(isinstance(changed[source], Window) for source in sources if source in changed)
+        kind, layer = kind_of(step), self.probe.layers.get(step.layer)
+        if windows and layer is not None and layer.field is not None:
+            if kind in WINDOWED:
+                sliding = self.slide(step, kind, changed)
+                if sliding is not None:
+                    return sliding
+            elif kind != "reshape" or word(step) in PLACE_KEEPING_RESHAPES:
+                return self.keep_place(step, changed, layer.layout)
+        if windows:
+            self.whole_from = self.whole_from or step.layer
+        values = {source: self.whole(source, changed, count) for source in sources}
+        arguments, named = step.inputs(values)
+        return step.operation(*arguments, **named)
+
+    def keep_place(self, step: Step, changed: dict[fx.Node, Any], layout: str) -> Window:
+        """A step that treats every place alike: the same step on the windows, all cut to cover one another."""
+        own = [source for source in step.node.all_input_nodes if source in changed]
+        first = changed[own[0]]
+        limits = tuple(self.kept[own[0]].shape[axis] for axis in first.axes)
+        covering = first if len(own) == 1 else self.cover([changed[source] for source in own], limits)
+        values = {}
+        for source in step.node.all_input_nodes:
+            kept = self.kept[source]
+            if source in changed:
+                values[source] = self.cut(source, changed[source], covering)
+            elif source.op != "get_attr" and isinstance(kept, torch.Tensor) and kept.ndim > 2:
+                values[source] = self.cut(source, None, covering)  # a branch the patch does not reach
+            else:
+                values[source] = kept
+        arguments, named = step.inputs(values)
+        axes = {MAPS: (-2, -1), CHANNELS_LAST: (-3, -2)}[layout]
+        return Window(step.operation(*arguments, **named), covering.tops, covering.lefts, axes)
+
+    def slide(self, step: Step, kind: str, changed: dict[fx.Node, Any]) -> Window | None:
+        """A convolution or pooling: the window of its output that a window of its input reaches.
+
+        None where it cannot be done by parts, or where the window has grown to most of the map.
+        """
+        source = step.node.all_input_nodes[0]
+        arguments, named = step.inputs(self.kept)
+        before, given, after = changed[source], self.kept[source], self.kept[step.node]
+        sliding = window(step.operation, arguments, tuple(given.shape[-2:]), tuple(after.shape[-2:]))
+        if sliding is None or named or getattr(step.operation, "padding_mode", "zeros") != "zeros":
+            return None
+        kernel, stride, padding, dilation = sliding
+        reach = [(kernel[axis] - 1) * dilation[axis] + 1 for axis in (0, 1)]
+        size, starts, read, offsets, margins = [], [], [], [], []
+        for axis, places in enumerate((before.tops, before.lefts)):
+            limit = after.shape[axis - 2]
+            extent = min(math.ceil((before.size[axis] + reach[axis] - 1) / stride[axis]), limit)
+            first = -(reach[axis] - 1 - padding[axis] - places).div(stride[axis], rounding_mode="floor")
+            start = first.clamp(0, limit - extent)
+            begins = start * stride[axis]  # in the padded input
+            over = (limit - 1) * stride[axis] + reach[axis] - padding[axis] - given.shape[axis - 2]
+            size.append(extent)
+            starts.append(start)
+            read.append(reach[axis] + (extent - 1) * stride[axis])
+            offsets.append((begins, places + padding[axis] - begins))
+            margins.append((padding[axis], max(over, 0)))
+        if size[0] * size[1] > LARGE * after.shape[-2] * after.shape[-1]:
+            return None
+        if kind == "average pooling" and any(map(any, margins)):
+            return None  # its border windows divide by other counts
+        edge = -math.inf if kind == "max pooling" else 0.0
+        key = source, tuple(margins), edge
+        if key not in self.padded:
+            self.padded[key] = F.pad(given, (*margins[1], *margins[0]), value=edge)
+        around = gathered(self.padded[key], tuple(read), offsets[0][0], offsets[1][0])
+        lay(around, before.values, offsets[0][1], offsets[1][1])
+        return Window(slid(step.operation, kind, arguments, around, kernel, stride, dilation), *starts)
+
+    def cover(self, windows: list[Window], limits: tuple[int, int]) -> Window:
+        """The smallest windows that hold all of those given, of one size for every picture and inside the map."""
+        starts, size = [], []
+        for axis in (0, 1):
+            begins = torch.stack([(one.tops, one.lefts)[axis] for one in windows])
+            ends = begins + torch.tensor([one.size[axis] for one in windows])[:, None]
+            extent = int((ends.amax(0) - begins.amin(0)).max())
+            size.append(extent)
+            starts.append(begins.amin(0).clamp_max(limits[axis] - extent))
+        return Window(torch.empty(0, *size), *starts)
+
+    def cut(self, source: fx.Node, window: Window | None, covering: Window) -> torch.Tensor:
+        """One source of a step, in the windows that cover all its sources."""
+        if window is covering:
+            return window.values
+        axes = window.axes if window else covering.axes
+        values = gathered(self.kept[source], covering.size, covering.tops, covering.lefts, axes)
+        if window:
+            lay(values, window.values, window.tops - covering.tops, window.lefts - covering.lefts, axes)
+        return values
+
+    def whole(self, node: fx.Node, changed: dict[fx.Node, Any], count: int) -> Any:
+        """A value for all pictures, whole: what was kept, with the windows laid in where it has changed."""
+        value = changed.get(node, self.kept[node])
+        if isinstance(value, Window):
+            maps = self.kept[node].expand(count, *self.kept[node].shape[1:]).clone()
+            lay(maps, value.values, value.tops, value.lefts, value.axes)
+            return maps
+        if node not in changed and node.op != "get_attr" and isinstance(value, torch.Tensor) and value.ndim:
+            return value.expand(count, *value.shape[1:])
+        return value
+
+
+def word(step: Step) -> str:
+    """What a step is called in torch."""
+    return type(step.operation).__name__ if isinstance(step.operation, nn.Module) else operation_name(step.node.target)
+
+
+def slid(
+    operation: Any, kind: str, arguments: tuple, around: torch.Tensor, kernel: tuple, stride: tuple, dilation: tuple
+) -> torch.Tensor:
+    """A convolution or pooling of windows that bring their surroundings along, so without padding."""
+    if kind == "max pooling":
+        return F.max_pool2d(around, kernel, stride, 0, dilation)
+    if kind == "average pooling":
+        return F.avg_pool2d(around, kernel, stride)
+    if isinstance(operation, nn.Module):
+        return F.conv2d(around, operation.weight, operation.bias, stride, 0, dilation, operation.groups)
+    bias, groups = (arguments[2] if len(arguments) > 2 else None), (arguments[6] if len(arguments) > 6 else 1)
+    return F.conv2d(around, arguments[1], bias, stride, 0, dilation, groups)
+
+
+def gathered(
+    value: torch.Tensor,
+    size: tuple[int, int],
+    tops: torch.Tensor,
+    lefts: torch.Tensor,
+    axes: tuple[int, int] = (-2, -1),
+) -> torch.Tensor:
+    """Windows of one size cut from a value (1, ...) at several places: (N, ...).
+
+    >>> gathered(torch.arange(9).view(1, 1, 3, 3), (2, 2), torch.tensor([0, 1]), torch.tensor([1, 0])).flatten(1)
+    tensor([[1, 2, 4, 5],
+            [3, 4, 6, 7]])
+    """
+    maps = value[0].movedim(axes, (-2, -1))
+    windows = maps.unfold(-2, size[0], 1).unfold(-2, size[1], 1)[..., tops, lefts, :, :]
+    return windows.movedim(-3, 0).movedim((-2, -1), axes).contiguous()
+
+
+def lay(
+    maps: torch.Tensor, values: torch.Tensor, tops: torch.Tensor, lefts: torch.Tensor, axes: tuple[int, int] = (-2, -1)
+) -> None:
+    """Lay windows (N, ...) into maps (N, ...) of our own, each at its place; what hangs over the edge falls away.
+
+    >>> maps = torch.zeros(1, 1, 2, 3)
+    >>> lay(maps, torch.ones(1, 1, 2, 2), torch.tensor([1]), torch.tensor([-1]))
+    >>> maps[0, 0].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    maps, values = maps.movedim(axes, (-2, -1)), values.movedim(axes, (-2, -1))
+    height, width = values.shape[-2:]
+    places, group = torch.stack([tops, lefts], 1).unique(dim=0, return_inverse=True)
+    for number, (top, left) in enumerate(places.tolist()):
+        rows = slice(max(top, 0), max(min(top + height, maps.shape[-2]), 0))
+        columns = slice(max(left, 0), max(min(left + width, maps.shape[-1]), 0))
+        inside = values[..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        if len(places) == 1:
+            maps[..., rows, columns] = inside
+        else:
+            mine = (group == number).nonzero()[:, 0]
+            maps[mine, ..., rows, columns] = inside[mine]
