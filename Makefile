@@ -19,7 +19,7 @@ help: ## list these targets
 run: ## install what is missing and serve ConvScope on port 8501
 	@scripts/environment requirements.txt
 	@echo "ConvScope: http://localhost:$(PORT)  (Ctrl-C stops it)"
-	@$(python) -m streamlit run app.py --server.port $(PORT)
+	@trap 'exit 0' INT; $(python) -m streamlit run app.py --server.port $(PORT)
 
 test: check ## install what is missing, then run the linter and every test, the browser's last
 	@scripts/chromium
