@@ -1,5 +1,6 @@
 """How the facts of a layer follow from its operation and from the layers it reads."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,9 +14,10 @@ KINDS = {
     "convolution": ("Conv2d", "conv2d"),
     "linear": ("Linear", "linear"),
     "rectifier": ("ReLU", "ReLU6", "LeakyReLU", "Hardtanh", "relu", "relu6", "leaky_relu", "hardtanh"),
-    "activation": ("GELU", "SiLU", "Hardswish", "Sigmoid", "Hardsigmoid", "Tanh", "ELU", "Mish", "PReLU", "Softmax",
-                   "gelu", "silu", "hardswish", "sigmoid", "hardsigmoid", "tanh", "elu", "mish", "softmax"),
-    "max pooling": ("MaxPool2d", "AdaptiveMaxPool2d", "max_pool2d", "adaptive_max_pool2d", "boolean_dispatch"),
+    "activation": ("GELU", "SiLU", "Hardswish", "Sigmoid", "Hardsigmoid", "Tanh", "ELU", "Mish", "PReLU", "Threshold",
+                   "gelu", "silu", "hardswish", "sigmoid", "hardsigmoid", "tanh", "elu", "mish", "prelu", "threshold"),
+    "softmax": ("Softmax", "Softmax2d", "LogSoftmax", "softmax", "log_softmax"),
+    "max pooling": ("MaxPool2d", "AdaptiveMaxPool2d", "max_pool2d", "adaptive_max_pool2d"),
     "average pooling": ("AvgPool2d", "AdaptiveAvgPool2d", "avg_pool2d", "adaptive_avg_pool2d", "mean"),
     "normalisation": ("BatchNorm2d", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm",
                       "batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"),
@@ -23,11 +25,26 @@ KINDS = {
     "attention": ("MultiheadAttention", "scaled_dot_product_attention"),
     "addition": ("add",),
     "multiplication": ("mul",),
+    "arithmetic": ("sub", "truediv", "div", "neg", "pow", "sqrt", "rsqrt", "square", "exp", "log", "abs", "clamp",
+                   "minimum", "maximum", "float", "to", "clone", "contiguous", "detach"),
     "concatenation": ("cat", "concat"),
-    "reshape": ("Flatten", "flatten", "reshape", "view", "permute", "transpose", "unsqueeze", "squeeze", "getitem"),
+    "reshape": ("Flatten", "flatten", "reshape", "view", "permute", "transpose", "unsqueeze", "squeeze", "getitem",
+                "chunk", "split"),
 }  # fmt: skip
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
+CELLWISE = {"rectifier", "activation", "normalisation", "dropout", "addition", "multiplication", "arithmetic"}
+# The names of the arguments of what may be written as a function, in their order.
+ARGUMENTS = {
+    "linear": ("input", "weight"),
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation"),
+    "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
+    "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
+    "layer_norm": ("input", "normalized_shape"),
+    "cat": ("tensors", "dim"),
+    "concat": ("tensors", "dim"),
+}
 MAPS, CHANNELS_LAST, TOKENS, VECTOR = "maps", "maps, channels last", "tokens", "vector"
+DIMENSIONS = {MAPS: 4, CHANNELS_LAST: 4, TOKENS: 3, VECTOR: 2}
 Place = tuple[ReceptiveField | None, str]
 
 
@@ -39,129 +56,164 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
     values: dict[fx.Node, Any] = {entry: pixels}
     places: dict[fx.Node, Place] = {entry: (ReceptiveField(), MAPS)}
     layers: dict[fx.Node, Layer] = {}
+    carried: dict[fx.Node, list[nn.Parameter]] = {}  # by constants, until the first layer that reads them
+    counted: set[int] = set()
     for step in steps:
         arguments, named = step.inputs(values)
         value = values[step.node] = step.operation(*arguments, **named)
-        sources = [source for source in step.node.all_input_nodes if source in places]
+        read = step.node.all_input_nodes
+        parameters = [parameter for source in read for parameter in carried.get(source, ())]
+        if isinstance(step.operation, nn.Module):
+            parameters += step.operation.parameters()
+        elif isinstance(value, nn.Parameter):
+            parameters.append(value)
+        sources = [source for source in read if source in places]
         tensor = first_tensor(value)
         if not sources or tensor is None:
+            carried[step.node] = parameters
             continue
-        kind = kind_of(step)
-        shapes = [tuple(values[source].shape) for source in sources if isinstance(values[source], torch.Tensor)]
-        places[step.node] = place(
-            kind, step.operation, arguments, [places[source] for source in sources], shapes, tuple(tensor.shape)
-        )
-        if isinstance(step.operation, nn.Module):
-            parameters = list(step.operation.parameters())
-        else:  # constants of the network that a function reads
-            parameters = [values[source] for source in step.node.all_input_nodes if source.op == "get_attr"]
+        facts = Facts(step, given(step, arguments, named), tuple(first_tensor(values[sources[0]]).shape), tensor)
+        field, layout = places[step.node] = facts.place([places[source] for source in sources], pixels.shape[-2:])
+        new = {id(parameter): parameter for parameter in parameters if id(parameter) not in counted}
+        counted.update(new)
         layers[step.node] = Layer(
             name=step.layer,
-            kind=kind,
+            kind=facts.kind,
             shape=tuple(tensor.shape[1:]),
-            field=places[step.node][0],
-            parameters=sum(parameter.numel() for parameter in parameters),
-            operations=multiply_adds(kind, step.operation, arguments, tensor),
+            field=field,
+            parameters=sum(parameter.numel() for parameter in new.values()),
+            operations=facts.operations(),
             inputs=tuple(layers[source].name for source in sources if source in layers),
-            layout=places[step.node][1],
+            # a step on the way from one layout to another, as a channel shuffle takes, has no maps to show
+            layout=layout if tensor.ndim == DIMENSIONS[layout] else VECTOR,
         )
     return tuple(layers.values())
 
 
 def first_tensor(value: Any) -> torch.Tensor | None:
     """The tensor a step gives: itself, or the first of several (attention gives its weights as well)."""
-    if isinstance(value, tuple) and value and isinstance(value[0], torch.Tensor):
+    if isinstance(value, (tuple, list)) and value and isinstance(value[0], torch.Tensor):
         return value[0]
     return value if isinstance(value, torch.Tensor) else None
 
 
-def kind_of(step: Step) -> str:
-    """A step's kind in plain words, from its module's class or its function's name."""
+def given(step: Step, arguments: tuple, named: dict[str, Any]) -> dict[str, Any]:
+    """A step's settings by name, whether a module keeps them or a function was called with them."""
     if isinstance(step.operation, nn.Module):
-        words = [parent.__name__ for parent in type(step.operation).__mro__]
-    else:
-        words = [operation_name(step.node.target)]
-    return next((KIND_OF[word] for word in words if word in KIND_OF), "other")
+        return vars(step.operation) | dict(step.operation.named_parameters(recurse=False))
+    names = ARGUMENTS.get(operation_name(step.node.target), ())
+    settings = dict(zip(names, arguments, strict=False)) | {"arguments": arguments[1:]} | named
+    if isinstance(settings.get("weight"), torch.Tensor):
+        settings["kernel_size"] = tuple(settings["weight"].shape[2:])
+    return settings
 
 
-def place(kind: str, operation: Any, arguments: tuple, before: list[Place], shapes: list[tuple], shape: tuple) -> Place:
-    """The receptive field and the layout of a step's result, from those of what it reads."""
-    (field, layout), *_ = before
-    if kind in ("convolution", "max pooling", "average pooling"):
-        if len(shape) != 4:
-            return None, VECTOR if len(shape) == 2 else TOKENS
-        sliding = window(operation, arguments, shapes[0][-2:], shape[-2:])
-        return (field.through(*sliding) if field and sliding else None), layout
-    if kind == "normalisation" and layout != CHANNELS_LAST and normalises_over_places(operation):
-        return None, layout
-    if kind == "reshape":
-        return reshaped(operation, arguments, before[0], shapes, shape)
-    if kind == "linear":
-        return (field if layout == CHANNELS_LAST else None), layout
-    if kind == "attention" or len(shape) != len(shapes[0] if shapes else shape):
-        return None, {2: VECTOR, 3: TOKENS}.get(len(shape), layout)
-    for other, _ in before[1:]:
-        field = field.union(other) if field and other else None
-    return field, layout
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a step once a picture went through it: its settings, the shape it read, the tensor it gave."""
 
+    step: Step
+    given: dict[str, Any]
+    before: tuple[int, ...]
+    value: torch.Tensor
 
-def window(operation: Any, arguments: tuple, inputs: Pair, outputs: Pair) -> tuple[Pair, Pair, Pair, Pair] | None:
-    """Kernel, stride, padding and dilation of a convolution or pooling; None where one cell takes in everything."""
-    name = type(operation).__name__ if isinstance(operation, nn.Module) else "function"
-    if hasattr(operation, "kernel_size"):
-        kernel = pair(operation.kernel_size)
-        stride = pair(operation.stride or operation.kernel_size)
-        padding, dilation = operation.padding, pair(getattr(operation, "dilation", 1))
-    elif "Adaptive" in name or len(arguments) < 2 or inputs[0] * inputs[1] == 0:
-        if any(size % count for size, count in zip(inputs, outputs, strict=True)) or outputs == (1, 1):
+    @property
+    def words(self) -> list[str]:
+        """What the step is called: its module's class and that class's parents, or its function's name."""
+        if isinstance(self.step.operation, nn.Module):
+            return [parent.__name__ for parent in type(self.step.operation).__mro__]
+        return [operation_name(self.step.node.target)]
+
+    @property
+    def kind(self) -> str:
+        """The step's kind in plain words."""
+        return next((KIND_OF[word] for word in self.words if word in KIND_OF), "other")
+
+    def place(self, sources: list[Place], picture: Pair) -> Place:
+        """The receptive field and the layout of the result, from those of what the step reads.
+
+        A step that is not known to stay within its cell is taken to see everything.
+        """
+        (field, layout), *others = sources
+        kind, shape = self.kind, tuple(self.value.shape)
+        if kind == "reshape":
+            return self.reshaped(field, layout)
+        if len(shape) != len(self.before):
+            return None, {2: VECTOR, 3: TOKENS}.get(len(shape), layout)
+        if kind in ("convolution", "max pooling", "average pooling"):
+            window = self.window() if layout == MAPS and field else None
+            return (field.through(*window).covering(shape[-2:], picture) if window else None), layout
+        if kind == "linear":
+            return (field if layout == CHANNELS_LAST else None), layout
+        local = kind in CELLWISE or (kind == "concatenation" and self.joins_channels(layout))
+        if not local or (kind == "normalisation" and self.normalises_over_places(layout)):
+            return None, layout
+        for other, _ in others:
+            field = field.union(other) if field and other else None
+        return field, layout
+
+    def window(self) -> tuple[Pair, Pair, Pair, Pair] | None:
+        """Kernel, stride, padding and dilation of a convolution or pooling; None where a cell takes in everything."""
+        if "kernel_size" in self.given:
+            kernel, dilation = pair(self.given["kernel_size"]), pair(self.given.get("dilation", 1))
+            stride = pair(self.given.get("stride") or (1 if "weight" in self.given else kernel))
+            padding = self.given.get("padding", 0)
+            if padding == "same":
+                padding = tuple(dilation[a] * (kernel[a] - 1) // 2 for a in range(2))
+            wraps_around = self.given.get("padding_mode") == "circular"
+            return None if wraps_around else (kernel, stride, pair(0 if padding == "valid" else padding), dilation)
+        inputs, outputs = self.before[-2:], tuple(self.value.shape[-2:])
+        if outputs == (1, 1) or any(size % count for size, count in zip(inputs, outputs, strict=True)):
             return None
-        kernel = stride = (inputs[0] // outputs[0], inputs[1] // outputs[1])
-        padding, dilation = (0, 0), (1, 1)
-    elif isinstance(arguments[1], torch.Tensor):  # a convolution written as a function
-        kernel = tuple(arguments[1].shape[2:])
-        given = [*arguments[3:6], *(1, 0, 1)[len(arguments[3:6]) :]]
-        stride, padding, dilation = pair(given[0]), given[1], pair(given[2])
-    else:
-        kernel = pair(arguments[1])
-        given = arguments[2:4]
-        stride = pair(given[0]) if given and given[0] else kernel
-        padding, dilation = (given[1] if len(given) > 1 else 0), (1, 1)
-    if padding == "same":
-        padding = tuple(dilation[a] * (kernel[a] - 1) // 2 for a in range(2))
-    return kernel, stride, pair(0 if padding == "valid" else padding), dilation
+        kernel = inputs[0] // outputs[0], inputs[1] // outputs[1]
+        return kernel, kernel, (0, 0), (1, 1)
+
+    def joins_channels(self, layout: str) -> bool:
+        """Whether a concatenation puts channels behind channels, and not one picture beside another."""
+        return self.given.get("dim", 0) % self.value.ndim == (1 if layout == MAPS else self.value.ndim - 1)
+
+    def normalises_over_places(self, layout: str) -> bool:
+        """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
+        if {"BatchNorm2d", "batch_norm", "LocalResponseNorm", "local_response_norm"} & set(self.words):
+            return False
+        return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
+
+    def reshaped(self, field: ReceptiveField | None, layout: str) -> Place:
+        """Where the cells are after a reshape: moved by a permutation, kept if the last two axes are, or lost."""
+        before, shape = self.before, tuple(self.value.shape)
+        order = self.order()
+        if layout == MAPS and order == (0, 2, 3, 1):
+            return field, CHANNELS_LAST
+        if layout == CHANNELS_LAST and order == (0, 3, 1, 2):
+            return field, MAPS
+        in_place = order is None or order[-2:] == (len(before) - 2, len(before) - 1)
+        if layout == MAPS and in_place and len(shape) > 2 and shape[-2:] == before[-2:]:
+            return field, MAPS
+        return None, {2: VECTOR, 3: TOKENS}.get(len(shape), MAPS)
+
+    def order(self) -> tuple[int, ...] | None:
+        """The order a permutation or transposition puts the axes in; None for other reshapes."""
+        axes = list(range(len(self.before)))
+        word = self.words[0]
+        if word not in ("permute", "transpose"):
+            return None
+        flat = [self.given[name] for name in ("dims", "dim0", "dim1") if name in self.given] or self.given["arguments"]
+        flat = list(flat[0]) if isinstance(flat[0], (tuple, list)) else list(flat)
+        if word == "permute":
+            return tuple(axis % len(axes) for axis in flat)
+        axes[flat[0]], axes[flat[1]] = axes[flat[1]], axes[flat[0]]
+        return tuple(axes)
+
+    def operations(self) -> int:
+        """Multiply-adds of one picture: one per weight and place it is used at; attention adds its two products."""
+        if self.kind in ("convolution", "linear"):
+            return self.value.numel() * self.given["weight"][0].numel()
+        if self.kind == "attention" and isinstance(self.step.operation, nn.Module):
+            tokens, width = self.before[-2:]
+            return 4 * tokens * width**2 + 2 * tokens**2 * width
+        return 0
 
 
 def pair(value: int | tuple[int, ...] | list[int]) -> Pair:
     """One number for both axes, or the two numbers as they are."""
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
-
-
-def normalises_over_places(operation: Any) -> bool:
-    """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
-    return isinstance(operation, (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d))
-
-
-def reshaped(operation: Any, arguments: tuple, before: Place, shapes: list[tuple], shape: tuple) -> Place:
-    """Where the cells are after a reshape: moved by a permutation, kept if the last two axes are, or lost."""
-    field, layout = before
-    order = tuple(arguments[1]) if len(arguments) == 2 and isinstance(arguments[1], (tuple, list)) else arguments[1:]
-    if order == (0, 2, 3, 1) and layout == MAPS:
-        return field, CHANNELS_LAST
-    if order == (0, 3, 1, 2) and layout == CHANNELS_LAST:
-        return field, MAPS
-    if layout == MAPS and len(shape) > 2 and shapes and shape[-2:] == shapes[0][-2:]:
-        return field, MAPS
-    if len(shape) == 4 and shape[-2:] == (1, 1):
-        return None, MAPS
-    return None, {2: VECTOR, 3: TOKENS}.get(len(shape), layout)
-
-
-def multiply_adds(kind: str, operation: Any, arguments: tuple, value: torch.Tensor) -> int:
-    """Multiply-adds of one picture: one per weight and place it is used at; attention adds its two products."""
-    if kind in ("convolution", "linear"):
-        weight = operation.weight if isinstance(operation, nn.Module) else arguments[1]
-        return value.numel() * weight[0].numel()
-    if isinstance(operation, nn.MultiheadAttention):
-        tokens, width = arguments[0].shape[-2:]
-        return 4 * tokens * width**2 + 2 * tokens**2 * width
-    return 0

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import operator
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
                 graph, names = tracer.trace(network), tracer.names
     except Exception as problem:
         raise ValueError(
-            f"the forward pass of {kind} cannot be followed ({first_line(problem)}); "
+            f"the forward pass of {kind} cannot be followed ({first_sentence(problem)}); "
             "a network whose path depends on its input has to be exported with torch.export first."
         ) from problem
 
@@ -154,7 +155,7 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
             scores = network(picture.clone())
     except Exception as problem:
         shape = tuple(picture.shape)
-        raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_line(problem)}).") from problem
+        raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_sentence(problem)}).") from problem
     if isinstance(scores, (tuple, list)) and len(scores) == 1:
         (scores,) = scores
     if not isinstance(scores, torch.Tensor):
@@ -164,9 +165,9 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     return scores
 
 
-def first_line(problem: Exception) -> str:
-    """The first line of what an exception says, without its full stop."""
-    return str(problem).strip().partition("\n")[0].rstrip(".") or type(problem).__name__
+def first_sentence(problem: Exception) -> str:
+    """The first sentence of what an exception says, without its full stop."""
+    return re.split(r"\.\s|\n", str(problem).strip())[0].rstrip(".") or type(problem).__name__
 
 
 def follow_changes(network: nn.Module, graph: fx.Graph) -> set[fx.Node]:

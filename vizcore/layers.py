@@ -29,6 +29,8 @@ class Layer:
     @property
     def channels(self) -> int:
         """How many channels, and so how many units, the layer has."""
+        if self.layout == "vector":
+            return math.prod(self.shape)
         return self.shape[0] if self.layout == "maps" else self.shape[-1]
 
     @property
@@ -60,7 +62,7 @@ class Layer:
             rows, columns = token_grid(activation.shape[1])
             tokens = activation[:, activation.shape[1] - rows * columns :]
             return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
-        return activation.flatten(1)[:, :, None, None]
+        return activation.reshape(len(activation), -1, 1, 1)
 
 
 def token_grid(tokens: int) -> tuple[int, int]:
