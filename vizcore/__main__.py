@@ -107,7 +107,6 @@ def train_network(given: argparse.Namespace) -> int:
         raise ValueError(
             f"training needs {problem.name}; `pip install -r requirements-dev.txt` brings it."
         ) from problem
-
     card = train(given.data, given.out, given.epochs, given.seed)
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
     return 0

@@ -45,7 +45,7 @@ def published(name: str):
 
 def known(name: str) -> str:
     """The name itself if there is such an architecture; otherwise a ValueError with the nearest that exists."""
-    if name in architecture_names():
+    if name == "tiny-vgg" or name in architecture_names():  # torchvision is not asked for what is not its own
         return name
     near = difflib.get_close_matches(str(name), architecture_names(), 1, 0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(architecture_names()[:5])} and more."
@@ -127,21 +127,25 @@ def misfits(wanted: Shapes, weights: Weights) -> list[str]:
 
 
 def fitting(weights: Weights) -> list[str]:
-    """The architectures that these weights fit exactly, best known first.
+    """The architectures that these weights fit exactly, number of classes aside.
 
-    Every family of architectures is judged by its first member: where the outermost
+    Every family of architectures is judged by its smallest member: where the outermost
     weights of that one have no counterpart, the rest of the family is not tried.
     """
     families: dict[str, list[str]] = {}
-    for name in architecture_names():
-        home = "" if name == "tiny-vgg" else models().get_model_builder(name).__module__
-        families.setdefault(home, []).append(name)
-    found = []
+    for name in sorted(architecture_names()[1:], key=lambda name: published(name).meta["num_params"]):
+        families.setdefault(models().get_model_builder(name).__module__, []).append(name)
+    found = ["tiny-vgg"] if fits("tiny-vgg", weights) else []
     for members in families.values():
         outermost = list(blueprint(members[0]))
         if {outermost[0], outermost[-1]} <= weights.keys():
             found += [name for name in members if fits(name, weights)]
     return found
+
+
+def without_auxiliary(weights: Weights) -> dict[str, torch.Tensor]:
+    """Weights without those of the classifiers that GoogLeNet and Inception have only for their training."""
+    return {key: value for key, value in weights.items() if not key.startswith(("aux1.", "aux2.", "AuxLogits."))}
 
 
 def fits(name: str, weights: Weights) -> bool:

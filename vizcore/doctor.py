@@ -39,13 +39,14 @@ class Diagnosis:
         if self.problem:
             return f"{self.file} cannot be opened: {self.problem}"
         others = f" (the weights also fit {', '.join(self.alternatives)})" if self.alternatives else ""
+        colours = "colour" if self.channels == 3 else "grey"
         named = ", ".join(self.labels[:3]) + (" ..." if self.classes > 3 else "")
         lines = [
             f"{self.file} can be opened.",
             f"  format        {self.format}",
             f"  architecture  {self.architecture or 'its own, kept in the file'}{others}",
             f"  classes       {self.classes}: {named if self.labelled else 'without names, so they are numbered'}",
-            f"  pictures      {self.input_size} x {self.input_size} pixels, {'colour' if self.channels == 3 else 'grey'}",
+            f"  pictures      {self.input_size} x {self.input_size} pixels, {colours}",
             f"  layers        {self.layers}, with {self.parameters:,} parameters",
         ]
         return "\n".join(lines + [f"  note          {limit}" for limit in self.limits])

@@ -46,9 +46,8 @@ IGNORED = tuple(
     for word in ("_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "sym_constrain_range")
 )
 COUNTING = {  # calculations with the number of pictures
-    f"_operator.{function.__name__}": function
-    for function in (operator.add, operator.sub, operator.mul, operator.floordiv)
-    + (operator.ge, operator.gt, operator.le, operator.lt, operator.eq, operator.ne)
+    f"_operator.{word}": getattr(operator, word)
+    for word in ("add", "sub", "mul", "floordiv", "ge", "gt", "le", "lt", "eq", "ne")
 }
 TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, with its sides exchanged
 SIZES = ("view", "reshape", "unsafe_view", "expand")

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vizcore.architectures import build, published, with_weights
+from vizcore.architectures import build, published, with_weights, without_auxiliary
 from vizcore.cache import cache_folder
 from vizcore.probe import Probe
 from vizcore.weights_file import read_weights
@@ -91,8 +91,8 @@ def official(network: Network, device: str | torch.device | None = None) -> Prob
             f"`python -m vizcore fetch {network.name}` gets them once, and tiny-vgg works without."
         )
     weights, _ = read_weights(network.path)
-    kept = {OLD_DENSENET.sub(r"\1\2.", key): value for key, value in weights.items() if not key.startswith("aux")}
-    return prepared(network.name, with_weights(network.name, kept), device)
+    renamed = {OLD_DENSENET.sub(r"\1\2.", key): value for key, value in weights.items()}
+    return prepared(network.name, with_weights(network.name, without_auxiliary(renamed)), device)
 
 
 def prepared(name: str, network: nn.Module, device: str | torch.device | None = None) -> Probe:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vizcore.architectures import finite, fitting, known, options, published, with_weights
+from vizcore.architectures import finite, fitting, known, options, published, with_weights, without_auxiliary
 from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
@@ -53,6 +53,7 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
         finite(network, path.name)
         return Own(network, kind, None, (), channels, height, height, None)
     weights, notes = read_weights(path)
+    weights = without_auxiliary(weights)
     architecture = architecture or notes.get("architecture")
     others: list[str] = []
     if architecture is None:
