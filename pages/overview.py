@@ -55,7 +55,8 @@ def adversarial(chosen) -> tuple:
     if facts["before"] == facts["after"]:
         return found.picture, f"Moving every value by {facts['change']} of 255 still leaves it {facts['before']}."
     return found.picture, (
-        f"Every value moved by {facts['change']} of 255, and it is {facts['after']}, {show.percent(facts['probability'])} sure."
+        f"Every value moved by {facts['change']} of 255, and it is {facts['after']}: "
+        f"{show.percent(facts['probability'])}."
     )
 
 
@@ -77,11 +78,12 @@ def miniature(chapter: str, network: str, picture: str, unit: str, _chosen) -> t
 chosen = selection()
 top = chosen.predictions[0]
 show.question("What does the network see?")
-left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+with st.container(key="answer"):
+    left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
 with left:
-    show.picture(chosen.prepared, f"all that {chosen.network} is shown: {show.size(chosen.prepared)} pixels")
+    show.picture(chosen.prepared, f"all it is shown: {show.size(chosen.prepared)} pixels")
 with right:
-    show.answer(top.label, f"{show.percent(top.probability)} sure")
+    show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels)} classes")
     show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
 
 st.space("medium")
@@ -90,7 +92,6 @@ with st.container(horizontal=True, gap="large", key="chapters"):
         with st.container(width=208, gap="small", key=f"chapter-{chapter.lower()}"), calm():
             picture, sentence = miniature(chapter, chosen.network, chosen.picture, str(chosen.unit), chosen)
             show.picture(picture, alt=f"{chapter}: {sentence}")
-            show.heading(answer.__doc__)
-            st.caption(show.plain(sentence))
+            show.says(answer.__doc__, sentence)
             if Path(__file__).with_name(page).exists():
-                st.page_link(page, label=f"{chapter}: look closer")
+                st.page_link(page, label=chapter)

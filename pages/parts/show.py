@@ -37,6 +37,11 @@ def heading(text: str) -> None:
     markup(f'<h2 class="part">{html.escape(text)}</h2>')
 
 
+def says(asked: str, text: str) -> None:
+    """A small answer: the question, and one sentence."""
+    markup(f'<div class="chapter"><h2>{html.escape(asked)}</h2><p>{html.escape(text)}</p></div>')
+
+
 def label(text: str) -> None:
     """A label above something that is no widget, drawn as widgets draw theirs."""
     markup(f'<p class="label">{html.escape(text)}</p>')
