@@ -5,10 +5,8 @@ Try(label, network=, image=, unit=, method=, dials={...}, session={...})    one 
 notebook(selection, lines)                                                  a snippet that runs as it stands
 """
 
-import html
 import inspect
 import json
-import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,25 +64,20 @@ def below(
     with st.container(key="learn", gap="medium"):
         left, right = st.columns([3, 2], gap="large")
         with left:
-            heading("What you see")
+            show.heading("What you see")
             st.markdown(seen)
         if tries:
             with right:
-                heading("Try this")
+                show.heading("Try this")
                 for number, experiment in enumerate(tries):
                     st.button(experiment.label, key=f"try {name} {number}", type="tertiary", on_click=experiment)
         how, take = st.columns([3, 2], gap="large")
         with how:
-            heading("How it works")
+            show.heading("How it works")
             how_it_works(method, formula)
         with take:
-            heading("Take it with you")
+            show.heading("Take it with you")
             take_away(name, picture, data, snippet)
-
-
-def heading(text: str) -> None:
-    """The name of one of the four parts."""
-    show.markup(f'<h2 class="part">{html.escape(text)}</h2>')
 
 
 def how_it_works(method: Callable, formula: str) -> None:
@@ -108,19 +101,7 @@ def paragraphs(method: Callable) -> list[str]:
     text = inspect.getdoc(method) or ""
     found = [" ".join(part.split()) for part in text.split("\n\n")]
     kept = [part for part in found if part and not part.startswith(">>>")]
-    return [plain(part) for part in kept] or [""]
-
-
-def plain(text: str) -> str:
-    """Text in which only `code` is markup; everything else is itself.
-
-    >>> plain("a_k times `two_words`")
-    'a\\\\_k times `two_words`'
-    """
-    parts = text.split("`")
-    for place in range(0, len(parts), 2):
-        parts[place] = re.sub(r"([\\*_$\[\]<>#~:])", r"\\\1", parts[place])
-    return "`".join(parts)
+    return [show.plain(part) for part in kept] or [""]
 
 
 def take_away(name: str, picture: Any, data: Any, snippet: str) -> None:

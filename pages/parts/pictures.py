@@ -7,7 +7,7 @@ picker(...)       the strip of thumbnails, with upload and camera
 
 import streamlit as st
 
-from pages.parts import components
+from pages.parts import components, show
 from pages.parts.calm import note, sentence
 from vizcore.export import contact_sheet
 from vizcore.gallery import bundled_image, bundled_names
@@ -43,6 +43,11 @@ def picture(name: str):
     return own()[name] if name in own() else bundled(name)
 
 
+def others(name: str) -> dict:
+    """The gallery without the picture of that name."""
+    return {other: bundled(other) for other in bundled_names() if other != name}
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def bundled(name: str):
     """A picture of the gallery, decoded once."""
@@ -72,7 +77,7 @@ def thumbnails(names: tuple[str, ...], _images):
 def picker(chosen: str, select) -> None:
     """Draw the strip of thumbnails; `select(name)` is called with the one picked."""
     names = (*bundled_names(), *own())
-    st.caption("Picture")
+    show.label("Picture")
     components.grid(
         thumbnails(names, lambda: [picture(name) for name in names]),
         key="picture strip",

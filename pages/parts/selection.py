@@ -14,9 +14,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import pictures
+from pages.parts import networks, pictures
 from pages.parts.calm import note, sentence
-from vizcore import zoo
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
@@ -34,7 +33,7 @@ class Selection:
 
     @cached_property
     def probe(self):
-        return zoo.open_probe(self.network)
+        return networks.probe(self.network)
 
     @cached_property
     def image(self):
@@ -42,15 +41,20 @@ class Selection:
 
     @cached_property
     def prepared(self):
-        return prepared(self.network, self.picture, self.image)
+        return prepared(self.network, self.picture, self.probe, self.image)
 
     @cached_property
     def predictions(self):
-        return answers(self.network, self.picture, self.prepared)
+        return answers(self.network, self.picture, self.probe, self.prepared)
 
     @cached_property
     def unit(self) -> Unit:
         return self.probe.unit(self.asked) if self.asked else Unit(SCORES, self.predictions[0].index)
+
+    @property
+    def title(self) -> str:
+        """What the network is called."""
+        return networks.title(self.network)
 
     @property
     def follows(self) -> bool:
@@ -77,15 +81,15 @@ class Selection:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def prepared(network: str, picture: str, _image):
+def prepared(network: str, picture: str, _probe, _image):
     """What a network sees of a picture."""
-    return zoo.open_probe(network).prepare(_image)
+    return _probe.prepare(_image)
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def answers(network: str, picture: str, _prepared):
+@st.cache_resource(max_entries=512, show_spinner=False)
+def answers(network: str, picture: str, _probe, _prepared):
     """The network's five best answers for a picture."""
-    return tuple(zoo.open_probe(network).predict(_prepared, k=5))
+    return tuple(_probe.predict(_prepared, k=5))
 
 
 def selection() -> Selection:
@@ -93,18 +97,21 @@ def selection() -> Selection:
     state = st.session_state.setdefault("selection", dict(DEFAULTS))
     chosen = Selection(state["network"], state["image"], state["unit"])
     try:
-        zoo.open_probe(state["network"])
+        networks.probe(state["network"])
     except (ValueError, OSError) as error:
-        note(f"{sentence(error)} {DEFAULTS['network']} goes on.")
+        note(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.")
         state["network"] = DEFAULTS["network"]
         return selection()
     if not pictures.known(state["image"]):
         note(pictures.missing(state["image"]))
         state["image"] = DEFAULTS["image"]
         return selection()
-    label = state.pop("label", None)
-    if label is not None and label in chosen.probe.labels:
-        state["unit"] = f"{SCORES}:{chosen.probe.labels.index(label)}"
+    if (label := state.pop("label", None)) is not None:
+        state["unit"] = None
+        if label in chosen.probe.labels:
+            state["unit"] = f"{SCORES}:{chosen.probe.labels.index(label)}"
+        else:
+            note(f"{chosen.title} has no class {label!r}. Its top answer is shown instead.")
         return selection()
     try:
         if state["unit"]:
@@ -156,7 +163,7 @@ def write_address(chosen: Selection) -> None:
     for name in DEFAULTS:
         if name not in address:
             st.query_params.pop(name, None)
-        elif st.query_params.get(name) != address[name]:
+        elif st.query_params.get_all(name) != [address[name]]:
             st.query_params[name] = address[name]
     st.session_state["address"] = address
 
@@ -167,21 +174,9 @@ def sidebar() -> None:
     chosen = selection()
     write_address(chosen)
     with st.sidebar:
-        network_picker(chosen)
+        networks.picker(chosen.network, lambda name: select(network=name))
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
-
-
-def network_picker(chosen: Selection) -> None:
-    """Which network is asked."""
-    names = list(zoo.bundled_weights())
-    st.session_state["network picker"] = chosen.network
-    st.selectbox(
-        "Network",
-        names if chosen.network in names else [*names, chosen.network],
-        key="network picker",
-        on_change=lambda: select(network=st.session_state["network picker"]),
-    )
 
 
 def unit_picker(chosen: Selection) -> None:

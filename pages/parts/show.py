@@ -7,10 +7,13 @@ numbers                     one row of figures with units
 bars                        classes with their probabilities
 chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
-figures(value)              a number as it is printed everywhere
+answer / heading            the answer in large words; the name of a part
+figures / percent / size    a number, a probability, a picture's size as they are printed everywhere
+plain(text)                 text from outside as Markdown in which nothing but `code` is markup
 """
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,6 +30,31 @@ def question(title: str, small: str = "") -> None:
     st.title(title, anchor=False)
     if small:
         markup(f'<p class="small-print">{html.escape(small)}</p>')
+
+
+def heading(text: str) -> None:
+    """The name of a part of a page."""
+    markup(f'<h2 class="part">{html.escape(text)}</h2>')
+
+
+def says(asked: str, text: str) -> None:
+    """A small answer: the question, and one sentence."""
+    markup(f'<div class="chapter"><h2>{html.escape(asked)}</h2><p>{html.escape(text)}</p></div>')
+
+
+def label(text: str) -> None:
+    """A label above something that is no widget, drawn as widgets draw theirs."""
+    markup(f'<p class="label">{html.escape(text)}</p>')
+
+
+def answer(text: str, small: str = "") -> None:
+    """The answer in words, as large as it deserves, and how sure it is."""
+    markup(f'<p class="answer">{html.escape(text)}<small>{html.escape(small)}</small></p>')
+
+
+def size(image) -> str:
+    """Columns and rows of a picture."""
+    return f"{image.shape[-1]} × {image.shape[-2]}"
 
 
 def picture(image, caption: str = "", *, width: int | str = "100%", pixels: bool | None = None, alt: str = "") -> None:
@@ -148,6 +176,18 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
     return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
+
+
+def plain(text: str) -> str:
+    """Text in which only `code` is markup; everything else is itself.
+
+    >>> plain("a_k times `two_words`")
+    'a\\\\_k times `two_words`'
+    """
+    parts = text.split("`")
+    for place in range(0, len(parts), 2):
+        parts[place] = re.sub(r"([\\*_$\[\]<>#~:])", r"\\\1", parts[place])
+    return "`".join(parts)
 
 
 def markup(text: str) -> None:

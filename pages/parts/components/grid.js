@@ -1,6 +1,7 @@
 // Many small pictures on one canvas. Hover reads, a click or an arrow key picks; Python hears of it once the keys rest.
 
 const KEYS_REST = 160 // milliseconds
+const PATIENCE = 3000
 const grids = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -39,14 +40,13 @@ class Grid {
   }
 
   show(data) {
-    const before = this.data
     this.data = data
     this.dim = new Set(data.dim)
     this.root.classList.toggle("pickable", data.pickable)
     this.root.setAttribute("aria-label", data.label)
     this.root.style.maxHeight = data.height ? `${data.height}px` : ""
     // An answer to an earlier key press must not pull the ring back while the reader is already further on.
-    if (data.selected === this.awaited || data.selected !== before?.selected) this.awaited = null
+    if (data.selected === this.awaited || Date.now() > this.patience) this.awaited = null
     if (this.awaited === null) this.selected = data.selected
     this.unpoint()
     if (this.picture.src !== data.sheet) this.picture.src = data.sheet
@@ -148,6 +148,7 @@ class Grid {
     if (index === null || !this.data.pickable) return
     this.selected = index
     this.awaited = index
+    this.patience = Date.now() + PATIENCE
     this.frame(this.ring, index)
     this.speak()
     clearTimeout(this.timer)

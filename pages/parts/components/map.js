@@ -1,5 +1,7 @@
 // A picture with a map over it. The browser blends, reads values under the cursor and shows what a cell can see.
 
+const KEYS_REST = 160 // milliseconds
+const PATIENCE = 3000
 const maps = new WeakMap()
 const SHARED = "convscope.opacity" // one slider moves every map on the page, and the next page remembers it
 
@@ -48,7 +50,7 @@ class MapView {
     this.values = data.values ? new Float32Array(bytes(data.values).buffer) : null
     this.ramp = data.ramp ? bytes(data.ramp) : null
     if (data.smooth !== before?.smooth) this.smooth = data.smooth
-    if (data.cell?.join() === this.awaited?.join() || data.cell?.join() !== before?.cell?.join()) this.awaited = null
+    if (data.cell?.join() === this.awaited?.join() || Date.now() > this.patience) this.awaited = null
     if (!this.awaited) this.chosen = data.cell
     this.picture.src = data.picture
     this.map.classList.toggle("bare", data.bare)
@@ -178,7 +180,7 @@ class MapView {
       const high = [0, 1].map((axis) => Math.min([pictureHeight, pictureWidth][axis], field.start[axis] + cell[axis] * field.stride[axis] + field.size[axis]))
       lay(this.field, [...low, ...high], pictureHeight, pictureWidth)
     }
-    const value = cell && this.values ? `  ${figure(this.values[cell[0] * columns + cell[1]])} ${measure}` : ""
+    const value = cell && this.values ? `: ${figure(this.values[cell[0] * columns + cell[1]])} ${measure}` : ""
     this.reading.textContent = cell ? `row ${cell[0]}, column ${cell[1]}${value}` : this.data.note
   }
 
@@ -186,6 +188,7 @@ class MapView {
     if (!cell || !this.data.pickable) return
     this.chosen = cell
     this.awaited = cell
+    this.patience = Date.now() + PATIENCE
     this.frameCell()
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.pick(cell), rest)
@@ -198,7 +201,7 @@ class MapView {
     const { rows, columns } = this.data
     const [row, column] = this.chosen ?? [Math.floor(rows / 2), Math.floor(columns / 2)]
     const next = [Math.min(rows - 1, Math.max(0, row + move[0])), Math.min(columns - 1, Math.max(0, column + move[1]))]
-    this.choose(next, 160)
+    this.choose(next, KEYS_REST)
     this.point(next)
   }
 }

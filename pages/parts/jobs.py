@@ -1,0 +1,126 @@
+"""Jobs: long runs that the reader watches and may stop. The thread that works never touches Streamlit.
+
+job = running(name)                          the session's job of that name, or None
+job = start(name, lambda: frames)            run a generator of frames; a job of that name that still runs is stopped
+job.latest, job.done, job.problem, job.stop()
+watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import streamlit as st
+
+from pages.parts.calm import SORRY, sentence
+
+EVERY = 0.25  # seconds between two looks at a job
+
+
+class Job:
+    """A generator run in a thread of its own; its last frame stays, also after a stop or an error."""
+
+    def __init__(self, frames: Callable[[], Iterator[Any]]):
+        self.latest: Any = None
+        self.problem = ""
+        self.done = False
+        self.seen = False
+        self.began = time.monotonic()
+        self._stopped = threading.Event()
+        self.thread = threading.Thread(target=self._work, args=(frames,), daemon=True)
+        self.thread.start()
+
+    def _work(self, frames: Callable[[], Iterator[Any]]) -> None:
+        try:
+            run = frames()
+            for frame in run:
+                self.latest = frame
+                if self._stopped.is_set():
+                    run.close()
+                    break
+        except ValueError as error:
+            self.problem = sentence(error)
+        except Exception:
+            logging.getLogger("convscope").exception("a job failed")
+            self.problem = SORRY
+        self.done = True
+
+    def stop(self) -> None:
+        """Stop before the next step; what was reached stays."""
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the reader stopped it."""
+        return self._stopped.is_set()
+
+    @property
+    def going(self) -> bool:
+        """Whether there is still something to wait for."""
+        return not self.done and not self.stopped
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will take at the pace so far; None while that cannot be said."""
+        step, of = (self.latest.step, self.latest.of) if self.latest else (0, 0)
+        return (time.monotonic() - self.began) * (of - step) / step if step and of else None
+
+
+def stop_all(jobs: dict[str, Job]) -> None:
+    """Stop what still runs when a session ends."""
+    for job in jobs.values():
+        job.stop()
+
+
+@st.cache_resource(scope="session", on_release=stop_all, show_spinner=False)
+def session_jobs() -> dict[str, Job]:
+    """The jobs of this session by their names."""
+    return {}
+
+
+def running(name: str) -> Job | None:
+    """The session's job of that name, running or done."""
+    return session_jobs().get(name)
+
+
+def start(name: str, frames: Callable[[], Iterator[Any]]) -> Job:
+    """Run a generator of frames as the session's job of that name."""
+    if name in session_jobs():
+        session_jobs()[name].stop()
+    session_jobs()[name] = Job(frames)
+    return session_jobs()[name]
+
+
+def forget(name: str) -> None:
+    """Let a job go, for callbacks."""
+    if job := session_jobs().pop(name, None):
+        job.stop()
+
+
+def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Callable[[], None] | None = None) -> None:
+    """Draw a job where it stands, again and again until it ends; then the whole page runs once more."""
+    job = running(name)
+    if job is None:
+        return
+
+    @st.fragment(run_every=EVERY if job.going else None)
+    def look() -> None:
+        if job.going:
+            step, of = (job.latest.step, job.latest.of) if job.latest else (0, 0)
+            left = job.seconds_left
+            share = min(1.0, step / of) if of else 0.0
+            st.progress(share, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
+            st.button("Stop", key=f"stop {name}", on_click=job.stop)
+        if job.latest is not None:
+            draw(job.latest)
+        if job.problem:
+            st.text(job.problem)
+        if not job.going and not job.seen:
+            job.seen = True
+            if on_end is not None and not job.stopped and not job.problem:
+                on_end()
+            st.rerun()
+
+    look()

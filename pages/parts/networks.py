@@ -1,0 +1,133 @@
+"""The networks: the bundled one, those of the literature, and the reader's own, which stay in their session.
+
+known(name)     whether a network of that name may be asked for here; file names from an address never are
+probe(name)     the network, opened; ValueError in a sentence where that cannot be
+title(name)     what it is called
+picker(...)     the choice in the sidebar: what is not here yet says how large it is and offers to fetch it
+"""
+
+import hashlib
+
+import streamlit as st
+
+from pages.parts import jobs
+from pages.parts.calm import note
+from vizcore import zoo
+from vizcore.cache import cache_folder
+from vizcore.doctor import doctor
+from vizcore.weights import fetch
+
+OWN = "own-"  # the reader's own network is named by its content
+
+
+def own() -> dict:
+    """The reader's own networks: the file that each is kept in, by its name."""
+    return st.session_state.setdefault("own networks", {})
+
+
+def known(name: str) -> bool:
+    """Whether a network of that name may be asked for in this session."""
+    return name in zoo.network_names() or name in own()
+
+
+def probe(name: str):
+    """The network of that name, opened; it is shared by all who ask for it."""
+    if name.startswith(OWN) and name not in own():
+        raise ValueError("this link was made with its author's own network, which never left their session")
+    if not known(name):
+        zoo.open_probe(name if "/" not in name and "." not in name else "unknown")
+    return zoo.open_probe(own().get(name, name))
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def shelf() -> dict:
+    """What is known about every network by its name, read anew every two seconds."""
+    return {network.name: network for network in zoo.networks()}
+
+
+def title(name: str) -> str:
+    """What a network is called, with the size of what is not here yet."""
+    if name in own():
+        return own()[name].stem.partition("-")[2] or "your network"
+    network = shelf()[name]
+    return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
+
+
+def picker(chosen: str, select) -> None:
+    """Draw the choice of a network; `select(name)` is called with one that is here."""
+    names = [name for name in zoo.network_names() if "@" not in name or name == chosen]
+    names += own()
+    titles = {name: title(name) for name in names}
+    st.session_state["network picker"] = chosen
+    st.selectbox("Network", names, key="network picker", format_func=titles.get, on_change=lambda: choose(select))
+    wanted = st.session_state.get("network wanted")
+    if wanted:
+        offer(wanted, select)
+    with st.popover("Your own network", type="tertiary"):
+        turn = st.session_state.setdefault("network round", 0)
+        st.file_uploader(
+            "Weights as safetensors or a state dict, or a torch.export program",
+            key=f"network {turn}",
+            on_change=take,
+            args=(f"network {turn}", select),
+            help="Its architecture is found by its names and shapes. Nothing in the file is run.",
+        )
+        if findings := st.session_state.get("network findings"):
+            st.code(findings, language=None, wrap_lines=True)
+
+
+def choose(select) -> None:
+    """A network was picked: ask for it, or offer to fetch it first."""
+    name = st.session_state["network picker"]
+    network = shelf().get(name)
+    if network is None or network.available:
+        st.session_state.pop("network wanted", None)
+        select(name)
+    else:
+        st.session_state["network wanted"] = name
+
+
+def offer(name: str, select) -> None:
+    """Offer to fetch a network, and show how far it is."""
+    network = shelf()[name]
+    job = jobs.running(f"fetch {name}")
+    if job is not None and (job.going or job.problem):
+        jobs.watch(
+            f"fetch {name}",
+            lambda frame: None,
+            what=f"{network.title}, {network.megabytes:.0f} MB",
+            on_end=lambda: None,
+        )
+        if job.going:
+            return
+    elif network.available:
+        st.session_state.pop("network wanted")
+        select(name)
+        st.rerun()
+    st.caption(f"{network.title} is not on this machine. Its official weights are {network.megabytes:.0f} MB.")
+    with st.container(horizontal=True, gap="small"):
+        st.button("Fetch them", on_click=jobs.start, args=(f"fetch {name}", lambda: fetch(name)))
+        st.button("Not now", type="tertiary", on_click=lambda: st.session_state.pop("network wanted", None))
+
+
+def take(key: str, select) -> None:
+    """A weights file has come: examine it, and where it can be opened, ask it."""
+    file = st.session_state[key]
+    if file is None:
+        return
+    content = file.getvalue()
+    name = OWN + hashlib.sha256(content).hexdigest()[:16]
+    ending = "".join(character for character in file.name.rpartition(".")[2].lower() if character.isalnum())[:12]
+    stem = "".join(character if character.isalnum() else "-" for character in file.name.rpartition(".")[0])[:40]
+    path = cache_folder("own") / f"{name[4:]}-{stem}.{ending}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    found = doctor(path)
+    st.session_state["network findings"] = str(found).replace(path.name, file.name[:80])
+    st.session_state["network round"] += 1
+    if found.healthy:
+        own()[name] = path
+        select(name)
+    else:
+        path.unlink(missing_ok=True)
+        note(f"{file.name[:80]} cannot be opened as a network; what was found is told beside the network's picker.")

@@ -1,0 +1,121 @@
+"""Overview: one small, quick answer from every chapter, about the same network, picture and unit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from vizcore import render
+from vizcore.adversarial.attacks import fgsm
+from vizcore.attribution.cam import grad_cam
+from vizcore.frames import last
+from vizcore.inspection.activations import activations, summaries
+from vizcore.probe import Probe
+from vizcore.representation.neighbors import similarity
+from vizcore.synthesis.visualize import visualize
+from vizcore.unit import Unit
+
+SMALLEST_CHANGES = (1, 2, 4, 8, 16)  # in 255ths of the range of a pixel value
+QUICK, THOROUGH = 12, 32  # steps of a painted picture, in large networks and in small ones
+LARGE = 500_000_000  # multiply-adds for one picture
+
+
+@dataclass(frozen=True)
+class Miniature:
+    """A small answer: a picture (3, H, W) and the numbers and names that a sentence about it needs."""
+
+    picture: torch.Tensor
+    facts: Mapping[str, object]
+
+
+def inspection(probe: Probe, image: torch.Tensor) -> Miniature:
+    """The sixteen channels of a middle layer that answer most strongly to the picture.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> inspection(open_probe("tiny-vgg"), bundled_images()["cat"]).facts["channels"]
+    96
+    """
+    layer = middle_layer(probe)
+    maps = activations(probe, image, layer)
+    peaks = summaries(maps)["peak"]
+    strongest = maps[peaks.topk(min(16, len(maps))).indices]
+    tiles = render.activations(strongest)
+    scale = max(1, 96 // tiles.shape[-1])
+    silent = int((summaries(maps)["silent"] == 1).sum())
+    return Miniature(
+        render.grid(tiles, 4, gap=4, scale=scale, ground=0.5), {"layer": layer, "channels": len(maps), "silent": silent}
+    )
+
+
+def representation(probe: Probe, image: torch.Tensor, others: Mapping[str, torch.Tensor]) -> Miniature:
+    """The four pictures among some others that the network considers most like this one, nearest first.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> images = bundled_images()
+    >>> representation(open_probe("tiny-vgg"), images["cat"], images).facts["nearest"][0]
+    'cat'
+    """
+    names = list(others)
+    alike = similarity(probe, image, list(others.values()))
+    best = alike.topk(min(4, len(names)))
+    squares = torch.stack([probe.prepare(others[names[number]]) for number in best.indices])
+    return Miniature(
+        render.grid(squares, 2, gap=max(1, probe.input_size // 32), ground=0.5),
+        {"nearest": [names[number] for number in best.indices], "cosine": best.values.tolist()},
+    )
+
+
+def attribution(probe: Probe, image: torch.Tensor, unit: Unit) -> Miniature:
+    """Where the evidence for the unit lies, and the share of the picture that holds half of it.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> 0 < attribution(open_probe("tiny-vgg"), bundled_images()["cat"], 0).facts["half"] < 0.5
+    True
+    """
+    map = grad_cam(probe, image, unit)
+    piled = map.values.flatten().sort(descending=True).values.cumsum(0)
+    half = None if map.blank else (int((piled < piled[-1] / 2).sum()) + 1) / len(piled)
+    return Miniature(render.overlay(probe.prepare(image).cpu(), map, opacity=0.8), {"half": half})
+
+
+def synthesis(probe: Probe, image: torch.Tensor, unit: Unit) -> Miniature:
+    """A picture painted to excite the unit, with the unit's value there and in the reader's picture.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> facts = synthesis(open_probe("tiny-vgg"), bundled_images()["cat"], 0).facts
+    >>> facts["painted"] > facts["photograph"]
+    True
+    """
+    unit = probe.unit(unit)
+    operations = sum(layer.operations for layer in probe.layers.values())
+    frame = last(visualize(probe, unit, steps=QUICK if operations > LARGE else THOROUGH))
+    both = torch.stack([frame.picture, probe.prepare(image).cpu()])
+    _, found = probe.run(both, [unit.layer], scores=False)
+    painted, photograph = probe.read(unit, found[unit.layer]).tolist()
+    return Miniature(frame.picture, {"steps": frame.of, "painted": painted, "photograph": photograph})
+
+
+def adversarial(probe: Probe, image: torch.Tensor) -> Miniature:
+    """The picture after the smallest of five changes, one step along the gradient's sign, that changes the answer.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> facts = adversarial(open_probe("tiny-vgg"), bundled_images()["cat"]).facts
+    >>> facts["before"] != facts["after"]
+    True
+    """
+    given = probe.prepare(image).cpu()[None]
+    before = probe.predict(given[0], k=1)[0]
+    for change in SMALLEST_CHANGES:
+        attack = fgsm(probe, given, torch.tensor([before.index]), epsilon=change / 255)
+        if attack.success.item():
+            break
+    after = probe.predict(attack.images[0], k=1)[0]
+    facts = {"change": change, "before": before.label, "after": after.label, "probability": after.probability}
+    return Miniature(attack.images[0], facts)
+
+
+def middle_layer(probe: Probe) -> str:
+    """A layer halfway into the network whose maps are still large enough to look at."""
+    rectified = [name for name in probe.rectifiers if min(probe.layer(name).cells) >= 7]
+    spatial = rectified or [name for name, layer in probe.layers.items() if layer.spatial]
+    return spatial[len(spatial) // 2 - (len(spatial) % 2 == 0)]
