@@ -10,9 +10,9 @@ from vizcore.layers import Layer
 from vizcore.probe import Probe
 
 WIDTH = 860
-TALL, LOW = 150, 7  # a block as high as the picture, and one that has a single cell
+TALL, LOW = 160, 7  # the highest block, and one that has a single cell
 GAP, EDGE, THIN = 11, 26, 5
-WIDEST = 8.0  # pixels for every doubling of the channels
+WIDEST = 9.5  # pixels for every doubling of the channels
 LETTER = 5.8  # about how wide a letter of a label is
 # How dark each kind is drawn; the one hue of the drawing belongs to the layer that is chosen.
 INK = {
@@ -65,10 +65,11 @@ def architecture(probe: Probe, layer: str) -> str:
     24
     """
     chosen, rows = probe.layer(layer).name, strips(probe, layer)
+    largest = max(math.prod(one.cells) for one in probe.layers.values())
     numbers = {name: number for number, name in enumerate(probe.layers)}
     drawn, bottom, above = [], 0.0, None
     for strip in rows:
-        places = placed(strip, probe.input_size)
+        places = placed(strip, largest)
         ceiling = bottom + (44 if above else 4)
         axis = ceiling + headroom(strip, places) + max(place.height for place in places) / 2
         if above:
@@ -89,8 +90,8 @@ def architecture(probe: Probe, layer: str) -> str:
     )
 
 
-def placed(strip: Strip, size: int) -> list[Place]:
-    """The blocks of a strip side by side, as wide as the drawing allows."""
+def placed(strip: Strip, largest: int) -> list[Place]:
+    """The blocks of a strip side by side, as wide as the drawing allows; one of `largest` cells is the highest."""
     main = sum(math.log2(1 + block.last.channels) * (1.5 if block.folded else 1) for block in strip.blocks)
     thin = sum(THIN * (len(block.layers) - 1) for block in strip.blocks if not block.folded)
     room = WIDTH - 2 * EDGE - thin - GAP * (len(strip.blocks) - 1)
@@ -103,8 +104,8 @@ def placed(strip: Strip, size: int) -> list[Place]:
         if not block.folded:
             slabs += [(one, left + width + THIN * number, THIN) for number, one in enumerate(block.layers[1:])]
         whole = slabs[-1][1] + slabs[-1][2] - left
-        side = math.sqrt(math.prod(first.cells))
-        found.append(Place(block, left, whole, max(LOW, TALL * math.sqrt(min(1, side / size))), tuple(slabs)))
+        height = max(LOW, TALL * (math.prod(first.cells) / largest) ** 0.25)
+        found.append(Place(block, left, whole, height, tuple(slabs)))
         left += whole + GAP
     return found
 
