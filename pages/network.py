@@ -1,6 +1,136 @@
 """What is the network made of?"""
 
-from pages.parts import show
-from pages.parts.selection import selection
+import streamlit as st
 
-show.question("What is the network made of?", selection().probe.name)
+from pages.parts import learn, show
+from pages.parts.architecture import architecture
+from pages.parts.selection import TOP, select, selection
+from vizcore import Unit
+from vizcore.inspection import diagram, network
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def drawn(digest: str, layer: str, _probe) -> str:
+    """The drawing, made once for a network and a layer."""
+    return diagram.architecture(_probe, layer)
+
+
+def pick(name: str) -> None:
+    """A layer was picked: the unit moves there, to its first channel; at the end, to the top answer."""
+    last = chosen.probe.layer("scores").name
+    select(unit=TOP if name == last else Unit(name, 0))
+
+
+def pick_row() -> None:
+    """A row of the table was picked."""
+    if rows := st.session_state["network table"].selection.rows:
+        pick(table[rows[0]]["layer"])
+
+
+def trained(card: dict) -> None:
+    """How the bundled network was trained, and how well it does on photographs it has not seen."""
+    show.markup('<h2 class="part">How it was trained</h2>')
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.text(f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes.")
+        show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
+        st.caption(
+            f"On photographs it has not seen its first answer is right in {show.percent(card['top1'])} of them, "
+            f"one of its first five in {show.percent(card['top5'])}."
+        )
+    with right:
+        st.caption("What it mixes up most")
+        st.dataframe(
+            [
+                {"a photograph of": true, "is called": called, "times": count}
+                for true, called, count in card["confusions"]
+            ],
+            hide_index=True,
+            height=250,
+        )
+
+
+def accuracy(history: list[dict]):
+    """Accuracy over epochs: first answers in the accent, first five in grey, each named at its end."""
+    from plotly.graph_objects import Figure, Scatter
+
+    epochs = [row["epoch"] for row in history]
+    chart = Figure()
+    for key, name, colour in (("top5", "top-5", show.quiet()), ("top1", "top-1", show.accent())):
+        chart.add_trace(
+            Scatter(
+                x=epochs,
+                y=[row[key] for row in history],
+                mode="lines+text",
+                line={"color": colour, "width": 2},
+                text=[""] * (len(history) - 1) + [name],
+                textposition="middle right",
+                hovertemplate=f"epoch %{{x}}: {name} %{{y:.1%}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+    chart.update_yaxes(tickformat=".0%", rangemode="tozero")
+    chart.update_xaxes(title="epoch")
+    return chart
+
+
+chosen = selection()
+show.question("What is the network made of?", chosen.probe.name)
+layer = chosen.layer.name
+table = network.layer_table(chosen.probe)
+counts = network.totals(chosen.probe)
+drawing = drawn(chosen.probe.digest, layer, chosen.probe)
+architecture(chosen, drawing, network.central_fields(chosen.probe), table, key="architecture", on_pick=pick)
+show.numbers(
+    {
+        "layers": counts["layers"],
+        "parameters": counts["parameters"],
+        "multiply-adds for one picture": counts["operations"],
+        "classes": counts["classes"],
+    }
+)
+st.space("small")
+left, right = st.columns([3, 2], gap="large")
+with left:
+    show.markup('<h2 class="part">Every layer</h2>')
+    st.session_state["network table"] = {
+        "selection": {"rows": [list(chosen.probe.layers).index(layer)], "columns": [], "cells": []}
+    }
+    st.dataframe(
+        table,
+        key="network table",
+        hide_index=True,
+        height=360,
+        on_select=pick_row,
+        selection_mode="single-row",
+        placeholder="all",
+        column_config={
+            "receptive field": st.column_config.Column(
+                help="Pixels that one cell can see, along a side."
+            ),
+            "stride": st.column_config.Column(help="Pixels from one cell to the next."),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "operations": st.column_config.NumberColumn(format="localized", help="Multiply-adds for one picture."),
+        },
+    )
+with right:
+    show.markup('<h2 class="part">What it answers to this picture</h2>')
+    show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
+if card := network.card(chosen.network):
+    st.space("small")
+    trained(card)
+learn.below(
+    diagram.architecture,
+    seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "
+    "they gain channels; the frame on the picture is all that the central cell of the chosen layer can see.",
+    tries=[
+        learn.Try("What the first layer sees", unit=Unit(next(iter(chosen.probe.layers)), 0)),
+        learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0)),
+        learn.Try("The answer itself", unit=TOP),
+    ],
+    formula=r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
+    data=table,
+    svg=drawing,
+    snippet="table = vizcore.inspection.layer_table(probe)",
+    name="network",
+)

@@ -53,12 +53,14 @@ def below(
     formula: str = "",
     picture=None,
     data: Any = None,
+    svg: str = "",
     snippet: str = "",
     name: str | None = None,
 ) -> None:
     """Draw the four parts. `seen` is two sentences. `formula` is LaTeX without dollar signs. `picture` (3, H, W)
     and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each also as a
-    function that makes it when asked. `snippet` is what follows the opening lines of the notebook."""
+    function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
+    the notebook."""
     name = name or method.__name__
     st.space("medium")
     with st.container(key="learn", gap="medium"):
@@ -77,7 +79,7 @@ def below(
             how_it_works(method, formula)
         with take:
             show.heading("Take it with you")
-            take_away(name, picture, data, snippet)
+            take_away(name, picture, data, svg, snippet)
 
 
 def how_it_works(method: Callable, formula: str) -> None:
@@ -104,7 +106,7 @@ def paragraphs(method: Callable) -> list[str]:
     return [show.plain(part) for part in kept] or [""]
 
 
-def take_away(name: str, picture: Any, data: Any, snippet: str) -> None:
+def take_away(name: str, picture: Any, data: Any, svg: str, snippet: str) -> None:
     """What the reader may keep: the picture, the numbers, the notebook lines, the link to exactly this view."""
     with st.container(horizontal=True, gap="small"):
         if picture is not None:
@@ -112,6 +114,8 @@ def take_away(name: str, picture: Any, data: Any, snippet: str) -> None:
             st.download_button(
                 "PNG", lambda: png(image), f"{name}.png", "image/png", key=f"png {name}", on_click="ignore"
             )
+        if svg:
+            st.download_button("SVG", svg, f"{name}.svg", "image/svg+xml", key=f"svg {name}", on_click="ignore")
         if data is not None:
             values = made(data)
             kind, mime, content = packed(values)

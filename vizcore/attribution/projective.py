@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vizcore.facts import CHANNELS_LAST, MAPS, first_tensor, kind_of, window
+from vizcore.facts import CHANNELS_LAST, Facts, first_tensor, given
 from vizcore.graph import Step, operation_name
 from vizcore.probe import Probe
 
@@ -90,13 +90,13 @@ class Projection:
         """One step: on windows where it keeps places or slides over them, on whole maps where it does not."""
         sources = step.node.all_input_nodes
         windows = all(isinstance(changed[source], Window) for source in sources if source in changed)
-        kind, layer = kind_of(step), self.probe.layers.get(step.layer)
+        layer = self.probe.layers.get(step.layer)
         if windows and layer is not None and layer.field is not None:
-            if kind in WINDOWED:
-                sliding = self.slide(step, kind, changed)
+            if layer.kind in WINDOWED:
+                sliding = self.slide(step, layer.kind, changed)
                 if sliding is not None:
                     return sliding
-            elif kind != "reshape" or word(step) in PLACE_KEEPING_RESHAPES:
+            elif layer.kind != "reshape" or word(step) in PLACE_KEEPING_RESHAPES:
                 return self.keep_place(step, changed, layer.layout)
         if windows:
             self.whole_from = self.whole_from or step.layer
@@ -120,7 +120,7 @@ class Projection:
             else:
                 values[source] = kept
         arguments, named = step.inputs(values)
-        axes = {MAPS: (-2, -1), CHANNELS_LAST: (-3, -2)}[layout]
+        axes = (-3, -2) if layout == CHANNELS_LAST else (-2, -1)
         return Window(step.operation(*arguments, **named), covering.tops, covering.lefts, axes)
 
     def slide(self, step: Step, kind: str, changed: dict[fx.Node, Any]) -> Window | None:
@@ -130,8 +130,8 @@ class Projection:
         """
         source = step.node.all_input_nodes[0]
         arguments, named = step.inputs(self.kept)
-        before, given, after = changed[source], self.kept[source], self.kept[step.node]
-        sliding = window(step.operation, arguments, tuple(given.shape[-2:]), tuple(after.shape[-2:]))
+        before, inputs, after = changed[source], self.kept[source], self.kept[step.node]
+        sliding = Facts(step, given(step, arguments, named), tuple(inputs.shape), after).window()
         if sliding is None or named or getattr(step.operation, "padding_mode", "zeros") != "zeros":
             return None
         kernel, stride, padding, dilation = sliding
@@ -143,7 +143,7 @@ class Projection:
             first = -(reach[axis] - 1 - padding[axis] - places).div(stride[axis], rounding_mode="floor")
             start = first.clamp(0, limit - extent)
             begins = start * stride[axis]  # in the padded input
-            over = (limit - 1) * stride[axis] + reach[axis] - padding[axis] - given.shape[axis - 2]
+            over = (limit - 1) * stride[axis] + reach[axis] - padding[axis] - inputs.shape[axis - 2]
             size.append(extent)
             starts.append(start)
             read.append(reach[axis] + (extent - 1) * stride[axis])
@@ -156,7 +156,7 @@ class Projection:
         edge = -math.inf if kind == "max pooling" else 0.0
         key = source, tuple(margins), edge
         if key not in self.padded:
-            self.padded[key] = F.pad(given, (*margins[1], *margins[0]), value=edge)
+            self.padded[key] = F.pad(inputs, (*margins[1], *margins[0]), value=edge)
         around = gathered(self.padded[key], tuple(read), offsets[0][0], offsets[1][0])
         lay(around, before.values, offsets[0][1], offsets[1][1])
         return Window(slid(step.operation, kind, arguments, around, kernel, stride, dilation), *starts)
