@@ -29,7 +29,7 @@ NETWORKS = (
 
 
 @cache
-def lively(name: str, side: int = 96) -> Probe:
+def lively(name: str, side: int = 64) -> Probe:
     """A network with random weights whose answers really move with the picture, batch norms included."""
     extra = {"init_weights": False, "aux_logits": False, "transform_input": True} if name == "googlenet" else {}
     with torch.random.fork_rng():
@@ -56,7 +56,7 @@ def pasted(image, patches, tops, lefts):
 
 
 def assert_parts_equal_whole(probe: Probe, patch: int) -> None:
-    """Every corner, every border and the middle, several layers deep: in parts = whole, and not for want of a change."""
+    """Every corner, every border and the middle: in parts = whole, by far closer than what the patches changed."""
     side = probe.input_size
     end, middle = side - patch, side // 2 - 3
     tops = torch.tensor([0, 0, end, end, middle, middle, 0, 7])
@@ -64,13 +64,14 @@ def assert_parts_equal_whole(probe: Probe, patch: int) -> None:
     patches = torch.rand(8, 3, patch, patch, generator=torch.Generator().manual_seed(3))
     image = picture(side)
     wanted = ["scores", probe.deepest_maps]
-    whole_scores, whole = probe.run(pasted(image, patches, tops, lefts), wanted)
-    plain, _ = probe.run(image[None])
+    _, whole = probe.run(pasted(image, patches, tops, lefts), wanted)
+    _, plain = probe.run(image[None], wanted)
     found = Projection(probe, image, wanted).through(patches, tops, lefts)
     for name in wanted:
-        scale = whole[name].abs().max()
-        assert (found[name] - whole[name]).abs().max() <= 1e-4 * scale
-    assert ((whole_scores - plain).abs().amax(1) > 1e-3 * whole_scores.abs().max()).all()
+        error = (found[name] - whole[name]).flatten(1).abs().amax(1)
+        change = (whole[name] - plain[name]).flatten(1).abs().amax(1)
+        assert (error <= 1e-4 * whole[name].abs().max()).all()
+        assert (error <= 0.02 * change).all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -138,7 +139,7 @@ def test_a_patch_that_shows_what_is_there_changes_nothing():
 
 @pytest.mark.parametrize(("patch", "stride"), [(16, 16), (16, 8)])
 def test_the_map_is_captums(patch, stride):
-    probe, image = lively("alexnet"), picture(96)
+    probe, image = lively("alexnet", 96), picture(96)
     theirs = captum.Occlusion(lambda images: probe.run(images)[0]).attribute(
         image[None], (3, patch, patch), (3, stride, stride), target=4, baselines=0.0
     )[0]
@@ -180,7 +181,7 @@ def test_every_position_is_visited_once_and_the_first_frames_span_the_picture():
 
 def test_a_unit_of_a_middle_layer_falls_only_where_it_looks():
     probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
-    unit = Unit("conv3.relu", 7, (8, 8))
+    unit = Unit("conv3.norm", 7, (8, 8))
     answer = last(occlusion(probe, cat, unit, patch=4, stride=4, fill="noise")).picture
     top, left, bottom, right = probe.layer(unit.layer).field.box(unit.at, (64, 64))
     values = answer.values.clone()
