@@ -47,21 +47,22 @@ def load_photographs(folder: Path, split: str) -> Photographs:
     )
 
 
-def augment(pixels: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+def augment(pixels: torch.Tensor, size: int, strength: float, generator: torch.Generator) -> torch.Tensor:
     """Zoom, shift, mirror and recolour a batch of bytes (N, 3, H, W) into (N, 3, size, size) in [0, 1].
 
     The zoom teaches the network close-ups. The grey pictures and the shifted colours make
-    colour an unreliable clue, which is what gives the first layer its oriented edges.
+    colour an unreliable clue, which is what gives the first layer its oriented edges. At `strength` 0 only
+    the mirror is left.
     """
     count = len(pixels)
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
         return torch.rand(count, *shape, generator=generator) * (high - low) + low
 
-    zoom = uniform(0.6, 1.05)
-    stretch = uniform(-0.12, 0.12).exp()
+    zoom = uniform(1 - 0.4 * strength, 1 + 0.05 * strength)
+    stretch = (strength * uniform(-0.12, 0.12)).exp()
     mirror = (uniform(0, 1) < 0.5).float() * 2 - 1
-    slack = (1 - zoom).abs() + 0.08
+    slack = (1 - zoom).abs() + 0.08 * strength
     affine = torch.zeros(count, 2, 3)
     affine[:, 0, 0] = zoom * stretch * mirror
     affine[:, 1, 1] = zoom / stretch
@@ -70,8 +71,8 @@ def augment(pixels: torch.Tensor, size: int, generator: torch.Generator) -> torc
     images = F.grid_sample(pixels.float() / 255, grid, padding_mode="reflection", align_corners=False)
 
     grey = images.mean(1, keepdim=True)
-    saturation = uniform(0.5, 1.5, 1, 1, 1) * (uniform(0, 1, 1, 1, 1) > 0.2)
+    saturation = (1 + strength * uniform(-0.5, 0.5, 1, 1, 1)) * (uniform(0, 1, 1, 1, 1) > 0.2 * strength)
     images = grey + (images - grey) * saturation
     middle = images.mean((1, 2, 3), keepdim=True)
-    images = middle + (images - middle) * uniform(0.7, 1.3, 1, 1, 1)
-    return (images * uniform(0.7, 1.3, 1, 1, 1)).clamp(0, 1)
+    images = middle + (images - middle) * (1 + strength * uniform(-0.3, 0.3, 1, 1, 1))
+    return (images * (1 + strength * uniform(-0.3, 0.3, 1, 1, 1))).clamp(0, 1)
