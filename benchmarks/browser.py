@@ -18,25 +18,18 @@ from tests.served import NO_CHROMIUM, chromium, open_chromium, serve
 
 # What the clock stops for, by the pages' own marks.
 START = "/"
-FIRST_PICTURE = "[data-testid=stImage] img"
+FIRST_PICTURE = "[data-testid=stMain] .stage"  # a picture, with or without a map over it
 ACTIVATIONS = "/activations"
-GRID = "[data-testid^=stBidiComponent] canvas"
-ANSWER = "[data-testid=stImage] img"
-PAGES = ["Filters", "Activations", "Network"]  # links in the navigation, clicked in turn
-NAVIGATION = "[data-testid=stSidebarNavLink]"
+GRID = "[data-testid=stMain] .grid canvas"
+TILE = 68  # pixels from one small picture in the grid to the next
+ANSWER = "[data-testid=stMain] .stage"  # its label names the channel it shows
+CHAPTER = "Inspection"
+PAGES = ["Filters", "Activations", "Network"]  # of that chapter, opened in turn
 
-SHOWN = """selector => {
-    const picture = document.querySelector(selector);
-    return picture && picture.complete !== false && picture.getBoundingClientRect().width > 0;
-}"""
-CHANGED = """([selector, before]) => {
-    const answer = document.querySelector(selector);
-    return answer && answer.outerHTML !== before && answer.complete !== false && !answer.closest("[data-stale=true]");
-}"""
-ARRIVED = """([navigation, page]) => {
-    const here = document.querySelector(`${navigation}[aria-current=page]`);
+ARRIVED = """before => {
+    const title = document.querySelector("[data-testid=stMain] h1");
     const idle = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
-    return here && here.innerText.trim() === page && idle;
+    return title && title.innerText !== before && idle;
 }"""
 
 
@@ -50,7 +43,7 @@ def seconds(action: Callable[[], object]) -> float:
 def first_picture(page: Page, url: str) -> None:
     """Open the start page and wait for its first picture."""
     page.goto(url + START, wait_until="commit")
-    page.wait_for_function(SHOWN, arg=FIRST_PICTURE)
+    page.locator(FIRST_PICTURE).first.wait_for()
 
 
 def settle(page: Page) -> None:
@@ -60,26 +53,29 @@ def settle(page: Page) -> None:
 
 
 def click_on_grid(page: Page, number: int) -> float:
-    """Click on another place of the activations and wait until the answer is another one."""
+    """Click on another channel in the grid and wait until the large picture shows it."""
     settle(page)
-    before = page.locator(ANSWER).first.evaluate("answer => answer.outerHTML")
-    box = page.locator(GRID).first.bounding_box()
-    place = {"x": box["width"] * (0.1 + 0.17 * number % 0.8), "y": box["height"] * (0.1 + 0.29 * number % 0.8)}
+    before = page.locator(ANSWER).first.get_attribute("aria-label")
+    place = {"x": TILE * (number % 5 + 0.5), "y": TILE * (number % 4 + 0.5)}
 
     def ask() -> None:
         page.locator(GRID).first.click(position=place)
-        page.wait_for_function(CHANGED, arg=[ANSWER, before])
+        page.locator(f"{ANSWER}:not([aria-label='{before}'])").first.wait_for()
 
     return seconds(ask)
 
 
 def switch(page: Page, name: str) -> float:
-    """Click on a page in the navigation and wait until it is there and done."""
+    """Choose a page in the navigation and wait until it is there and done."""
     settle(page)
+    before = page.locator("[data-testid=stMain] h1").first.inner_text()
+    page.get_by_test_id("stTopNavSection").filter(has_text=CHAPTER).click()
+    link = page.get_by_test_id("stTopNavDropdownLink").filter(has_text=name)
+    link.wait_for()
 
     def go() -> None:
-        page.locator(NAVIGATION).filter(has_text=name).first.click()
-        page.wait_for_function(ARRIVED, arg=[NAVIGATION, name])
+        link.click()
+        page.wait_for_function(ARRIVED, arg=before)
 
     return seconds(go)
 
@@ -97,18 +93,20 @@ def main(repeats: int) -> None:
         sys.exit(NO_CHROMIUM)
     print(f"{os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder, open_chromium(path) as browser:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(120_000)
         log, cache = Path(folder) / "log.txt", Path(folder) / "cache"
         cold = []
         for _ in range(3):
-            with serve(log, cache) as url, browser.new_page() as page:
+            with serve(log, cache) as url, context.new_page() as page:
                 cold.append(seconds(lambda page=page, url=url: first_picture(page, url)))
         report("cold server to first picture", cold, 6)
 
-        with serve(log, cache) as url, browser.new_page(viewport={"width": 1280, "height": 900}) as page:
+        with serve(log, cache) as url, context.new_page() as page:
             page.goto(url + ACTIVATIONS)
             page.wait_for_selector(GRID)
-            click_on_grid(page, 0)
-            report("click on an activation to its answer", [click_on_grid(page, n) for n in range(1, repeats + 1)], 0.5)
+            click_on_grid(page, 1)
+            report("click on an activation to its answer", [click_on_grid(page, n + 2) for n in range(repeats)], 0.5)
             for name in PAGES:
                 switch(page, name)
             report("page switch", [switch(page, name) for _ in range(repeats // 3) for name in PAGES], 0.7)

@@ -60,7 +60,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     """A fresh page, signed in nowhere, on which relative addresses are the app's. No request may leave the machine."""
     context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     elsewhere = watch(page, server)
     yield page
     context.close()
