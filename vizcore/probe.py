@@ -23,7 +23,13 @@ Wrap = Callable[..., torch.Tensor]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One of a network's answers: the class, its probability, and its score before the softmax."""
+    """One of a network's answers: the class, its probability, and its score before the softmax.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> best, second = open_probe("tiny-vgg").predict(bundled_image("cat"), k=2)
+    >>> best.probability > second.probability, best.score > second.score
+    (True, True)
+    """
 
     label: str
     index: int
@@ -146,7 +152,7 @@ class Probe:
         """
         asked = [wrt] if isinstance(wrt, torch.Tensor) else list(wrt)
         if not score.requires_grad or not all(tensor.requires_grad for tensor in asked):
-            raise ValueError("nothing here asked for a gradient; give run images with requires_grad_().")
+            raise ValueError("nothing here asked for a gradient; give run images with requires_grad_(), outside torch.no_grad().")
         with self.turns.turn():
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(slope is None for slope in found):
