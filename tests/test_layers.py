@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import SIZE, ZOO, random_network, random_probe
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.networks import SIZE, ZOO, random_network, random_probe
 from vizcore.field import ReceptiveField
 from vizcore.probe import Probe
 from vizcore.torchvision_import import torchvision

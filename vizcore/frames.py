@@ -14,6 +14,9 @@ class Frame:
     """A moment of a long run: the step, how many there are, the picture or map so far, and what is being weighed.
 
     `detail` is whatever else a method has to tell; the method says what.
+
+    >>> Frame(3, 12, None, {"score": 1.5}).terms["score"]
+    1.5
     """
 
     step: int

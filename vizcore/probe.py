@@ -23,7 +23,13 @@ Wrap = Callable[..., torch.Tensor]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One of a network's answers: the class, its probability, and its score before the softmax."""
+    """One of a network's answers: the class, its probability, and its score before the softmax.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> best, second = open_probe("tiny-vgg").predict(bundled_image("cat"), k=2)
+    >>> best.probability > second.probability, best.score > second.score
+    (True, True)
+    """
 
     label: str
     index: int
@@ -128,8 +134,9 @@ class Probe:
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Pixels as the bare network takes them: on its device, its mean taken away, divided by its spread."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images came as {tuple(images.shape)}; a probe takes (N, 3, H, W) with pixels in [0, 1].")
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            came = f"{tuple(images.shape)} of {str(images.dtype).removeprefix('torch.')}"
+            raise ValueError(f"images came as {came}; a probe takes (N, 3, H, W) with pixels as float in [0, 1].")
         images = images.to(self.device)
         if len(self.mean) == 1:  # a network that was trained on grey pictures
             images = images.mean(1, keepdim=True)
@@ -141,9 +148,15 @@ class Probe:
         """The derivative of a score (a sum of scores) with respect to images or activations, one pass, in turn.
 
         `keep=True` leaves the graph in place for another question about the same pass.
+        Raises ValueError where the score does not depend on what it is to be derived by.
         """
+        asked = [wrt] if isinstance(wrt, torch.Tensor) else list(wrt)
+        if not score.requires_grad or not all(tensor.requires_grad for tensor in asked):
+            raise ValueError("nothing here asked for a gradient; give run images with requires_grad_(), outside torch.no_grad().")
         with self.turns.turn():
-            found = torch.autograd.grad(score.sum(), wrt, retain_graph=keep)
+            found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
+        if any(slope is None for slope in found):
+            raise ValueError("the score does not depend on this layer; choose one before the unit.")
         return found[0] if isinstance(wrt, torch.Tensor) else found
 
     def prepare(self, image: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from vizcore.attribution.gradients import (
     saliency,
     smooth_grad,
 )
+from vizcore.attribution.occlusion import occlusion
 
 __all__ = [
     "cam",
@@ -18,6 +19,7 @@ __all__ = [
     "gradient_times_input",
     "guided_backprop",
     "integrated_gradients",
+    "occlusion",
     "saliency",
     "smooth_grad",
 ]

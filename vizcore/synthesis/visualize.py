@@ -51,7 +51,7 @@ def glimpse(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     angle, factor = torch.tensor(turn * 0.14), 1 + 0.08 * scale
     affine = torch.tensor([[angle.cos(), -angle.sin(), 0.08 * move], [angle.sin(), angle.cos(), 0.08 * turn]])
     affine[:, :2] *= factor
-    grid = F.affine_grid(affine[None], list(images.shape), align_corners=False).to(images.device)
+    grid = F.affine_grid(affine[None], list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 

@@ -1,0 +1,216 @@
+"""The laws every method keeps: nothing is left changed, the same seed gives the same picture, eight threads give one's.
+
+Methods are found by their METHODS tables. A new one is tested without anybody's doing, as long as its
+arguments without a default are called as in GIVEN.
+"""
+
+import copy
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import random
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import vizcore
+from vizcore.dial import Range, dials
+from vizcore.probe import Probe
+from vizcore.tiny_vgg import TinyVGG
+
+SIZE = 32
+THREADS = 8
+FEW = ("steps", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
+
+
+@cache
+def probe() -> Probe:
+    """A bundled network's twin with five classes and random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Probe(TinyVGG(classes=5), name="toy", input_size=SIZE)
+
+
+def picture(number: int) -> torch.Tensor:
+    return torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(number))
+
+
+# What an argument without a default means, by its name; `number` tells the questions of several threads apart.
+GIVEN: dict[str, Callable[[int], Any]] = {
+    "probe": lambda number: probe(),
+    "image": picture,
+    "images": lambda number: torch.stack([picture(number), picture(number + 1)]),
+    "others": lambda number: [picture(number), picture(number + 1)],
+    "unit": lambda number: number % 5,
+    "labels": lambda number: torch.tensor([number % 5, 3]),
+    "layer": lambda number: "conv4.relu",
+}
+# Where a family means something of its own by a name: {"style": {"layer": ...}}.
+OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {}
+
+
+def tables() -> list[tuple[str, str, Callable]]:
+    """Family, title and function of every method there is."""
+    found = []
+    for module in pkgutil.walk_packages(vizcore.__path__, "vizcore."):
+        if module.name.count(".") == 2 and not module.name.startswith("vizcore.training"):
+            table = getattr(importlib.import_module(module.name), "METHODS", {})
+            found += [(module.name.rpartition(".")[2], title, method) for title, method in table.items()]
+    return found
+
+
+every_method = pytest.mark.parametrize(
+    ("family", "method"), [pytest.param(family, method, id=title) for family, title, method in tables()]
+)
+
+
+def arguments(family: str, method: Callable, number: int = 0) -> dict[str, Any]:
+    """What a method is called with: its required arguments by their names, its dials as cheap as they go."""
+    known = GIVEN | OF_A_FAMILY.get(family, {})
+    given = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if parameter.default is inspect.Parameter.empty:
+            assert name in known, (
+                f"no test knows what {family} means by {name!r}: call it as other methods do, or say in OF_A_FAMILY of "
+                f"{__name__} what {family} is to be given"
+            )
+            given[name] = known[name](number)
+    for dial in dials(method):
+        if dial.name in FEW and isinstance(dial.allows, Range):
+            given[dial.name] = type(dial.default)(dial.allows.low)
+    return given
+
+
+def answer(method: Callable, given: Mapping[str, Any]) -> list[torch.Tensor]:
+    """All the numbers in a method's answer; of one that comes in frames, in its last frame."""
+    result = method(**given)
+    return list(tensors(vizcore.last(result) if isinstance(result, Iterator) else result))
+
+
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value.detach()
+    elif isinstance(value, np.ndarray):
+        yield torch.from_numpy(value)
+    elif isinstance(value, (bool, int, float)):
+        yield torch.tensor(value, dtype=torch.double)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from tensors(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from tensors(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from tensors(part)
+
+
+def state(of: Probe) -> dict[str, Any]:
+    """Everything a method could leave behind: in the network, in the queue, in the process."""
+    network = of.network
+    return {
+        "weights and buffers": {name: value.clone() for name, value in network.state_dict().items()},
+        "modes": [module.training for module in network.modules()],
+        "parts": [(name, type(module), id(module)) for name, module in network.named_modules()],
+        "gradients": [(parameter.grad, parameter.requires_grad) for parameter in network.parameters()],
+        "hooks": [
+            len(hooks)
+            for module in network.modules()
+            for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
+        ],
+        "the queue for the device": len(of.turns._queue),
+        "torch's randomness": torch.get_rng_state(),
+        "numpy's randomness": np.random.get_state()[1:3],
+        "python's randomness": random.getstate(),
+        "settings": (torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()),
+    }
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal to the last bit; NaN equals NaN, where a place has no value."""
+    if isinstance(first, torch.Tensor):
+        return first.dtype == second.dtype and torch.equal(first.nan_to_num(7e9), second.nan_to_num(7e9))
+    if isinstance(first, np.ndarray):
+        return np.array_equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second
+
+
+@every_method
+def test_a_method_leaves_everything_as_it_was(family, method):
+    given = arguments(family, method)
+    copies, before = {name: copy.deepcopy(value) for name, value in given.items() if name != "probe"}, state(probe())
+    found = answer(method, given)
+    assert found, "an answer without a number in it"
+    after = state(probe())
+    assert [what for what in before if not same(before[what], after[what])] == []
+    assert [name for name in copies if not same(copies[name], given[name])] == []
+    assert not any(one.requires_grad for one in found)
+
+
+@every_method
+def test_what_a_method_gives_depends_on_its_arguments_alone(family, method):
+    given = arguments(family, method)
+    first = answer(method, given)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(99)
+        assert same(first, answer(method, given))
+
+
+@every_method
+def test_eight_threads_get_from_a_method_what_one_gets(family, method):
+    questions = [arguments(family, method, number % 3) for number in range(THREADS)]
+    alone = [answer(method, given) for given in questions[:3]]
+    together = Barrier(THREADS)
+
+    def ask(number: int) -> list[list[torch.Tensor]]:
+        together.wait()
+        return [answer(method, questions[(number + turn) % THREADS]) for turn in range(2)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number, answers in enumerate(pool.map(ask, range(THREADS))):
+            for turn, found in enumerate(answers):
+                expected = alone[(number + turn) % THREADS % 3]
+                for one, other in zip(found, expected, strict=True):
+                    scale = max(other.double().nan_to_num().abs().max().item(), 1e-3)
+                    assert torch.allclose(one.double(), other.double(), rtol=0, atol=1e-6 * scale, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("family", "method"),
+    [
+        pytest.param(family, getattr(method, "frames", method), id=title)
+        for family, title, method in tables()
+        if inspect.isgeneratorfunction(getattr(method, "frames", method))
+    ],
+)
+def test_a_run_that_is_stopped_lets_go_of_everything(family, method):
+    before = state(probe())
+    frames = method(**arguments(family, method))
+    assert next(frames).step >= 1
+    frames.close()
+    after = state(probe())
+    assert [what for what in before if not same(before[what], after[what])] == []
+
+
+def test_the_state_compared_would_notice_a_change():
+    before = state(probe())
+    weight = probe().network.fc.weight
+    kept = weight.data.clone()
+    weight.data[0, 0] += 1e-6
+    assert not same(before["weights and buffers"], state(probe())["weights and buffers"])
+    weight.data.copy_(kept)
+    assert same(before["weights and buffers"], state(probe())["weights and buffers"])
+    with torch.random.fork_rng(devices=[]):
+        torch.rand(1)
+        assert not same(before["torch's randomness"], state(probe())["torch's randomness"])
