@@ -55,9 +55,10 @@ def images() -> torch.Tensor:
     return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("decomposed", [False, True])
-@pytest.mark.parametrize("pictures", [1, 2])
-@pytest.mark.parametrize("name", ["in place", "resnet18", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    ("name", "pictures", "decomposed"),
+    [("in place", 1, True), ("in place", 2, False), ("in place", 2, True), ("mnasnet0_5", 1, False)],
+)
 def test_a_program_gives_the_scores_of_its_network(name, pictures, decomposed, tmp_path, images):
     network = seeded(InPlace if name == "in place" else lambda: build(name, num_classes=4))
     path = saved(network, tmp_path / "mine.pt2", pictures, decomposed)
@@ -131,7 +132,7 @@ class RunsACommand:
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory) -> dict[str, bytes]:
     """The records of a good program's archive."""
-    path = saved(seeded(InPlace), tmp_path_factory.mktemp("good") / "mine.pt2")
+    path = saved(seeded(InPlace), tmp_path_factory.mktemp("good") / "mine.pt2", pictures=2)
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -59,9 +59,7 @@ def test_safetensors_labels_and_preprocessing(tmp_path, images):
     save_file(network.state_dict(), tmp_path / "mine.safetensors")
     (tmp_path / "labels.txt").write_text("ant\nbee\ncat\ndog\nelk\n")
     dials = {"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
-    probe = open_probe(
-        tmp_path / "mine.safetensors", labels=tmp_path / "labels.txt", input_size=64, resize=72, **dials
-    )
+    probe = open_probe(tmp_path / "mine.safetensors", labels=tmp_path / "labels.txt", input_size=64, resize=72, **dials)
     assert probe.labels == ("ant", "bee", "cat", "dog", "elk")
     assert (probe.input_size, probe.resize) == (64, 72)
     torch.testing.assert_close(probe.run(images)[0], bare_scores(network, images, **dials), atol=1e-5, rtol=1e-5)

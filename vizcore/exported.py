@@ -275,6 +275,10 @@ def numbered(graph: fx.Graph) -> None:
 class Bounded(fx.Interpreter):
     """Follows a program on tensors that take no memory, and stops where one would take too much."""
 
+    def __init__(self, network: fx.GraphModule):
+        super().__init__(network)
+        self.extra_traceback = False  # it would make a page of the one sentence
+
     def run_node(self, node: fx.Node) -> Any:
         value = super().run_node(node)
         if isinstance(value, torch.Tensor) and value.numel() > LARGEST_VALUE:

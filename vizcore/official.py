@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vizcore.architectures import build, published, with_weights, without_auxiliary
+from vizcore.architectures import Weights, build, published, with_weights, without_auxiliary
 from vizcore.cache import cache_folder
 from vizcore.probe import Probe
 from vizcore.weights_file import read_weights
@@ -91,29 +91,33 @@ def official(network: Network, device: str | torch.device | None = None) -> Prob
             f"`python -m vizcore fetch {network.name}` gets them once, and tiny-vgg works without."
         )
     weights, _ = read_weights(network.path)
-    renamed = {OLD_DENSENET.sub(r"\1\2.", key): value for key, value in weights.items()}
-    return prepared(network.name, with_weights(network.name, without_auxiliary(renamed)), device)
+    return prepared(network.name, with_weights(network.name, as_built_now(weights)), device)
+
+
+def as_built_now(weights: Weights) -> dict[str, torch.Tensor]:
+    """The weights of an older file under the names of today, without those that only the training needed."""
+    return {OLD_DENSENET.sub(r"\1\2.", key): value for key, value in without_auxiliary(weights).items()}
 
 
 def prepared(name: str, network: nn.Module, device: str | torch.device | None = None) -> Probe:
     """A probe with the labels and the preprocessing of the official weights, whatever weights the network has."""
+    return Probe(network, name=name, device=device, **preprocessing(name))
+
+
+def preprocessing(name: str) -> dict:
+    """The labels of the official weights, and how a picture becomes what they were trained on."""
     weights = published(name)
     recipe = weights.transforms()
-    mean, std = recipe.mean, recipe.std
-    if name == "googlenet":
-        # Its weights want (x - 0.5) / 0.5; torchvision turns the usual normalisation into that inside the network.
-        mean = std = (0.5, 0.5, 0.5)
-    return Probe(
-        network,
-        name=name,
-        labels=weights.meta["categories"],
-        input_size=recipe.crop_size[0],
-        resize=recipe.resize_size[0],
-        mean=mean,
-        std=std,
-        interpolation=recipe.interpolation.value,
-        device=device,
-    )
+    # GoogLeNet's weights want (x - 0.5) / 0.5; torchvision turns the usual normalisation into that inside the network.
+    moments = ((0.5,) * 3, (0.5,) * 3) if name == "googlenet" else (recipe.mean, recipe.std)
+    return {
+        "labels": weights.meta["categories"],
+        "input_size": recipe.crop_size[0],
+        "resize": recipe.resize_size[0],
+        "mean": moments[0],
+        "std": moments[1],
+        "interpolation": recipe.interpolation.value,
+    }
 
 
 def architecture(name: str) -> nn.Module:

@@ -21,6 +21,17 @@ from vizcore.unit import SCORES, Unit
 Wrap = Callable[..., torch.Tensor]
 
 
+def middle(image: torch.Tensor, side: int) -> torch.Tensor:
+    """The middle of a picture (3, H, W), at most `side` pixels high and wide.
+
+    >>> middle(torch.arange(6.0).expand(3, 2, 6), 3)[0]
+    tensor([[2., 3., 4.],
+            [2., 3., 4.]])
+    """
+    top, left = (max(round((length - side) / 2), 0) for length in image.shape[1:])
+    return image[:, top : top + side, left : left + side]
+
+
 @dataclass(frozen=True)
 class Prediction:
     """One of a network's answers: the class, its probability, and its score before the softmax.
@@ -164,15 +175,14 @@ class Probe:
 
         A picture that has that size already is left as it is.
         """
-        _, height, width = image.shape
-        if (height, width) == (self.input_size, self.input_size):
+        if image.shape[1:] == (self.input_size, self.input_size):
             return image
-        scale = self.resize / min(height, width)
-        size = max(round(height * scale), self.input_size), max(round(width * scale), self.input_size)
-        if size != (height, width):
+        short = min(image.shape[1:])
+        image = middle(image, 4 * short)  # what a very long picture has beyond is cropped anyway
+        size = tuple(max(self.resize * side // short, self.input_size) for side in image.shape[1:])
+        if size != image.shape[1:]:
             image = F.interpolate(image[None], size, mode=self.interpolation, antialias=True, align_corners=False)[0]
-        top, left = (size[0] - self.input_size) // 2, (size[1] - self.input_size) // 2
-        return image[:, top : top + self.input_size, left : left + self.input_size].clamp(0, 1).contiguous()
+        return middle(image, self.input_size).clamp(0, 1).contiguous()
 
     def predict(self, image: torch.Tensor, k: int = 5) -> list[Prediction]:
         """The network's k most probable classes for a picture (3, H, W) of any size."""

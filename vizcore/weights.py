@@ -111,7 +111,8 @@ def receive(url: str, partial: Path, size: int, timeout: float) -> Iterator[Rece
                 return
             raise FetchFailed(f"{refusal(url, partial)}: it answered {problem.code} {problem.reason}.") from problem
         except (OSError, http.client.HTTPException) as problem:
-            reason = str(getattr(problem, "reason", problem)) or type(problem).__name__
+            cause = getattr(problem, "reason", problem)
+            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
         if bytes_in(partial) <= before:
             raise FetchFailed(
                 f"{refusal(url, partial)}: {reason} after {bytes_in(partial) / 1e6:.1f} MB; "

@@ -1,0 +1,74 @@
+"""The command line does what the library does, and says what went wrong in one sentence."""
+
+import hashlib
+import io
+import sys
+
+import pytest
+import torch
+from weights_server import serving
+
+from vizcore.__main__ import main
+from vizcore.official import OFFICIAL, architecture
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_networks_are_listed_with_their_sizes(capsys):
+    assert main(["networks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("tiny-vgg") and lines[0].endswith("here")
+    vgg16 = next(line for line in lines if line.startswith("vgg16"))
+    assert "VGG-16" in vgg16 and "138.4 M parameters" in vgg16 and "553 MB to fetch" in vgg16
+    assert {line.split()[0] for line in lines} >= OFFICIAL.keys()
+
+
+def test_fetch_says_where_it_cannot_reach(capsys):
+    assert main(["fetch", "resnet18", "--address", "http://127.0.0.1:9"]) == 1
+    assert "could not be fetched from 127.0.0.1:9: Connection refused" in capsys.readouterr().err
+    assert main(["fetch", "resnet19"]) == 1
+    assert "no official weights of 'resnet19'" in capsys.readouterr().err
+
+
+def test_fetch_refuses_other_weights_and_leaves_nothing(cache, capsys):
+    file = io.BytesIO()
+    torch.save(architecture("squeezenet1_1").state_dict(), file)
+    with serving(file.getvalue()) as server:
+        assert main(["fetch", "squeezenet1_1", "--address", server.address]) == 1
+    assert "its checksum differs" in capsys.readouterr().err
+    assert not list(cache.rglob("*.pth*part"))
+
+
+def test_fetch_brings_several_networks(capsys, monkeypatch):
+    """The official files cannot be made here, so the table is given the checksum of a file that can."""
+    content = b"weights" * 600_000
+    checksum = hashlib.sha256(content).hexdigest()[:8]
+    for name in ("alexnet", "squeezenet1_1"):
+        network = OFFICIAL[name].__class__(**{**vars(OFFICIAL[name]), "file": f"{name}-{checksum}.pth"})
+        monkeypatch.setitem(OFFICIAL, name, network)
+    with serving(content) as server:
+        assert main(["fetch", "alexnet", "squeezenet1_1", "--address", server.address]) == 0
+    assert capsys.readouterr().out == "alexnet is here.\nsqueezenet1_1 is here.\n"
+    assert OFFICIAL["alexnet"].path.read_bytes() == content
+
+
+def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "vizcore.training.tiny_vgg", raising=False)
+    monkeypatch.delitem(sys.modules, "vizcore.training.photographs", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert main(["train", "tiny-vgg", "--data", "nowhere"]) == 1
+    assert "requirements-dev.txt" in capsys.readouterr().err
+
+
+def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
+    def stopped(*arguments, **dials):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vizcore.doctor.doctor", stopped)
+    assert main(["doctor", "weights.pth"]) == 130
+    assert capsys.readouterr().err == "\nstopped\n"
