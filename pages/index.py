@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import frame, selection
+from pages.parts import frame
 
 CHAPTERS = {
     "": [st.Page("overview.py", title="Overview", default=True)],
@@ -15,4 +15,4 @@ CHAPTERS = {
 }
 
 page = st.navigation(CHAPTERS, position="top")
-frame.draw(page, selection.sidebar)
+frame.draw(page)

@@ -1,10 +1,10 @@
 """The frame around every page: window icon, wordmark, stylesheet, and calm where a page fails."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from pages.parts import sidebar
 from pages.parts.calm import calm, show_notes
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
@@ -12,13 +12,13 @@ STYLE = Path(__file__).with_name("style.css")
 INK = {"light": "#1d1f21", "dark": "#eceae6"}
 
 
-def draw(page, sidebar: Callable[[], None]) -> None:
+def draw(page) -> None:
     """Draw the frame, the sidebar and the page in it."""
     st.set_page_config(layout="wide", page_icon=str(ASSETS / "favicon.png"))
     st.logo(wordmark(INK[st.context.theme.type or "light"]), size="large")
     st.html(STYLE)
-    with calm():
-        sidebar()
+    with st.sidebar, calm():
+        sidebar.draw()
     show_notes()
     with calm():
         page.run()

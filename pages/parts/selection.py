@@ -1,11 +1,10 @@
 """The selection: which network, which picture and which unit every page is asked about.
 
-chosen = selection()             the Selection: .probe .image .prepared .unit .predictions .network .picture .link
+chosen = selection()                       the Selection: .probe .image .prepared .unit .predictions .link and more
 select(unit=..., image=..., network=...)   for callbacks: change it; the page runs again with the new one
-sidebar()                        the pickers, drawn once by the navigation
 
-The selection lives in the session and in the address, `?network=tiny-vgg&image=cat&unit=scores:19`. Without a unit
-in the address the unit is the network's own top answer, and follows the picture.
+The selection lives in the address, `?network=tiny-vgg&image=coffee&unit=scores:19`, where what is as at first is left
+out. Without a unit in the address the unit is the network's own top answer, and follows the picture.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pages.parts.calm import note, sentence
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
-DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": None}
+DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": ""}
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Selection:
 
     network: str
     picture: str
-    asked: str | None
+    asked: str
 
     @cached_property
     def probe(self):
@@ -59,7 +58,7 @@ class Selection:
     @property
     def follows(self) -> bool:
         """Whether the unit is the top answer, whatever the picture."""
-        return self.asked is None
+        return not self.asked
 
     @property
     def layer(self):
@@ -92,35 +91,39 @@ def answers(network: str, picture: str, _probe, _prepared):
     return tuple(_probe.predict(_prepared, k=5))
 
 
+def wanted() -> dict[str, str]:
+    """What the address asks for, with what was selected since and is not in the address yet."""
+    return {name: st.session_state.get(name) or default for name, default in DEFAULTS.items()} | changes()
+
+
+def changes() -> dict[str, str]:
+    """What was selected and has still to be written into the address."""
+    return st.session_state.setdefault("changes", {})
+
+
 def selection() -> Selection:
     """What the reader is asking about now; always something that exists."""
-    state = st.session_state.setdefault("selection", dict(DEFAULTS))
-    chosen = Selection(state["network"], state["image"], state["unit"])
+    asked = wanted()
+    chosen = Selection(asked["network"], asked["image"], asked["unit"])
     try:
-        networks.probe(state["network"])
+        networks.probe(chosen.network)
     except (ValueError, OSError) as error:
-        note(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.")
-        state["network"] = DEFAULTS["network"]
-        return selection()
-    if not pictures.known(state["image"]):
-        note(pictures.missing(state["image"]))
-        state["image"] = DEFAULTS["image"]
-        return selection()
-    if (label := state.pop("label", None)) is not None:
-        state["unit"] = None
-        if label in chosen.probe.labels:
-            state["unit"] = f"{SCORES}:{chosen.probe.labels.index(label)}"
-        else:
-            note(f"{chosen.title} has no class {label!r}. Its top answer is shown instead.")
-        return selection()
+        return instead(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.", network=DEFAULTS["network"])
+    if not pictures.known(chosen.picture):
+        return instead(pictures.missing(chosen.picture), image=DEFAULTS["image"])
     try:
-        if state["unit"]:
-            chosen.probe.unit(Unit.parse(state["unit"]))
+        if chosen.asked:
+            chosen.probe.unit(Unit.parse(chosen.asked))
     except ValueError as error:
-        note(f"{sentence(error)} The network's top answer is shown instead.")
-        state["unit"] = None
-        return selection()
+        return instead(f"{sentence(error)} The network's top answer is shown instead.", unit="")
     return chosen
+
+
+def instead(why: str, **values: str) -> Selection:
+    """Say what cannot be, and ask about something that can."""
+    note(why)
+    changes().update(values)
+    return selection()
 
 
 def select(*, network: str | None = None, image: str | None = None, unit: Unit | int | str | None = None) -> None:
@@ -129,103 +132,27 @@ def select(*, network: str | None = None, image: str | None = None, unit: Unit |
     A class is taken along to another network by its label; a unit that does not exist there gives way
     to that network's top answer.
     """
-    before = selection()
-    state = st.session_state["selection"]
-    if network is not None and network != before.network:
-        if before.unit.is_class and not before.follows:
-            state["label"] = before.name
-        elif not before.follows and before.unit.at is not None:
-            state["unit"] = str(Unit(before.unit.layer, before.unit.channel))
-        state["network"] = network
+    if network is not None:
+        move(network)
     if image is not None:
-        state["image"] = image
+        changes()["image"] = image
     if unit is not None:
-        state.pop("label", None)
         unit = Unit(SCORES, unit) if isinstance(unit, int) else unit
-        state["unit"] = None if unit == TOP else str(unit)
-    st.session_state["selected here"] = True
+        changes()["unit"] = "" if unit == TOP else str(unit)
 
 
-def read_address() -> None:
-    """Take over what the address says, where it says something the session did not write there itself."""
-    state = st.session_state.setdefault("selection", dict(DEFAULTS))
-    written = st.session_state.get("address")
-    asked = {name: st.query_params[name][:200] for name in DEFAULTS if name in st.query_params}
-    if not st.session_state.pop("selected here", False) and asked and asked != written:
-        state.update(DEFAULTS | asked)
-
-
-def write_address(chosen: Selection) -> None:
-    """Keep the address such that copying it copies the selection."""
-    address = {"network": chosen.network, "image": chosen.picture}
-    if not chosen.follows:
-        address["unit"] = str(chosen.unit)
-    for name in DEFAULTS:
-        if name not in address:
-            st.query_params.pop(name, None)
-        elif st.query_params.get_all(name) != [address[name]]:
-            st.query_params[name] = address[name]
-    st.session_state["address"] = address
-
-
-def sidebar() -> None:
-    """Draw the pickers: network, picture, unit. The address is read before and written after."""
-    read_address()
-    chosen = selection()
-    write_address(chosen)
-    with st.sidebar:
-        networks.picker(chosen.network, lambda name: select(network=name))
-        pictures.picker(chosen.picture, lambda name: select(image=name))
-        unit_picker(chosen)
-
-
-def unit_picker(chosen: Selection) -> None:
-    """Which unit is asked about: a layer, and in it a class by its label or a channel by its number."""
-    probe, unit = chosen.probe, chosen.unit
-    layers = [SCORES, *(name for name, layer in probe.layers.items() if layer.spatial)]
-    if unit.layer not in layers:
-        layers.append(unit.layer)
-    st.session_state["layer picker"] = unit.layer
-    st.selectbox(
-        "Unit",
-        layers,
-        key="layer picker",
-        format_func=lambda name: layer_title(probe, name),
-        on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
-                                 if st.session_state["layer picker"] != SCORES else TOP),
-    )  # fmt: skip
-    if unit.is_class:
-        st.session_state["class picker"] = TOP if chosen.follows else unit.channel
-        top = chosen.predictions[0].label
-        st.selectbox(
-            "Class",
-            [TOP, *range(len(probe.labels))],
-            key="class picker",
-            label_visibility="collapsed",
-            format_func=lambda number: f"top answer: {top}" if number == TOP else probe.labels[number],
-            on_change=lambda: select(unit=st.session_state["class picker"]),
-        )
+def move(network: str) -> None:
+    """Go to another network, and take the unit along as far as it can come."""
+    before = selection()
+    changes()["network"] = network
+    if before.follows:
         return
-    st.session_state["channel picker"] = unit.channel
-    last = chosen.layer.channels - 1
-    st.number_input(
-        f"Channel, 0 to {last}",
-        0,
-        last,
-        key="channel picker",
-        on_change=lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at)),
-    )
-    if unit.at is not None:
-        st.button(
-            f"Cell {unit.at[0]}, {unit.at[1]}: ask the whole channel",
-            type="tertiary",
-            on_click=lambda: select(unit=Unit(unit.layer, unit.channel)),
-        )
-
-
-def layer_title(probe, name: str) -> str:
-    """A layer's name with its size: channels, rows, columns."""
-    if name == SCORES:
-        return f"class scores, {len(probe.labels)}"
-    layer = probe.layer(name)
-    return f"{name}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"
+    if not before.unit.is_class:
+        changes()["unit"] = str(Unit(before.unit.layer, before.unit.channel))
+        return
+    changes()["unit"] = ""
+    after = selection()
+    if before.name in after.probe.labels:
+        changes()["unit"] = f"{SCORES}:{after.probe.labels.index(before.name)}"
+    else:
+        note(f"{after.title} has no class {before.name!r}. Its top answer is shown instead.")

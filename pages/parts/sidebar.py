@@ -1,0 +1,82 @@
+"""The sidebar: network, picture and unit, the same on every page; drawn once by the navigation."""
+
+import streamlit as st
+
+from pages.parts import networks, pictures
+from pages.parts.selection import DEFAULTS, TOP, Selection, changes, select, selection
+from vizcore.unit import SCORES, Unit
+
+
+def draw() -> None:
+    """Draw the pickers. What has been selected is written into the address first."""
+    address()
+    chosen = selection()
+    networks.picker(chosen.network, lambda name: select(network=name))
+    pictures.picker(chosen.picture, lambda name: select(image=name))
+    unit_picker(chosen)
+
+
+def address() -> None:
+    """Three fields nobody sees. Streamlit keeps what is bound to the address there, on every page and back in time.
+
+    Where the address asks for what does not exist, the selection stands in for it, and the address follows
+    with the next run: the browser only takes a value over that it has first seen differ.
+    """
+    for name, value in changes().items():
+        st.session_state[name] = value
+    changes().clear()
+    with st.container(key="address"):
+        for name, default in DEFAULTS.items():
+            st.text_input(name, default, key=name, bind="query-params")
+
+
+def unit_picker(chosen: Selection) -> None:
+    """Which unit is asked about: a layer, and in it a class by its label or a channel by its number."""
+    probe, unit = chosen.probe, chosen.unit
+    layers = [SCORES, *(name for name, layer in probe.layers.items() if layer.spatial)]
+    if unit.layer not in layers:
+        layers.append(unit.layer)
+    st.session_state["layer picker"] = unit.layer
+    st.selectbox(
+        "Unit",
+        layers,
+        key="layer picker",
+        format_func=lambda name: layer_title(probe, name),
+        on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
+                                 if st.session_state["layer picker"] != SCORES else TOP),
+    )  # fmt: skip
+    if unit.is_class:
+        st.session_state["class picker"] = TOP if chosen.follows else unit.channel
+        top = chosen.predictions[0].label
+        st.selectbox(
+            "Class",
+            [TOP, *range(len(probe.labels))],
+            key="class picker",
+            label_visibility="collapsed",
+            format_func=lambda number: f"top answer: {top}" if number == TOP else probe.labels[number],
+            on_change=lambda: select(unit=st.session_state["class picker"]),
+        )
+        return
+    st.session_state["channel picker"] = unit.channel
+    last = chosen.layer.channels - 1
+    st.number_input(
+        f"Channel, 0 to {last}",
+        0,
+        last,
+        key="channel picker",
+        on_change=lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at)),
+    )
+    if unit.at is not None:
+        st.button(
+            f"Cell {unit.at[0]}, {unit.at[1]}: ask the whole channel",
+            type="tertiary",
+            on_click=lambda: select(unit=Unit(unit.layer, unit.channel)),
+        )
+
+
+def layer_title(probe, name: str) -> str:
+    """A layer's name with its size: channels, rows, columns."""
+    if name == SCORES:
+        return f"class scores, {len(probe.labels)}"
+    layer = probe.layer(name)
+    return f"{name}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"
