@@ -18,7 +18,7 @@ from vizcore.inspection.filters import (
 )
 
 LECTURE = ("alexnet", "resnet101", "densenet121")
-ROWS, ACROSS = 24, 32  # filters and channels of a deeper layer that are shown at once
+ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
 
 
 def layer_dial() -> str:
@@ -40,7 +40,7 @@ def captions(weights, found: dict, ranked: list[int]) -> list[str]:
     ]
 
 
-def pictures(probe, name: str, layer: str, ranked: list[int], weights, *, large: bool) -> None:
+def pictures(name: str, layer: str, ranked: list[int], weights, *, large: bool) -> None:
     """Filters that are pictures: all of them in a grid, whole pixels, a click selects the unit."""
     here = chosen.unit.layer == layer and name == chosen.network
     components.grid(
@@ -50,7 +50,7 @@ def pictures(probe, name: str, layer: str, ranked: list[int], weights, *, large:
         captions=captions(weights, properties(weights), ranked),
         selected=ranked.index(chosen.unit.channel) if here else None,
         on_pick=lambda number: select(network=name, unit=Unit(layer, ranked[number])),
-        tile=64 if len(weights) <= 128 and large else 36,
+        tile=(84 if len(weights) <= 64 else 56 if len(weights) <= 128 else 40) if large else 36,
         height=620 if len(weights) > 128 else None,
     )
 
@@ -93,13 +93,13 @@ def page(label: str, count: int, size: int, key: str, default: int) -> int:
     if len(starts) == 1:
         return 0
     return dials.choose(
-        label, starts, key=key, default=default, format=lambda start: f"{start + 1} to {min(start + size, count)}"
+        label, starts, key=key, default=default, format=lambda start: f"{start + 1}–{min(start + size, count)}"
     )
 
 
 def closer(weights, found: dict) -> None:
     """The chosen filter large, its numbers, and what it answers to the picture."""
-    show.markup(f'<h2 class="part">Filter {channel}</h2>')
+    show.heading(f"Filter {channel}")
     if pixels:
         show.picture(render.filters(weights[channel : channel + 1])[0], width=220, pixels=True, alt=f"filter {channel}")
     else:
@@ -143,8 +143,20 @@ def growing(weights):
     return weights if epoch == now else filters(zoo.open_probe(stages[epoch]), layer)
 
 
+def beside() -> dict[str, str]:
+    """Which other networks' first filters are wanted beside these; what fetching the classics costs."""
+    shelf = [network for network in zoo.networks() if "@" not in network.name and network.name != chosen.network]
+    here = {network.name: network.title for network in shelf if network.available}
+    wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside") if here else []
+    absent = [network for network in shelf if network.name in LECTURE and not network.available]
+    if absent:
+        listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
+        st.caption(f"The classics to see beside them can be fetched where the network is chosen: {listed}.")
+    return {name: here[name] for name in wanted}
+
+
 chosen = selection()
-show.question("What do the filters look for?", chosen.probe.name)
+show.question("What do the filters look for?", chosen.title)
 columns = st.columns([3, 4, 3])
 with columns[0]:
     layer = layer_dial()
@@ -155,46 +167,40 @@ with columns[1]:
     by = dials.choose("sorted by", ["number", *found], key="filters.sort", format=lambda name: name)
 with columns[2]:
     scale = dials.choose("scale", ["own", "common"], key="filters.scale", help="Each filter's own, or one for all.")
+first = first_convolution(chosen.probe)
 ranked = order(weights, by, coloured=pixels)
 channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
-others = []
-if pixels:
-    here = [network for network in zoo.networks() if network.available and "@" not in network.name]
-    names = {network.name: network.title for network in here if network.name != chosen.network}
-    if names:
-        others = st.multiselect("beside them", names, format_func=names.get, key="filters.beside")
-    absent = [network for network in zoo.networks() if network.name in LECTURE and not network.available]
-    if absent:
-        listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
-        st.caption(f"To see the classics beside them, fetch {listed} with the network picker.")
-
 left, right = st.columns([3, 2], gap="large")
 with left:
     shown = growing(weights)
+with right:
+    others = beside() if pixels else {}
+left, right = st.columns([3, 2], gap="large")
+with left:
     if pixels or weights.shape[1] == 1:
-        pictures(chosen.probe, chosen.network, layer, ranked, shown, large=True)
+        pictures(chosen.network, layer, ranked, shown, large=True)
     else:
         matrix(ranked, shown)
 with right:
     closer(shown, properties(shown, coloured=pixels))
 if others:
-    for column, name in zip(st.columns(len(others)), others, strict=True):
+    for column, (name, title) in zip(st.columns(len(others), gap="large"), others.items(), strict=True):
         with column:
             probe = zoo.open_probe(name)
-            first = first_convolution(probe)
-            theirs = filters(probe, first)
-            show.markup(f'<h2 class="part">{names[name]}</h2>')
+            name_of_first = first_convolution(probe)
+            theirs = filters(probe, name_of_first)
+            show.heading(title)
             st.caption(f"{len(theirs)} filters of {theirs.shape[2]} × {theirs.shape[3]}")
             ranking = order(theirs, by if by in properties(theirs) else "number")
-            pictures(probe, name, first, ranking, theirs, large=False)
-show.markup(f'<h2 class="part">How large the {show.figures(weights.numel())} weights are</h2>')
+            pictures(name, name_of_first, ranking, theirs, large=False)
+show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
 learn.below(
     filters,
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
-        learn.Try("Edges and bars first", session={"filters.layer": first_convolution(chosen.probe), "filters.sort": "frequency"}),
+        learn.Try("The finest patterns first", session={"filters.layer": first, "filters.sort": "frequency"}),
         learn.Try("The faint ones, on a common scale", session={"filters.sort": "norm", "filters.scale": "common"}),
         learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),
     ],
