@@ -1,6 +1,211 @@
 """What do the filters look for?"""
 
-from pages.parts import show
-from pages.parts.selection import selection
+import streamlit as st
 
-show.question("What do the filters look for?", selection().probe.name)
+from pages.parts import components, dials, learn, show
+from pages.parts.selection import select, selection
+from vizcore import Map, Unit, render, zoo
+from vizcore.inspection import activations
+from vizcore.inspection.filters import (
+    convolutions,
+    filters,
+    first_convolution,
+    histogram,
+    looks_at_pixels,
+    order,
+    properties,
+    reads_most,
+)
+
+LECTURE = ("alexnet", "resnet101", "densenet121")
+ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
+
+
+def layer_dial() -> str:
+    """Which convolution is looked at; it goes along when a convolution's unit is selected."""
+    layers, state = convolutions(chosen.probe), st.session_state
+    followed = state.get("filters followed")
+    if followed != str(chosen.unit):
+        state["filters followed"] = str(chosen.unit)
+        if chosen.unit.layer in layers and (followed or "filters.layer" not in st.query_params):
+            state["filters.layer"] = chosen.unit.layer
+    return dials.choose("layer", layers, key="filters.layer")
+
+
+def captions(weights, found: dict, ranked: list[int]) -> list[str]:
+    """What is known about every filter, in the order they are drawn."""
+    return [
+        f"filter {number}: " + ", ".join(f"{name} {show.figures(found[name][number].item())}" for name in found)
+        for number in ranked
+    ]
+
+
+def pictures(name: str, layer: str, ranked: list[int], weights, *, large: bool) -> None:
+    """Filters that are pictures: all of them in a grid, whole pixels, a click selects the unit."""
+    here = chosen.unit.layer == layer and name == chosen.network
+    components.grid(
+        render.filters(weights, common=scale == "common")[ranked],
+        key=f"filters of {name}",
+        label=f"filters of {layer} in {name}",
+        captions=captions(weights, properties(weights), ranked),
+        selected=ranked.index(chosen.unit.channel) if here else None,
+        on_pick=lambda number: select(network=name, unit=Unit(layer, ranked[number])),
+        tile=(84 if len(weights) <= 64 else 56 if len(weights) <= 128 else 40) if large else 36,
+        height=620 if len(weights) > 128 else None,
+    )
+
+
+def matrix(ranked: list[int], weights) -> None:
+    """Deeper filters: a row is one filter, a column one channel that it reads, a page of each at a time."""
+    count, inputs = weights.shape[:2]
+    left, right = st.columns(2)
+    place = ranked.index(channel)
+    with left:
+        first = page(f"filters, of {count}", count, ROWS, "filters.page", place - place % ROWS)
+    with right:
+        start = page(f"channels they read, of {inputs}", inputs, ACROSS, "filters.inputs", 0)
+    rows, columns = ranked[first : first + ROWS], range(inputs)[start : start + ACROSS]
+    across, read = len(columns), st.session_state.get("filters.read", start)
+    drawn = render.kernels(weights[rows], common=scale == "common")[:, columns.start : columns.stop]
+
+    def pick(number: int) -> None:
+        row, column = divmod(number, across)
+        st.session_state["filters.read"] = columns[column]
+        select(unit=Unit(layer, rows[row]))
+
+    here = chosen.unit.layer == layer and channel in rows
+    column = columns.index(read) if read in columns else 0
+    components.grid(
+        drawn.flatten(0, 1),
+        key="filters",
+        label=f"filters of {layer}, one a row",
+        captions=[f"filter {row}, what it reads of channel {column}" for row in rows for column in columns],
+        selected=rows.index(channel) * across + column if here else None,
+        on_pick=pick,
+        columns=across,
+        gap=3,
+    )
+
+
+def page(label: str, count: int, size: int, key: str, default: int) -> int:
+    """Where the page that is looked at begins."""
+    starts = range(0, count, size)
+    if len(starts) == 1:
+        return 0
+    return dials.choose(
+        label, starts, key=key, default=default, format=lambda start: f"{start + 1}–{min(start + size, count)}"
+    )
+
+
+def closer(weights, found: dict) -> None:
+    """The chosen filter large, its numbers, and what it answers to the picture."""
+    show.heading(f"Filter {channel}")
+    if pixels:
+        show.picture(render.filters(weights[channel : channel + 1])[0], width=220, pixels=True, alt=f"filter {channel}")
+    else:
+        most = reads_most(weights, channel)[:8]
+        show.row(
+            render.kernels(weights[channel : channel + 1])[0][most],
+            [f"channel {number}" for number in most],
+            width=72,
+            pixels=True,
+        )
+    units = {"norm": "", "frequency": "cycles a pixel", "colourfulness": "of its energy"}
+    show.numbers({name: (values[channel].item(), units[name]) for name, values in found.items()})
+    answer = activations(chosen.probe, chosen.image, layer)[channel]
+    components.map_view(
+        chosen.prepared,
+        Map(answer, signed=True, measure="before normalisation and rectifier"),
+        key="filters answer",
+        label=f"what filter {channel} answers to the picture",
+        field=chosen.probe.layer(layer).field,
+        width=320,
+    )
+
+
+def spread(weights):
+    """How often the layer's weights take which value."""
+    from plotly.graph_objects import Bar, Figure
+
+    middles, counts = histogram(weights)
+    chart = Figure(Bar(x=middles, y=counts, marker_color=show.quiet(), hovertemplate="%{y} weights<extra></extra>"))
+    chart.update_xaxes(title="weight")
+    return chart
+
+
+def growing(weights):
+    """The weights at the epoch that the scrubber stands at, where the training left them to be looked at."""
+    stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if "@" in name}
+    if not stages or chosen.network != "tiny-vgg":
+        return weights
+    now = "trained"
+    epoch = st.select_slider("watch them being learned: epoch", [*stages, now], value=now, key="filters.epoch")
+    return weights if epoch == now else filters(zoo.open_probe(stages[epoch]), layer)
+
+
+def beside() -> dict[str, str]:
+    """Which other networks' first filters are wanted beside these; what fetching the classics costs."""
+    shelf = [network for network in zoo.networks() if "@" not in network.name and network.name != chosen.network]
+    here = {network.name: network.title for network in shelf if network.available}
+    wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside") if here else []
+    absent = [network for network in shelf if network.name in LECTURE and not network.available]
+    if absent:
+        listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
+        st.caption(f"The classics to see beside them can be fetched where the network is chosen: {listed}.")
+    return {name: here[name] for name in wanted}
+
+
+chosen = selection()
+show.question("What do the filters look for?", chosen.title)
+columns = st.columns([3, 4, 3])
+with columns[0]:
+    layer = layer_dial()
+weights = filters(chosen.probe, layer)
+pixels = looks_at_pixels(chosen.probe, layer)
+found = properties(weights, coloured=pixels)
+with columns[1]:
+    by = dials.choose("sorted by", ["number", *found], key="filters.sort", format=lambda name: name)
+with columns[2]:
+    scale = dials.choose("scale", ["own", "common"], key="filters.scale", help="Each filter's own, or one for all.")
+first = first_convolution(chosen.probe)
+ranked = order(weights, by, coloured=pixels)
+channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
+left, right = st.columns([3, 2], gap="large")
+with left:
+    shown = growing(weights)
+with right:
+    others = beside() if pixels else {}
+left, right = st.columns([3, 2], gap="large")
+with left:
+    if pixels or weights.shape[1] == 1:
+        pictures(chosen.network, layer, ranked, shown, large=True)
+    else:
+        matrix(ranked, shown)
+with right:
+    closer(shown, properties(shown, coloured=pixels))
+if others:
+    for column, (name, title) in zip(st.columns(len(others), gap="large"), others.items(), strict=True):
+        with column:
+            probe = zoo.open_probe(name)
+            name_of_first = first_convolution(probe)
+            theirs = filters(probe, name_of_first)
+            show.heading(title)
+            st.caption(f"{len(theirs)} filters of {theirs.shape[2]} × {theirs.shape[3]}")
+            ranking = order(theirs, by if by in properties(theirs) else "number")
+            pictures(name, name_of_first, ranking, theirs, large=False)
+show.heading(f"How large the {show.figures(weights.numel())} weights are")
+show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
+learn.below(
+    filters,
+    seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
+    "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
+    tries=[
+        learn.Try("The finest patterns first", session={"filters.layer": first, "filters.sort": "frequency"}),
+        learn.Try("The faint ones, on a common scale", session={"filters.sort": "norm", "filters.scale": "common"}),
+        learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),
+    ],
+    formula=r"a_k(x, y) = \sum_{c, i, j} w_{k c i j}\; p_c(x + i,\, y + j)",
+    picture=render.grid(render.filters(shown, common=scale == "common")[ranked], 12, scale=8) if pixels else None,
+    data=shown,
+    snippet=f'weights = vizcore.inspection.filters(probe, "{layer}")',
+)

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.parts import learn, show
 from pages.parts.architecture import architecture
 from pages.parts.selection import TOP, select, selection
-from vizcore import Unit
+from vizcore import Unit, render
 from vizcore.inspection import diagram, network
 
 
@@ -29,8 +29,8 @@ def pick_row() -> None:
 
 def trained(card: dict) -> None:
     """How the bundled network was trained, and how well it does on photographs it has not seen."""
-    show.markup('<h2 class="part">How it was trained</h2>')
-    left, right = st.columns([3, 2], gap="large")
+    show.heading("How it was trained")
+    left, right = st.columns([7, 3], gap="large")
     with left:
         st.text(f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes.")
         show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
@@ -75,12 +75,13 @@ def accuracy(history: list[dict]):
 
 
 chosen = selection()
-show.question("What is the network made of?", chosen.probe.name)
+show.question("What is the network made of?", chosen.title)
 layer = chosen.layer.name
 table = network.layer_table(chosen.probe)
 counts = network.totals(chosen.probe)
+fields = network.central_fields(chosen.probe)
 drawing = drawn(chosen.probe.digest, layer, chosen.probe)
-architecture(chosen, drawing, network.central_fields(chosen.probe), table, key="architecture", on_pick=pick)
+architecture(chosen, drawing, fields, table, key="architecture", on_pick=pick)
 show.numbers(
     {
         "layers": counts["layers"],
@@ -90,9 +91,9 @@ show.numbers(
     }
 )
 st.space("small")
-left, right = st.columns([3, 2], gap="large")
+left, right = st.columns([7, 3], gap="large")
 with left:
-    show.markup('<h2 class="part">Every layer</h2>')
+    show.heading("Every layer")
     st.session_state["network table"] = {
         "selection": {"rows": [list(chosen.probe.layers).index(layer)], "columns": [], "cells": []}
     }
@@ -105,16 +106,14 @@ with left:
         selection_mode="single-row",
         placeholder="all",
         column_config={
-            "receptive field": st.column_config.Column(
-                help="Pixels that one cell can see, along a side."
-            ),
+            "receptive field": st.column_config.Column(help="Pixels that one cell can see, along a side."),
             "stride": st.column_config.Column(help="Pixels from one cell to the next."),
             "parameters": st.column_config.NumberColumn(format="localized"),
             "operations": st.column_config.NumberColumn(format="localized", help="Multiply-adds for one picture."),
         },
     )
 with right:
-    show.markup('<h2 class="part">What it answers to this picture</h2>')
+    show.heading("What it answers to this picture")
     show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
 if card := network.card(chosen.network):
     st.space("small")
@@ -129,6 +128,7 @@ learn.below(
         learn.Try("The answer itself", unit=TOP),
     ],
     formula=r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
+    picture=lambda: render.enlarged(render.boxed(chosen.prepared, fields[layer]), 512),
     data=table,
     svg=drawing,
     snippet="table = vizcore.inspection.layer_table(probe)",

@@ -92,6 +92,17 @@ def filters(weights: torch.Tensor, *, common: bool = False) -> torch.Tensor:
     return pictures if weights.shape[1] == 3 else pictures[:, :1].expand(-1, 3, -1, -1)
 
 
+def kernels(weights: torch.Tensor, *, common: bool = False) -> torch.Tensor:
+    """Filters (N, C, k, k) as grey pictures (N, C, 3, k, k), one for every channel that a filter reads.
+
+    Mid-grey is zero; every filter fills its own scale unless `common`.
+    """
+    extent = weights.abs().flatten(1).amax(1).view(-1, 1, 1, 1)
+    if common:
+        extent = extent.max()
+    return (0.5 + 0.5 * weights / extent.clamp_min(1e-12))[:, :, None].expand(-1, -1, 3, -1, -1)
+
+
 def grid(pictures: torch.Tensor, columns: int, *, gap: int = 1, scale: int = 1, ground: float = 1.0) -> torch.Tensor:
     """Small pictures (N, 3, h, w) on one sheet (3, H, W), every pixel drawn `scale` pixels wide, none smoothed."""
     pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)

@@ -45,7 +45,7 @@ def reading(row: Mapping, side: int) -> str:
     """What a layer sees and has, in words."""
     field = row["receptive field"]
     size = f"{field} × {field}" if isinstance(field, int) else field
-    seen = f"one cell sees {size} of the picture's {side} × {side} pixels" if size else "a cell may see all of it"
+    seen = f"one cell can see {size} pixels of a picture of {side} × {side}" if size else "a cell can see all of it"
     has = f"; {show.figures(row['parameters'])} parameters" if row["parameters"] else ""
     return f"{row['kind']}, {row['shape']}: {seen}{has}."
 

@@ -2,7 +2,7 @@
 
 from vizcore.inspection.activations import activations, cell_box, summaries
 from vizcore.inspection.diagram import architecture
-from vizcore.inspection.filters import filters, first_convolution, properties
+from vizcore.inspection.filters import filters, first_convolution, histogram, order, properties
 from vizcore.inspection.network import card, central_fields, layer_table, totals
 
 __all__ = [
@@ -13,7 +13,9 @@ __all__ = [
     "central_fields",
     "filters",
     "first_convolution",
+    "histogram",
     "layer_table",
+    "order",
     "properties",
     "summaries",
     "totals",

@@ -43,25 +43,76 @@ def first_convolution(probe: Probe) -> str:
     return names[0]
 
 
-def properties(weights: torch.Tensor) -> dict[str, torch.Tensor]:
+def looks_at_pixels(probe: Probe, layer: str) -> bool:
+    """Whether a convolution reads the picture itself, so that its filters are pictures in the picture's colours.
+
+    >>> from vizcore import open_probe
+    >>> looks_at_pixels(open_probe("tiny-vgg"), "conv1.conv"), looks_at_pixels(open_probe("tiny-vgg"), "conv2.conv")
+    (True, False)
+    """
+    return layer == first_convolution(probe) and filters(probe, layer).shape[1] in (1, 3)
+
+
+def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, torch.Tensor]:
     """What filters (N, C, k, k) may be sorted by, one number for each: norm, frequency and colourfulness.
 
     Frequency is the mean distance from zero of the filter's power spectrum, in cycles per pixel, its
-    mean left out; colourfulness is the share of its energy that differs between the colours.
+    mean left out; a single pixel has none. Colourfulness is the share of its energy that differs between
+    the colours; it is left out unless the filters are `coloured` and read red, green and blue.
 
     >>> flat, stripes = torch.ones(3, 4, 4), torch.tensor([1.0, -1, 1, -1]).expand(3, 4, 4)
     >>> properties(torch.stack([flat, stripes]))["frequency"].tolist()
     [0.0, 0.5]
     """
     energy = weights.square().sum((1, 2, 3))
-    power = torch.fft.fft2(weights).abs().square().sum(1)  # (N, k, k)
-    power[:, 0, 0] = 0
-    rows, columns = (torch.fft.fftfreq(size) for size in weights.shape[2:])
-    distance = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
-    frequency = (power * distance).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-12)
-    colour = weights - weights.mean(1, keepdim=True)
-    return {
-        "norm": energy.sqrt(),
-        "frequency": frequency,
-        "colourfulness": colour.square().sum((1, 2, 3)) / energy.clamp_min(1e-12),
-    }
+    found = {"norm": energy.sqrt()}
+    if weights.shape[2:].numel() > 1:
+        power = torch.fft.fft2(weights).abs().square().sum(1)  # (N, k, k)
+        power[:, 0, 0] = 0
+        rows, columns = (torch.fft.fftfreq(size) for size in weights.shape[2:])
+        distance = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
+        found["frequency"] = (power * distance).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-12)
+    if coloured and weights.shape[1] == 3:
+        colour = weights - weights.mean(1, keepdim=True)
+        found["colourfulness"] = colour.square().sum((1, 2, 3)) / energy.clamp_min(1e-12)
+    return found
+
+
+def order(weights: torch.Tensor, by: str = "number", *, coloured: bool = True) -> list[int]:
+    """The numbers of filters (N, C, k, k) sorted by one of their properties, largest first, or as they come.
+
+    Raises ValueError for a property that these filters do not have.
+
+    >>> order(torch.tensor([1.0, 3.0, 2.0]).view(3, 1, 1, 1), "norm")
+    [1, 2, 0]
+    """
+    found = properties(weights, coloured=coloured)
+    if by == "number":
+        return list(range(len(weights)))
+    if by not in found:
+        raise ValueError(f"these filters have no {by[:40]}; they can be sorted by number, {', '.join(found)}.")
+    return found[by].argsort(descending=True, stable=True).tolist()
+
+
+def reads_most(weights: torch.Tensor, channel: int) -> list[int]:
+    """The channels that one filter reads, the one that it weighs most first.
+
+    >>> reads_most(torch.tensor([[0.5, -2.0, 1.0]]).view(1, 3, 1, 1), 0)
+    [1, 2, 0]
+    """
+    return weights[channel].square().sum((1, 2)).argsort(descending=True, stable=True).tolist()
+
+
+def histogram(weights: torch.Tensor, bins: int = 41) -> tuple[list[float], list[int]]:
+    """How often weights of any shape take which value: the middle of every bin, and how many weights are in it.
+
+    The bins lie symmetrically around zero, so that the middle one holds the weights that are nearly nothing.
+
+    >>> middles, counts = histogram(torch.tensor([-1.0, 0.0, 0.1, 1.0]), bins=3)
+    >>> [round(middle, 2) for middle in middles], counts
+    ([-0.67, 0.0, 0.67], [1, 2, 1])
+    """
+    extent = weights.abs().max().item() or 1.0
+    edges = torch.linspace(-extent, extent, bins + 1)
+    counts = torch.histc(weights.float(), bins, -extent, extent).int().tolist()
+    return ((edges[:-1] + edges[1:]) / 2).tolist(), counts
