@@ -195,15 +195,17 @@ class Probe:
 
     def feeds(self, layer: str, later: str) -> bool:
         """Whether what a later layer computes depends on an earlier one; a layer feeds itself."""
-        layer, waiting, seen = self._resolve(layer), [self._resolve(later)], set()
+        return self._resolve(layer) in self.behind(later)
+
+    def behind(self, layer: str) -> set[str]:
+        """Every layer that this one depends on, and itself."""
+        waiting, found = [self._resolve(layer)], set()
         while waiting:
             name = waiting.pop()
-            if name == layer:
-                return True
-            if name not in seen:
-                seen.add(name)
+            if name not in found:
+                found.add(name)
                 waiting.extend(self.layers[name].inputs)
-        return False
+        return found
 
     @property
     def deepest_maps(self) -> str:
