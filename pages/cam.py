@@ -1,18 +1,33 @@
-"""Where in the picture is the evidence?"""
+"""Which part of the picture made the answer?"""
 
-from pages.parts import dials, learn, show
-from pages.parts.selection import selection
-from vizcore.attribution.cam import grad_cam
+import streamlit as st
 
-chosen = selection()
-show.question("Where is the evidence?", "Grad-CAM")
-values = dials.draw(grad_cam)
-map = grad_cam(chosen.probe, chosen.image, chosen.unit, **values)
-show.map(chosen.prepared, map, key="cam map", label=f"Grad-CAM of {chosen.name}")
-learn.below(
-    grad_cam,
-    seen="Bright places speak for the unit.",
-    formula=r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big)",
-    data=map.values,
-    snippet="map = vizcore.attribution.grad_cam(probe, image, unit)",
-)
+from pages.parts import components, dials, learn, show
+from pages.parts.calm import apology, calm
+from pages.parts.selection import select, selection
+from vizcore import Unit, render
+from vizcore.attribution.cam import FORMULAS, METHODS, along_depth, layers_behind, side_by_side, takes_layer, usual_layer
+from vizcore.export import sheet
+from vizcore.unit import SCORES
+
+LAYER = "cam.layer"
+SCALES = ("each its own", "one for all")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def answers(network: str, picture: str, method: str, units: tuple, layers: tuple, dials: tuple, _chosen) -> list:
+    """The maps of some units at some layers, by layer, for every unit."""
+    return side_by_side(METHODS[method], _chosen.probe, _chosen.image, units, layers, **dict(dials))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def value(network: str, picture: str, unit: Unit, _chosen) -> float:
+    """What the unit answers."""
+    return _chosen.probe.value(_chosen.image, unit)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def strip_sheet(network: str, picture: str, method: str, unit: Unit, layers: tuple, dials: tuple, _chosen):
+    """The maps of a unit at all layers over the picture, small."""
+    [maps] = answers(network, picture, method, (unit,), layers, dials, _chosen)
+    return sheet(render.overlays(_chosen.prepared, maps, side=96))

@@ -35,6 +35,11 @@ class Map:
         return self.values.abs().max().item()
 
     @property
+    def mean(self) -> float:
+        """The mean over all places."""
+        return self.values.mean().item()
+
+    @property
     def blank(self) -> bool:
         """Whether there is nothing to see: no value stands out from zero."""
         return self.extent < 1e-12

@@ -168,6 +168,12 @@ class Probe:
         best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
         return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
 
+    def value(self, image: torch.Tensor, unit: Unit | int | str) -> float:
+        """What a unit answers to a picture (3, H, W) of any size."""
+        unit = self.unit(unit)
+        _, found = self.run(self.prepare(image)[None], [unit.layer], scores=False)
+        return self.read(unit, found[unit.layer]).item()
+
     def layer(self, name: str) -> Layer:
         """The facts of one layer; `scores` is another name of the last one."""
         return self.layers[self._resolve(name)]

@@ -50,16 +50,16 @@ def summaries(maps: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def ranking(
-    maps: torch.Tensor, *, by: Annotated[str, Choice("channel", "mean", "peak", "silent")] = "channel"
+    maps: torch.Tensor, *, order: Annotated[str, Choice("channel", "mean", "peak", "silent")] = "channel"
 ) -> list[int]:
     """The channels of feature maps (C, h, w) in order: by number, or the largest summary first.
 
-    >>> ranking(torch.tensor([[[1.0]], [[3.0]], [[2.0]]]), by="peak")
+    >>> ranking(torch.tensor([[[1.0]], [[3.0]], [[2.0]]]), order="peak")
     [1, 2, 0]
     """
-    if by == "channel":
+    if order == "channel":
         return list(range(len(maps)))
-    return summaries(maps)[by].argsort(descending=True, stable=True).tolist()
+    return summaries(maps)[order].argsort(descending=True, stable=True).tolist()
 
 
 def dead(maps: torch.Tensor) -> list[int]:
@@ -69,6 +69,15 @@ def dead(maps: torch.Tensor) -> list[int]:
     [1]
     """
     return (maps == 0).all(2).all(1).nonzero().flatten().tolist()
+
+
+def extent(maps: torch.Tensor) -> float:
+    """The largest magnitude in feature maps (C, h, w): the end of a colour scale that all channels share.
+
+    >>> extent(torch.tensor([[[0.0, 4.0]], [[-5.0, 0.0]]]))
+    5.0
+    """
+    return maps.abs().max().item()
 
 
 def strongest(maps: torch.Tensor, layer: str, channel: int | None = None) -> Unit:
