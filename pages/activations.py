@@ -14,8 +14,8 @@ LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
 STRIP = 16  # the width of a value that is no map
-SEEN = """Every tile is one channel of **{layer}**: bright where it found what it looks for, black where it did not;
-blue is below zero. {dead} One cell of a map answers to one patch of the picture, and the deeper the layer,
+SEEN = """Every tile is one channel of **{layer}**: bright where it found what it looks for, {dark}
+where it did not. {dead}One cell of a map answers to one patch of the picture, and the deeper the layer,
 the larger the patch."""
 
 
@@ -72,21 +72,20 @@ show.question("What does every channel answer?", "Activations: all feature maps 
 follow(unit)
 last = probe.layer(SCORES).name
 layers = [SCORES if name == last else name for name in probe.layers]
+spatial = [name for name in layers if probe.layer(name).spatial]
 layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
 maps, summary = answer(chosen.network, chosen.picture, layer, chosen)
 with st.container(horizontal=True, gap="large"):
     order = dials.draw(ranking)["order"]
     scale = dials.choose("scale", SCALES, key="activations.scale")
-grid, channels, silent = drawn(
-    chosen.network, chosen.picture, layer, order, SCALES[scale] or not facts.spatial, maps
-)
+grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, SCALES[scale] or not facts.spatial, maps)
 
 here = unit.layer == layer
 channel = unit.channel if here else strongest(maps, layer).channel
 at = unit.at if here and facts.spatial else None
 names = probe.labels if layer == SCORES else [f"channel {number}" for number in range(facts.channels)]
-left, right = st.columns([1, 1], gap="large")
+left, right = st.columns([4, 5], gap="large")
 with left:
     size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
     show.heading(f"{layer}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
@@ -103,7 +102,9 @@ with left:
         height=560,
     )
 with right:
-    show.heading(names[channel] + ("" if here else ", the strongest here"))
+    show.heading(names[channel].capitalize() if facts.spatial else names[channel])
+    if not here:
+        st.caption("The strongest in this layer. Pick another, and it becomes the unit.")
     if facts.spatial:
         maps_of(channel, at)
         numbers = {
@@ -119,17 +120,17 @@ with right:
         if layer == SCORES:
             show.bars(chosen.predictions, chosen=unit.channel)
 
-deepest = probe.deepest_maps
 learn.below(
     activations,
     seen=SEEN.format(
         layer=show.plain(layer),
-        dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell." if silent else "",
+        dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
+        dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell. " if silent else "",
     ),
     tries=[
         learn.Try("Begin at the first layer", session={LAYER: layers[0]}),
         learn.Try("Which channels stay silent?", method=ranking, dials={"order": "silent"}),
-        learn.Try("What one of the deepest cells can see", unit=Unit(deepest, 0, (0, 0))),
+        *[learn.Try("What one of the deepest cells can see", unit=Unit(name, 0, (0, 0))) for name in spatial[-1:]],
     ],
     formula=r"A_k = \text{channel } k \text{ of the layer}, \qquad A_k \in \mathbb{R}^{h \times w}",
     picture=lambda: render.grid(render.activations(maps, common=SCALES[scale]), 16, gap=2),

@@ -81,10 +81,11 @@ def overlays(image: torch.Tensor, maps: Sequence[Map], *, side: int = 128, opaci
     return torch.stack([overlay(image, map, opacity=opacity) for map in maps])
 
 
-def activations(maps: torch.Tensor, *, common: bool = False) -> torch.Tensor:
-    """Feature maps (C, H, W) as grey pictures (C, 3, H, W), each on its own scale or all on a common one.
+def activations(maps: torch.Tensor, *, common: bool = False, largest: int | None = None) -> torch.Tensor:
+    """Feature maps (C, h, w) as grey pictures (C, 3, h, w), each on its own scale or all on a common one.
 
     Black is zero. Where a map goes below zero it is drawn on the signed ramp instead, so that grey never hides a sign.
+    Maps with a side longer than `largest` are averaged down to it.
     """
     extent = maps.abs().amax((1, 2), keepdim=True)
     if common:

@@ -57,7 +57,8 @@ def grid(
 
     `tile` is about how wide one is drawn, in pixels of the page; as many columns as fit, or exactly `columns`.
     Small pictures keep whole pixels. `captions` appear on hover, `titles` stand below (a line break begins a
-    second line), pictures in `dim` are faded and struck out, `label` says to a screen reader what the grid holds. With `height` a long grid scrolls by itself.
+    second line), pictures in `dim` are faded and struck out. `label` says to a screen reader what the grid
+    holds. With `height` a long grid scrolls by itself.
     """
     drawn = pictures if isinstance(pictures, Sheet) else sheet(pictures)
     call = (lambda: picked_number(key, drawn.count, on_pick)) if on_pick else (lambda: None)
