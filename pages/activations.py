@@ -13,7 +13,9 @@ from vizcore.unit import SCORES
 LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
-STRIP = 16  # the width of a value that is no map
+STRIP = 22  # the width of a value that is no map
+SEEN_VALUES = """**{layer}** keeps no places apart: every square is one channel, and it has one value for the whole
+picture. The darker an orange square, the higher its value; blue is below zero."""
 SEEN = """Every tile is one channel of **{layer}**: bright where it found what it looks for, {dark}
 where it did not. {dead}One cell of a map answers to one patch of the picture, and the deeper the layer,
 the larger the patch."""
@@ -47,11 +49,12 @@ def follow(unit: Unit) -> None:
 def maps_of(channel: int, at: tuple[int, int] | None) -> None:
     """One channel enlarged, and beside it laid over the picture; a cell picked in either becomes the unit."""
     map = channel_map(maps, channel)
-    alone, over = st.columns(2, gap="small")
+    with st.container(horizontal=True, gap="small"):
+        alone, over = st.container(), st.container()
     both = {
         "field": facts.field,
         "cell": at,
-        "extent": extent(maps) if SCALES[scale] else None,
+        "extent": extent(maps) if common else None,
         "on_pick": lambda cell: select(unit=Unit(layer, channel, cell)),
     }
     label = f"channel {channel} of {layer}"
@@ -76,10 +79,10 @@ spatial = [name for name in layers if probe.layer(name).spatial]
 layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
 maps, summary = answer(chosen.network, chosen.picture, layer, chosen)
-with st.container(horizontal=True, gap="large"):
+with st.container(key="dials", horizontal=True, gap="large"):
     order = dials.draw(ranking)["order"]
-    scale = dials.choose("scale", SCALES, key="activations.scale")
-grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, SCALES[scale] or not facts.spatial, maps)
+    common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
+grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, common, maps)
 
 here = unit.layer == layer
 channel = unit.channel if here else strongest(maps, layer).channel
@@ -122,7 +125,7 @@ with right:
 
 learn.below(
     activations,
-    seen=SEEN.format(
+    seen=(SEEN if facts.spatial else SEEN_VALUES).format(
         layer=show.plain(layer),
         dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
         dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell. " if silent else "",
@@ -133,7 +136,7 @@ learn.below(
         *[learn.Try("What one of the deepest cells can see", unit=Unit(name, 0, (0, 0))) for name in spatial[-1:]],
     ],
     formula=r"A_k = \text{channel } k \text{ of the layer}, \qquad A_k \in \mathbb{R}^{h \times w}",
-    picture=lambda: render.grid(render.activations(maps, common=SCALES[scale]), 16, gap=2),
+    picture=lambda: render.grid(render.activations(maps, common=common), 16, gap=2),
     data=maps,
     snippet=f'maps = vizcore.inspection.activations(probe, image, "{layer}")',
 )

@@ -76,12 +76,10 @@ def best_answers(maps: list, extent: float | None) -> None:
     """The five most probable classes side by side; the one picked becomes the unit."""
     chosen_class = unit.channel if unit.is_class else None
     show.heading("The five best answers")
-    for place in range(0, len(maps), 3):
-        for column, prediction, map in zip(
-            st.columns(3), chosen.predictions[place : place + 3], maps[place : place + 3], strict=False
-        ):
-            with column, st.container(gap="xxsmall"):
-                choose = lambda cell=None, index=prediction.index: select(unit=index)  # noqa: E731
+    with st.container(horizontal=True, gap="small"):
+        for prediction, map in zip(chosen.predictions, maps, strict=True):
+            with st.container(width=150, gap="xxsmall"):
+                choose = lambda cell=None, index=prediction.index: select(unit=index)  # noqa: E731 (one of two ways)
                 components.map_view(
                     chosen.prepared, map, key=f"cam answer {prediction.index}", label=prediction.label, extent=extent,
                     bare=True, on_pick=choose,
@@ -115,8 +113,8 @@ def depth() -> None:
 
 chosen = selection()
 probe, unit = chosen.probe, chosen.unit
-show.question("Which part of the picture made the answer?", "Class activation maps")
-with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+show.question("Which part of the picture made the answer?", "Class activation maps, of any unit at any layer")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("method", METHODS, key="cam.method")
     method = METHODS[name]
     layer = None

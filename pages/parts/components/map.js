@@ -221,6 +221,10 @@ function lay(element, [top, left, bottom, right], height, width) {
 function figure(value) {
   if (value === 0) return "0"
   const size = Math.abs(value)
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e", " × 10^").replace("^+", "^").replace("-", "−")
+  if (size >= 1e5 || size < 1e-3) {
+    const [mantissa, exponent] = value.toExponential(1).split("e")
+    const raised = String(Number(exponent)).replace(/./g, (letter) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(letter)])
+    return `${mantissa} × 10${raised}`.replace("-", "−")
+  }
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace("-", "−")
 }
