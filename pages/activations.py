@@ -1,48 +1,142 @@
-"""What does every channel answer to this picture?"""
+"""What does every channel of a layer answer to this picture?"""
 
 import streamlit as st
 
 from pages.parts import components, dials, learn, show
 from pages.parts.selection import select, selection
-from vizcore import Map, Unit, render
-from vizcore.inspection import activations
+from vizcore import Unit, render
+from vizcore.export import sheet
+from vizcore.inspection import activations, cell_box, channel_map, dead, extent, ranking, strongest, summaries
+from vizcore.overview import middle_layer
+from vizcore.unit import SCORES
+
+LAYER = "activations.layer"
+SCALES = {"each its own": False, "one for all": True}
+TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
+STRIP = 22  # the width of a value that is no map
+SEEN_VALUES = """**{layer}** keeps no places apart: every square is one channel, and it has one value for the whole
+picture. The darker an orange square, the higher its value; blue is below zero."""
+SEEN = """Every tile is one channel of **{layer}**: bright where it found what it looks for, {dark}
+where it did not. {dead}One cell of a map answers to one patch of the picture, and the deeper the layer,
+the larger the patch."""
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def answer(network: str, picture: str, layer: str, _chosen) -> tuple:
+    """The feature maps of a layer, and for every channel its mean, its peak and its share of silent cells."""
+    maps = activations(_chosen.probe, _chosen.image, layer)
+    return maps, {name: values.tolist() for name, values in summaries(maps).items()}
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def drawn(network: str, picture: str, layer: str, order: str, common: bool, _maps) -> tuple:
+    """All channels on one sheet in the order asked for: the sheet, the channels, and the places of the dead ones."""
+    channels = ranking(_maps, order=order)
+    silent = set(dead(_maps))
+    pictures = render.activations(_maps, common=common, largest=96)[channels]
+    return sheet(pictures), channels, [place for place, channel in enumerate(channels) if channel in silent]
+
+
+def follow(unit: Unit) -> None:
+    """Go to the layer of a unit that was chosen since the last look; a link may name another layer."""
+    first = "activations unit" not in st.session_state
+    if st.session_state.get("activations unit") != str(unit):
+        st.session_state["activations unit"] = str(unit)
+        if not unit.is_class and not (first and LAYER in st.query_params):
+            st.session_state[LAYER] = unit.layer
+
+
+def maps_of(channel: int, at: tuple[int, int] | None) -> None:
+    """One channel enlarged, and beside it laid over the picture; a cell picked in either becomes the unit."""
+    map = channel_map(maps, channel)
+    with st.container(horizontal=True, gap="small"):
+        alone, over = st.container(), st.container()
+    both = {
+        "field": facts.field,
+        "cell": at,
+        "extent": extent(maps) if common else None,
+        "on_pick": lambda cell: select(unit=Unit(layer, channel, cell)),
+    }
+    label = f"channel {channel} of {layer}"
+    with alone:
+        components.map_view(
+            chosen.prepared, map, key="activations alone", label=label, smooth=False, solid=True, **both
+        )
+    with over:
+        boxes = [cell_box(probe, layer, at)] if at else ()
+        components.map_view(
+            chosen.prepared, map, key="activations over", label=f"{label} over the picture", boxes=boxes, **both
+        )
+
 
 chosen = selection()
-show.question("What does every channel answer?", "Activations")
-layers = [name for name, layer in chosen.probe.layers.items() if layer.spatial]
-layer = dials.choose("layer", layers, key="activations.layer", default="conv3.relu")
-maps = activations(chosen.probe, chosen.image, layer)
-channel = chosen.unit.channel if chosen.unit.layer == layer else None
-left, right = st.columns([3, 2], gap="large")
+probe, unit = chosen.probe, chosen.unit
+show.question("What does every channel answer?", "Activations: all feature maps of one layer")
+follow(unit)
+last = probe.layer(SCORES).name
+layers = [SCORES if name == last else name for name in probe.layers]
+spatial = [name for name in layers if probe.layer(name).spatial]
+layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
+facts = probe.layer(layer)
+maps, summary = answer(chosen.network, chosen.picture, layer, chosen)
+with st.container(key="dials", horizontal=True, gap="large"):
+    order = dials.draw(ranking)["order"]
+    common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
+grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, common, maps)
+
+here = unit.layer == layer
+channel = unit.channel if here else strongest(maps, layer).channel
+at = unit.at if here and facts.spatial else None
+names = probe.labels if layer == SCORES else [f"channel {number}" for number in range(facts.channels)]
+left, right = st.columns([4, 5], gap="large")
 with left:
+    size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
+    show.heading(f"{layer}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
     components.grid(
-        render.activations(maps),
+        grid,
         key="activations grid",
         label=f"channels of {layer}",
-        selected=channel,
-        dim=[number for number, one in enumerate(maps) if not one.any()],
-        on_pick=lambda number: select(unit=Unit(layer, number)),
+        captions=[f"{names[number]}: {show.figures(summary['peak'][number])}" for number in channels],
+        selected=channels.index(channel),
+        dim=silent if facts.spatial else (),
+        on_pick=lambda place: select(unit=Unit(layer, channels[place], at)),
+        tile=next(side for most, side in TILES.items() if facts.channels <= most) if facts.spatial else STRIP,
+        gap=3 if facts.spatial else 1,
+        height=560,
     )
 with right:
-    shown = channel or 0
-    components.map_view(
-        chosen.prepared,
-        Map(maps[shown], signed=False, measure="activation"),
-        key="activations map",
-        label=f"channel {shown} over the picture",
-        field=chosen.probe.layer(layer).field,
-        cell=chosen.unit.at if channel is not None else None,
-        on_pick=lambda cell: select(unit=Unit(layer, shown, cell)),
-    )
+    show.heading(names[channel].capitalize() if facts.spatial else names[channel])
+    if not here:
+        st.caption("The strongest in this layer. Pick another, and it becomes the unit.")
+    if facts.spatial:
+        maps_of(channel, at)
+        numbers = {
+            "mean": summary["mean"][channel],
+            "peak": summary["peak"][channel],
+            "silent cells": show.percent(summary["silent"][channel]),
+        }
+        if at:
+            numbers[f"row {at[0]}, column {at[1]}"] = maps[channel][at].item()
+        show.numbers(numbers)
+    else:
+        show.numbers({"value": summary["mean"][channel]})
+        if layer == SCORES:
+            show.bars(chosen.predictions, chosen=unit.channel)
+
 learn.below(
     activations,
-    seen="Every picture is one channel. Bright is where it found what it looks for.",
+    seen=(SEEN if facts.spatial else SEEN_VALUES).format(
+        layer=show.plain(layer),
+        dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
+        dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell. " if silent else "",
+    ),
     tries=[
-        learn.Try(
-            "One cell sees this much", unit=Unit("conv4.relu", 5, (8, 8)), session={"activations.layer": "conv4.relu"}
-        )
+        learn.Try("Begin at the first layer", session={LAYER: layers[0]}),
+        learn.Try("Which channels stay silent?", method=ranking, dials={"order": "silent"}),
+        *[learn.Try("What one of the deepest cells can see", unit=Unit(name, 0, (0, 0))) for name in spatial[-1:]],
     ],
-    picture=chosen.prepared,
+    formula=r"A_k = \text{channel } k \text{ of the layer}, \qquad A_k \in \mathbb{R}^{h \times w}",
+    picture=lambda: render.grid(render.activations(maps, common=common), 16, gap=2),
     data=maps,
     snippet=f'maps = vizcore.inspection.activations(probe, image, "{layer}")',
 )

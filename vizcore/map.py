@@ -1,5 +1,6 @@
 """Map: the answer of an attribution method, one number for every place in the picture."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,6 +36,11 @@ class Map:
         return self.values.abs().max().item()
 
     @property
+    def mean(self) -> float:
+        """The mean over all places."""
+        return self.values.mean().item()
+
+    @property
     def blank(self) -> bool:
         """Whether there is nothing to see: no value stands out from zero."""
         return self.extent < 1e-12
@@ -43,3 +49,12 @@ class Map:
         """The same map laid smoothly over a picture of another size."""
         values = F.interpolate(self.values[None, None], (height, width), mode="bilinear", align_corners=False)
         return replace(self, values=values[0, 0])
+
+
+def shared_extent(maps: Iterable[Map]) -> float:
+    """The end of a colour scale that several maps share.
+
+    >>> shared_extent([Map(torch.tensor([[end]]), signed=True, measure="score") for end in (1.0, -3.0)])
+    3.0
+    """
+    return max(map.extent for map in maps)

@@ -117,5 +117,5 @@ def adversarial(probe: Probe, image: torch.Tensor) -> Miniature:
 def middle_layer(probe: Probe) -> str:
     """A layer halfway into the network whose maps are still large enough to look at."""
     rectified = [name for name in probe.rectifiers if min(probe.layer(name).cells) >= 7]
-    spatial = rectified or [name for name, layer in probe.layers.items() if layer.spatial]
+    spatial = rectified or [name for name, layer in probe.layers.items() if layer.spatial] or list(probe.layers)
     return spatial[len(spatial) // 2 - (len(spatial) % 2 == 0)]

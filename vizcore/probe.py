@@ -192,6 +192,12 @@ class Probe:
         best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
         return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
 
+    def value(self, image: torch.Tensor, unit: Unit | int | str) -> float:
+        """What a unit answers to a picture (3, H, W) of any size."""
+        unit = self.unit(unit)
+        _, found = self.run(self.prepare(image)[None], [unit.layer], scores=False)
+        return self.read(unit, found[unit.layer]).item()
+
     def layer(self, name: str) -> Layer:
         """The facts of one layer; `scores` is another name of the last one."""
         return self.layers[self._resolve(name)]
@@ -219,15 +225,17 @@ class Probe:
 
     def feeds(self, layer: str, later: str) -> bool:
         """Whether what a later layer computes depends on an earlier one; a layer feeds itself."""
-        layer, waiting, seen = self._resolve(layer), [self._resolve(later)], set()
+        return self._resolve(layer) in self.behind(later)
+
+    def behind(self, layer: str) -> set[str]:
+        """Every layer that this one depends on, and itself."""
+        waiting, found = [self._resolve(layer)], set()
         while waiting:
             name = waiting.pop()
-            if name == layer:
-                return True
-            if name not in seen:
-                seen.add(name)
+            if name not in found:
+                found.add(name)
                 waiting.extend(self.layers[name].inputs)
-        return False
+        return found
 
     @property
     def deepest_maps(self) -> str:

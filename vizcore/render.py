@@ -6,6 +6,7 @@ All ramps are drawn in OKLab (Ottosson 2020), so that equal steps look equal.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -66,15 +67,33 @@ def overlay(image: torch.Tensor, map: Map, *, opacity: float = 0.6) -> torch.Ten
     return grey * (1 - weight) + heatmap(map) * weight
 
 
-def activations(maps: torch.Tensor, *, common: bool = False) -> torch.Tensor:
-    """Feature maps (C, H, W) as grey pictures (C, 3, H, W), each on its own scale or all on a common one.
+def overlays(image: torch.Tensor, maps: Sequence[Map], *, side: int = 128, opacity: float = 0.8) -> torch.Tensor:
+    """Several maps over the same picture, small: (N, 3, h, w), the longer side about `side` pixels.
+
+    >>> overlays(torch.zeros(3, 64, 64), [Map(torch.ones(2, 2), signed=False, measure="score")]).shape
+    torch.Size([1, 3, 128, 128])
+    """
+    scale = side / max(image.shape[1:])
+    if scale < 1:
+        size = [max(1, round(edge * scale)) for edge in image.shape[1:]]
+        image = F.interpolate(image[None], size, mode="area")[0]
+    image = enlarged(image, side)
+    return torch.stack([overlay(image, map, opacity=opacity) for map in maps])
+
+
+def activations(maps: torch.Tensor, *, common: bool = False, largest: int | None = None) -> torch.Tensor:
+    """Feature maps (C, h, w) as grey pictures (C, 3, h, w), each on its own scale or all on a common one.
 
     Black is zero. Where a map goes below zero it is drawn on the signed ramp instead, so that grey never hides a sign.
+    Maps with a side longer than `largest` are averaged down to it.
     """
     extent = maps.abs().amax((1, 2), keepdim=True)
     if common:
         extent = extent.max().expand_as(extent)
     scaled = maps / extent.clamp_min(1e-12)
+    if largest and max(maps.shape[1:]) > largest:
+        scale = largest / max(maps.shape[1:])
+        scaled = F.interpolate(scaled[None], [max(1, round(edge * scale)) for edge in maps.shape[1:]], mode="area")[0]
     if scaled.min() < 0:
         return colours(scaled, "signed", -1, 1).permute(0, 3, 1, 2)
     return colours(scaled, "grey", 0, 1).permute(0, 3, 1, 2)

@@ -44,6 +44,7 @@ def grid(
     key: str,
     label: str,
     captions: Sequence[str] = (),
+    titles: Sequence[str] = (),
     selected: int | None = None,
     dim: Iterable[int] = (),
     on_pick: Callable[[int], None] | None = None,
@@ -55,8 +56,9 @@ def grid(
     """Draw small pictures (N, 3, h, w), or a `Sheet` made of them, as a grid; picking one calls `on_pick(number)`.
 
     `tile` is about how wide one is drawn, in pixels of the page; as many columns as fit, or exactly `columns`.
-    Small pictures keep whole pixels. `captions` appear on hover, pictures in `dim` are faded and struck out,
-    `label` says to a screen reader what the grid holds. With `height` a long grid scrolls by itself.
+    Small pictures keep whole pixels. `captions` appear on hover, `titles` stand below (a line break begins a
+    second line), pictures in `dim` are faded and struck out. `label` says to a screen reader what the grid
+    holds. With `height` a long grid scrolls by itself.
     """
     drawn = pictures if isinstance(pictures, Sheet) else sheet(pictures)
     call = (lambda: picked_number(key, drawn.count, on_pick)) if on_pick else (lambda: None)
@@ -69,6 +71,7 @@ def grid(
             "tileWidth": drawn.width,
             "tileHeight": drawn.height,
             "captions": list(captions) or [str(number) for number in range(drawn.count)],
+            "titles": list(titles),
             "selected": selected,
             "dim": list(dim),
             "pickable": on_pick is not None,
@@ -106,6 +109,7 @@ def map_view(
     width: int = 560,
     note: str = "",
     bare: bool = False,
+    solid: bool = False,
 ) -> None:
     """Draw a picture (3, H, W) and a `Map` of any size over it; picking a cell calls `on_pick((row, column))`.
 
@@ -113,6 +117,7 @@ def map_view(
     `field`, a layer's `ReceptiveField`, shows under the cursor what the cell there can see. `cells` divides the
     picture where there is no map; `cell` is framed. `extent` fixes the end of the colour scale, so that several
     maps share one. `bare` leaves out the scale and the slider, for maps beside a large one; the slider moves all.
+    A `solid` map hides the picture.
     """
     rows, columns = cells or (tuple(map.values.shape) if map is not None else (0, 0))
     data = {
@@ -130,9 +135,10 @@ def map_view(
         "width": width,
         "note": note or (map.note if map is not None else ""),
         "bare": bare,
+        "solid": solid,
         "label": label,
     }
-    if map is not None:
+    if map is not None and (solid or not map.blank):  # a blank map leaves the picture as it is, and its note
         end = extent or map.extent
         data |= {
             "values": text(numbers(map.values)),

@@ -2,6 +2,7 @@
 
 draw(method)                       all its dials, five in sight, the rest under "More"; gives the keyword arguments
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
+walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
 """
 
@@ -78,6 +79,28 @@ def choose(
     return st.selectbox(
         label, options, options.index(default), format_func=format, key=key, bind="query-params", help=help
     )
+
+
+def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
+    """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
+    step on, and for the same steps the keys U and O; kept in the address."""
+    options = list(options)
+    default = default if default in options else options[0]
+    if st.session_state.get(key, default) not in options:
+        del st.session_state[key]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        back, slider, on = st.container(width="content"), st.container(), st.container(width="content")
+    with slider:
+        chosen = st.select_slider(label, options, default, key=key, bind="query-params", help=help)
+    place = options.index(chosen)
+    for side, text, letter, step in ((back, "Earlier", "U", -1), (on, "Later", "O", 1)):
+        with side:
+            outside = not 0 <= place + step < len(options)
+            st.button(
+                text, key=f"{key} {text}", shortcut=letter, disabled=outside,
+                on_click=lambda step=step: st.session_state.update({key: options[place + step]}),
+            )  # fmt: skip
+    return chosen
 
 
 def turn(method: Callable, **values: Any) -> None:

@@ -110,9 +110,8 @@ def take_away(name: str, picture: Any, data: Any, svg: str, snippet: str) -> Non
     """What the reader may keep: the picture, the numbers, the notebook lines, the link to exactly this view."""
     with st.container(horizontal=True, gap="small"):
         if picture is not None:
-            image = made(picture)
             st.download_button(
-                "PNG", lambda: png(image), f"{name}.png", "image/png", key=f"png {name}", on_click="ignore"
+                "PNG", lambda: png(made(picture)), f"{name}.png", "image/png", key=f"png {name}", on_click="ignore"
             )
         if svg:
             st.download_button("SVG", svg, f"{name}.svg", "image/svg+xml", key=f"svg {name}", on_click="ignore")

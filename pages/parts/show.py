@@ -23,6 +23,7 @@ from pages.parts.components import data_address, map_view
 from vizcore.export import png
 
 map = map_view
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def question(title: str, small: str = "") -> None:
@@ -154,14 +155,14 @@ def quiet() -> str:
 def figures(value: float) -> str:
     """A number as it is printed everywhere: three figures that count, thousands in groups, a true minus.
 
-    >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0)
-    ('0.0123', '−3.14', '1 234 567', '0')
+    >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0), figures(0.00012)
+    ('0.0123', '−3.14', '1 234 567', '0', '1.2 × 10⁻⁴')
     """
     if isinstance(value, int) or abs(value) >= 1000:
         text = f"{round(value):,}".replace(",", " ")
     elif value and abs(value) < 0.001:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{mantissa} × 10^{int(exponent)}"
+        text = f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
     else:
         text = f"{value:#.3g}".rstrip(".") if value else "0"
     return text.replace("-", "−")

@@ -1,5 +1,6 @@
 """Class activation maps: where in the picture the evidence for a unit lies."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -7,15 +8,28 @@ import torch
 
 from vizcore.map import Map
 from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.unit import SCORES, Unit
 
-BLANK = "Everything in this layer argues against the unit, and Grad-CAM shows only what argues for it."
+# Why a map can be blank.
+ALL_AGAINST = (
+    "Everything {layer} shows argues against {unit}, and this map keeps only what argues for it. With both signs "
+    "the rest is shown as well."
+)
+UNMOVED = (
+    "No small change in {layer} would move {unit}, so its gradient is zero everywhere. A unit that a rectifier "
+    "holds at zero is like that."
+)
+UNREAD = "What {unit} reads in {layer} is silent for this picture, so nothing argues for it or against it."
+
+# What makes a layer worth a place in a row of at most so many.
+TELLING = ("rectifier", "activation", "addition", "concatenation", "attention", "max pooling")
+MOST = 24
 
 
 def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     """Show how much each place added to a class score, exactly.
 
-    Zhou et al. 2016: where average pooling and one linear layer follow the last maps A, the score is
+    Zhou et al. 2016: where average pooling and at most one linear layer follow the last maps A, the score is
     the mean over places of sum_k w_k A_k, plus a constant. That sum is the map, one value a cell of
     the last maps; the weights w come out of the network as the derivative of the score by the pooled values.
     Raises ValueError on a network with anything else behind its last maps.
@@ -28,13 +42,13 @@ def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     maps_layer, pooled_layer = pooling(probe)
     if not unit.is_class:
         raise ValueError(f"{unit} is no class, and a class activation map is about one; use grad_cam for other units.")
-
     taps = (maps_layer, pooled_layer)
     scores, found = probe.run(probe.prepare(image)[None], taps, {pooled_layer: leaf})
-    weights = probe.gradient(scores[0, unit.channel], found[pooled_layer])  # (1, C, 1, 1)
-    maps = probe.layer(maps_layer).maps(found[maps_layer])  # (1, C, h, w)
-    values = (weights.reshape(1, -1, 1, 1) * maps).sum(1)[0]
-    return Map(values, signed=True, measure="score")
+    maps, pooled = probe.layer(maps_layer).maps(found[maps_layer])[0], found[pooled_layer]  # (K, h, w), K values
+    if not averages(maps, pooled.detach().flatten()):
+        raise ValueError(inexact(probe))
+    weights = probe.gradient(scores[0, unit.channel], pooled).flatten()  # (K,)
+    return Map((weights[:, None, None] * maps).sum(0), signed=True, measure="score")
 
 
 def grad_cam(
@@ -43,9 +57,9 @@ def grad_cam(
     """Show which places of a layer speak for a unit, in any network and at any depth.
 
     Selvaraju et al. 2017, in four steps: the feature maps A_k of the layer; the derivative of the unit by
-    them; its mean over places, one weight a map; the weighted sum, and of that what is positive:
-    relu(sum_k w_k A_k), in the layer's own resolution. `both_signs` also keeps what speaks against.
-    Without `layer`, the last one that still knows where.
+    them; its mean over places, one weight w_k a map; the weighted sum, and of that what is positive,
+    in the layer's own resolution. `both_signs` also keeps what speaks against.
+    Without `layer`, the last one that still knows where. A blank map says why in its note.
 
     >>> from vizcore import bundled_images, open_probe
     >>> grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, layer="conv4.relu").values.shape
@@ -53,7 +67,10 @@ def grad_cam(
     """
     unit = probe.unit(unit)
     layer = layer or usual_layer(probe, unit)
-    return grad_cams(probe, image, [unit], [layer], both_signs=both_signs)[0][0]
+    [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])  # (K, h, w) each
+    weights = slopes.mean((1, 2), keepdim=True)  # (K, 1, 1)
+    evidence = (weights * maps).sum(0)  # (h, w)
+    return with_note(evidence_map(evidence, unit, both_signs), slopes, unit, layer)
 
 
 def grad_cams(
@@ -72,38 +89,64 @@ def grad_cams(
     (2, 2)
     """
     units = [probe.unit(unit) for unit in units]
+    answers = []
+    for unit, found in zip(units, maps_and_slopes(probe, image, units, layers), strict=True):
+        answers.append([])
+        for layer, (maps, slopes) in zip(layers, found, strict=True):
+            evidence = (slopes.mean((1, 2), keepdim=True) * maps).sum(0)
+            answers[-1].append(with_note(evidence_map(evidence, unit, both_signs), slopes, unit, layer))
+    return answers
+
+
+def maps_and_slopes(
+    probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str]
+) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Feature maps of layers and the derivatives of units by them, both (K, h, w): by layer, for every unit.
+
+    One forward pass, and one backward pass a unit that ends at the earliest layer.
+    """
     for unit in units:
         for layer in layers:
             check(probe, unit, layer)
     images = probe.prepare(image)[None]
     if len(set(layers)) == 1:
-        wraps = {layers[0]: leaf}  # the backward pass need not go past the only layer asked for
+        wraps = {layers[0]: leaf}  # no graph is kept below the only layer asked for
     else:
         wraps, images = {}, images.clone().requires_grad_()
     _, found = probe.run(images, {*layers, *(unit.layer for unit in units)}, wraps, scores=False)
     activations = [found[layer] for layer in layers]
     answers = []
-    for unit in units:
-        gradients = probe.gradient(probe.read(unit, found[unit.layer]), activations, keep=unit is not units[-1])
+    for number, unit in enumerate(units, 1):
+        slopes = probe.gradient(probe.read(unit, found[unit.layer]), activations, keep=number < len(units))
         answers.append(
-            [weighted_sum(probe, *parts, both_signs) for parts in zip(layers, activations, gradients, strict=True)]
+            [
+                (probe.layer(layer).maps(activation)[0].detach(), probe.layer(layer).maps(slope)[0])
+                for layer, activation, slope in zip(layers, activations, slopes, strict=True)
+            ]
         )
     return answers
 
 
-def weighted_sum(probe: Probe, layer: str, activation: torch.Tensor, gradient: torch.Tensor, both_signs: bool) -> Map:
-    """Feature maps weighted by their mean gradient and added up."""
-    maps, slopes = probe.layer(layer).maps(activation), probe.layer(layer).maps(gradient)  # (1, C, h, w)
-    values = (slopes.mean((2, 3), keepdim=True) * maps).sum(1)[0]
-    if both_signs:
-        return Map(values, signed=True, measure="score")
-    positive = Map(values.relu(), signed=False, measure="score")
-    return replace(positive, note=BLANK) if positive.blank else positive
+def evidence_map(evidence: torch.Tensor, unit: Unit, both_signs: bool) -> Map:
+    """Evidence (h, w) as a map: all of it, or what is positive."""
+    measure = "score" if unit.is_class else "activation"
+    return Map(evidence if both_signs else evidence.relu(), signed=both_signs, measure=measure)
 
 
-def leaf(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor:
+def with_note(map: Map, slopes: torch.Tensor, unit: Unit, layer: str) -> Map:
+    """A map as it is, or, where it is blank, with a note that says why."""
+    if not map.blank:
+        return map
+    why = UNMOVED if not slopes.any() else UNREAD if map.signed else ALL_AGAINST
+    return replace(map, note=why.format(unit="the class" if unit.is_class else "the unit", layer=layer))
+
+
+def leaf(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor | tuple:
     """A wrap that starts the graph for gradients at its layer."""
-    return layer(*inputs).detach().requires_grad_()
+    value = layer(*inputs)
+    if isinstance(value, tuple):  # attention gives its weights as well
+        return value[0].detach().requires_grad_(), *value[1:]
+    return value.detach().requires_grad_()
 
 
 def check(probe: Probe, unit: Unit, layer: str) -> None:
@@ -114,29 +157,104 @@ def check(probe: Probe, unit: Unit, layer: str) -> None:
         raise ValueError(f"{unit} does not depend on {layer}; choose {unit.layer} or a layer before it.")
 
 
+def layers_behind(probe: Probe, unit: Unit) -> list[str]:
+    """The layers that can have a map of a unit: those with places that it depends on, from the picture onwards.
+
+    >>> from vizcore import Unit, open_probe
+    >>> layers_behind(open_probe("tiny-vgg"), Unit("conv2.conv", 0))
+    ['conv1.conv', 'conv1.norm', 'conv1.relu', 'conv2.conv']
+    """
+    behind = probe.behind(unit.layer)
+    found = [name for name, layer in probe.layers.items() if layer.spatial and name in behind]
+    if not found:
+        raise ValueError(f"nothing that {unit} depends on in {probe.name} knows where, so it has no map.")
+    return found
+
+
+def along_depth(probe: Probe, unit: Unit, *, most: int = MOST) -> list[str]:
+    """The layers that can have a map of a unit, or `most` of them spread evenly where there are more.
+
+    >>> from vizcore import Unit, open_probe
+    >>> along_depth(open_probe("tiny-vgg"), Unit("scores", 0), most=3)
+    ['conv1.relu', 'conv4.relu', 'conv6.relu']
+    """
+    layers = layers_behind(probe, unit)
+    if len(layers) <= most:
+        return layers
+    telling = [name for name in layers if probe.layer(name).kind in TELLING or name == layers[-1]]
+    gaps = max(1, min(most, len(telling)) - 1)
+    return [telling[round(place * (len(telling) - 1) / gaps)] for place in range(gaps + 1)]
+
+
 def usual_layer(probe: Probe, unit: Unit) -> str:
     """Where a map of a unit is most worth a look: the last layer with places that the unit depends on."""
-    return probe.deepest_maps if unit.is_class or not probe.layer(unit.layer).spatial else unit.layer
+    return probe.deepest_maps if unit.is_class else layers_behind(probe, unit)[-1]
 
 
 def pooling(probe: Probe) -> tuple[str, str]:
-    """The last maps and the average pooling after them, where nothing but one linear layer follows.
+    """The last maps and the average pooling after them, where nothing but one linear layer follows, or not even that.
 
     >>> from vizcore import open_probe
     >>> pooling(open_probe("tiny-vgg"))
     ('conv6.relu', 'pool3')
     """
-    layer = probe.layer("scores")
-    if layer.kind == "linear":
-        layer = probe.layer(layer.inputs[0])
-        while layer.kind in ("dropout", "reshape"):
-            layer = probe.layer(layer.inputs[0])
+    layer, linear = probe.layer(SCORES), 0
+    while layer.inputs:
         if layer.kind == "average pooling" and layer.cells == (1, 1):
             return layer.inputs[0], layer.name
-    raise ValueError(
+        linear += layer.kind == "linear"
+        if linear > 1 or layer.kind not in ("linear", "dropout", "reshape"):
+            break
+        layer = probe.layer(layer.inputs[0])
+    raise ValueError(inexact(probe))
+
+
+def averages(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
+    """Whether pooled values (K,) are the means of feature maps (K, h, w): a pooling may also leave cells out."""
+    means = maps.mean((1, 2))
+    return means.shape == pooled.shape and torch.allclose(means, pooled, rtol=1e-3, atol=1e-5)
+
+
+def inexact(probe: Probe) -> str:
+    """The sentence for a network that has no exact class activation map."""
+    return (
         f"{probe.name} has more than average pooling and one linear layer behind its last maps, "
         "so no exact class activation map exists; grad_cam answers for any network."
     )
 
 
+def takes_layer(method: Callable) -> bool:
+    """Whether a method of this family can be asked at any layer.
+
+    >>> takes_layer(grad_cam), takes_layer(cam)
+    (True, False)
+    """
+    return "layer" in inspect.signature(method).parameters
+
+
+def side_by_side(
+    method: Callable, probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str], **dials
+) -> list[list[Map]]:
+    """Maps of several units at several layers by any method of this family, in one pass where it knows how.
+
+    A method that has one layer of its own gives one map a unit.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> [[map]] = side_by_side(cam, open_probe("tiny-vgg"), bundled_images()["cat"], [0], ["conv1.relu"])
+    >>> map.values.shape
+    torch.Size([8, 8])
+    """
+    if method in TOGETHER:
+        return TOGETHER[method](probe, image, units, layers, **dials)
+    if not takes_layer(method):
+        return [[method(probe, image, unit, **dials)] for unit in units]
+    return [[method(probe, image, unit, layer=layer, **dials) for layer in layers] for unit in units]
+
+
 METHODS = {"Grad-CAM": grad_cam, "CAM": cam}
+TOGETHER = {grad_cam: grad_cams}
+FORMULAS = {
+    grad_cam: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad "
+    r"w_k = \frac{1}{h\,w} \sum_{i,j} \frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}",
+    cam: r"M = \sum_k w_k A_k, \qquad \mathrm{score} = \frac{1}{h\,w} \sum_{i,j} M_{i,j} + b",
+}

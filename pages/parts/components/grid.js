@@ -2,6 +2,7 @@
 
 const KEYS_REST = 160 // milliseconds
 const PATIENCE = 3000
+const LINE = 15 // of a title, in pixels
 const grids = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -62,16 +63,17 @@ class Grid {
     if (tileWidth <= side) side = Math.floor(side / tileWidth) * tileWidth // whole pixels stay whole
     const across = columns || Math.min(count, Math.max(1, Math.floor((width + gap) / (side + gap))))
     const high = Math.max(1, Math.round((side * tileHeight) / tileWidth))
-    return { side, high, across, gap, rows: Math.ceil(count / across) }
+    const below = LINE * Math.max(0, ...this.data.titles.map((title) => title.split("\n").length))
+    return { side, high, across, gap, down: high + below + gap, rows: Math.ceil(count / across) }
   }
 
   draw() {
     if (!this.data || !this.root.clientWidth || !this.picture.complete || !this.picture.naturalWidth) return
     const { count, tileWidth, tileHeight, sheetColumns } = this.data
-    const { side, high, across, gap, rows } = (this.place = this.layout())
+    const { side, high, across, gap, down, rows } = (this.place = this.layout())
     const ratio = window.devicePixelRatio || 1
     const width = across * (side + gap) - gap
-    const height = rows * (high + gap) - gap
+    const height = rows * down - gap
     this.canvas.width = width * ratio
     this.canvas.height = height * ratio
     this.canvas.style.width = `${width}px`
@@ -80,10 +82,13 @@ class Grid {
     brush.scale(ratio, ratio)
     brush.imageSmoothingEnabled = tileWidth > side
     brush.imageSmoothingQuality = "high"
-    const ink = getComputedStyle(this.root).getPropertyValue("--st-text-color") || "grey"
+    const style = getComputedStyle(this.root)
+    const ink = style.getPropertyValue("--st-text-color") || "grey"
+    brush.font = `12px ${style.getPropertyValue("--st-font") || "sans-serif"}`
+    brush.fillStyle = ink
     for (let index = 0; index < count; index++) {
       const x = (index % across) * (side + gap)
-      const y = Math.floor(index / across) * (high + gap)
+      const y = Math.floor(index / across) * down
       const dim = this.dim.has(index)
       brush.globalAlpha = dim ? 0.3 : 1
       brush.drawImage(
@@ -98,6 +103,12 @@ class Grid {
         brush.lineTo(x + side, y)
         brush.stroke()
       }
+      brush.globalAlpha = 1
+      const lines = this.data.titles[index]?.split("\n") ?? []
+      lines.forEach((line, number) => {
+        brush.globalAlpha = number ? 0.66 : 0.9
+        brush.fillText(fitting(brush, line, side), x, y + high + LINE * (number + 1) - 2)
+      })
     }
     this.frame(this.ring, this.selected)
     this.speak()
@@ -108,18 +119,18 @@ class Grid {
       box.style.display = "none"
       return
     }
-    const { side, high, across, gap } = this.place
+    const { side, high, across, gap, down } = this.place
     box.style.display = "block"
     box.style.left = `${3 + (index % across) * (side + gap)}px`
-    box.style.top = `${3 + Math.floor(index / across) * (high + gap)}px`
+    box.style.top = `${3 + Math.floor(index / across) * down}px`
     box.style.width = `${side}px`
     box.style.height = `${high}px`
   }
 
   indexAt(event) {
-    const { side, high, across, gap } = this.place
+    const { side, across, gap, down } = this.place
     const column = Math.floor(event.offsetX / (side + gap))
-    const row = Math.floor(event.offsetY / (high + gap))
+    const row = Math.floor(event.offsetY / down)
     const index = row * across + column
     return column < across && index < this.data.count ? index : null
   }
@@ -175,4 +186,12 @@ class Grid {
     const text = this.selected === null ? "" : this.data.captions[this.selected] ?? String(this.selected)
     if (this.spoken.textContent !== text) this.spoken.textContent = text
   }
+}
+
+// A title that is too long keeps its end: names of layers differ there.
+function fitting(brush, text, width) {
+  if (brush.measureText(text).width <= width) return text
+  let kept = text
+  while (kept && brush.measureText(`…${kept}`).width > width) kept = kept.slice(1)
+  return `…${kept}`
 }

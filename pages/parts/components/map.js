@@ -55,6 +55,7 @@ class MapView {
     this.picture.src = data.picture
     this.map.classList.toggle("bare", data.bare)
     this.map.classList.toggle("plain", !this.values)
+    this.map.classList.toggle("solid", data.solid)
     this.stage.classList.toggle("pickable", data.pickable)
     this.stage.setAttribute("aria-label", data.label)
     this.stage.tabIndex = data.pickable ? 0 : -1
@@ -78,8 +79,8 @@ class MapView {
   }
 
   blend(opacity) {
-    const share = Number(opacity)
-    this.slider.value = share
+    const share = this.data.solid ? 1 : Number(opacity)
+    this.slider.value = opacity
     this.heat.style.opacity = this.values ? share : 0
     // The picture goes grey beneath the map, so that colour belongs to the map alone.
     this.picture.style.filter = this.values ? `grayscale(${Math.min(1, share * 1.4)})` : ""
@@ -99,7 +100,7 @@ class MapView {
 
   draw() {
     if (!this.values || !this.stage.clientWidth) return
-    const { rows, columns, low, high } = this.data
+    const { rows, columns, low, high, solid } = this.data
     const ramp = this.ramp
     const ratio = window.devicePixelRatio || 1
     const width = Math.round(this.stage.clientWidth * ratio)
@@ -131,7 +132,7 @@ class MapView {
         pixels.data[place] = ramp[step]
         pixels.data[place + 1] = ramp[step + 1]
         pixels.data[place + 2] = ramp[step + 2]
-        pixels.data[place + 3] = 255 * Math.min(1, (Math.abs(value) / end) ** 0.7)
+        pixels.data[place + 3] = solid ? 255 : 255 * Math.min(1, (Math.abs(value) / end) ** 0.7)
       }
     }
     brush.putImageData(pixels, 0, 0)
@@ -220,6 +221,10 @@ function lay(element, [top, left, bottom, right], height, width) {
 function figure(value) {
   if (value === 0) return "0"
   const size = Math.abs(value)
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e", " × 10^").replace("^+", "^").replace("-", "−")
+  if (size >= 1e5 || size < 1e-3) {
+    const [mantissa, exponent] = value.toExponential(1).split("e")
+    const raised = String(Number(exponent)).replace(/./g, (letter) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(letter)])
+    return `${mantissa} × 10${raised}`.replace("-", "−")
+  }
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace("-", "−")
 }
