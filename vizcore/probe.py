@@ -163,7 +163,7 @@ class Probe:
         """
         asked = [wrt] if isinstance(wrt, torch.Tensor) else list(wrt)
         if not score.requires_grad or not all(tensor.requires_grad for tensor in asked):
-            raise ValueError("nothing here asked for a gradient; give run images with requires_grad_(), outside torch.no_grad().")
+            raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
         with self.turns.turn():
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(slope is None for slope in found):

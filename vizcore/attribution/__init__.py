@@ -1,6 +1,7 @@
 """Attribution: why this answer? Every method takes (probe, image, unit) and gives a Map."""
 
 from vizcore.attribution.cam import cam, grad_cam, grad_cams
+from vizcore.attribution.cam_variants import grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from vizcore.attribution.gradients import (
     deconvnet,
     gradient_times_input,
@@ -15,11 +16,15 @@ __all__ = [
     "cam",
     "deconvnet",
     "grad_cam",
+    "grad_cam_plus_plus",
     "grad_cams",
     "gradient_times_input",
     "guided_backprop",
+    "guided_grad_cam",
     "integrated_gradients",
+    "layer_cam",
     "occlusion",
     "saliency",
+    "score_cam",
     "smooth_grad",
 ]
