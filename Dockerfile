@@ -2,9 +2,8 @@
 # docker run -p 8501:8501 convscope
 FROM python:3.11-slim
 
-# Where pip looks for PyTorch beside its usual index. Empty, it takes the build PyTorch publishes as its plain one,
-# which on x86-64 brings CUDA along; the address of PyTorch's CPU builds makes the image several GB smaller.
-ARG TORCH_INDEX=""
+# Which of PyTorch's builds the image holds: `cpu`, or a CUDA version as PyTorch names it, as in --build-arg TORCH=cu130.
+ARG TORCH=cpu
 # Networks whose official weights are laid into the image, as in --build-arg NETWORKS="resnet18 vgg16".
 ARG NETWORKS=""
 
@@ -12,7 +11,7 @@ ENV VIZCORE_CACHE=/cache PYTHONUNBUFFERED=1
 WORKDIR /convscope
 
 COPY requirements.txt .
-RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt
+RUN pip install --no-cache-dir --extra-index-url "https://download.pytorch.org/whl/$TORCH" -r requirements.txt
 
 COPY . .
 RUN useradd --create-home reader && install -d -o reader "$VIZCORE_CACHE"
