@@ -1,8 +1,10 @@
-"""The command line: `python -m vizcore fetch | doctor | networks | train`."""
+"""The command line: `python -m vizcore fetch | doctor | networks | train | trust`."""
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +51,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, default=28)
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=train_network)
+
+    trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
+    trust.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
+    trust.add_argument("--network", default="tiny-vgg")
+    trust.add_argument("--limit", type=int, default=200, help="at most so many photographs, spread over the classes")
+    trust.set_defaults(run=judge_methods)
     return whole
 
 
@@ -100,16 +108,39 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train the bundled network; only this needs the packages of requirements-dev.txt."""
-    try:
-        from vizcore.training.tiny_vgg import train
-    except ModuleNotFoundError as problem:
-        raise ValueError(
-            f"training needs {problem.name}; `pip install -r requirements-dev.txt` brings it."
-        ) from problem
-    card = train(given.data, given.out, given.epochs, given.seed)
+    """Train the bundled network."""
+    card = training("tiny_vgg").train(given.data, given.out, given.epochs, given.seed)
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
     return 0
+
+
+def judge_methods(given: argparse.Namespace) -> int:
+    """Print how often each method points at the object, and its areas under deletion and insertion."""
+    import torch
+
+    from vizcore.attribution.survey import survey, table
+    from vizcore.frames import last
+    from vizcore.zoo import open_probe
+
+    photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
+    known = [number for number, label in enumerate(photographs.labels[i] for i in photographs.classes.tolist())
+             if label in probe.labels]  # fmt: skip
+    chosen = known[:: max(1, len(known) // given.limit)][: given.limit]
+    labels = [probe.labels.index(photographs.labels[photographs.classes[number]]) for number in chosen]
+    images = (probe.prepare(image) for image in photographs.pixels[chosen].float() / 255)
+    boxes = photographs.boxes[chosen] * probe.input_size // photographs.pixels.shape[-1]
+    judged = survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes)
+    print(f"{len(chosen)} photographs, {probe.name}")
+    print(table(last(judged).detail))
+    return 0
+
+
+def training(part: str) -> ModuleType:
+    """A module of vizcore.training; only training and measuring need the packages of requirements-dev.txt."""
+    try:
+        return import_module(f"vizcore.training.{part}")
+    except ModuleNotFoundError as problem:
+        raise ValueError(f"this needs {problem.name}; `pip install -r requirements-dev.txt` brings it.") from problem
 
 
 if __name__ == "__main__":

@@ -1,0 +1,221 @@
+"""Trust: whether a map deserves to be believed.
+
+Three questions that need no human: does the map change when the network forgets what it learned, does the answer
+fall when what the map marks is removed, and does the map stay when the picture changes too little to see?
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+import torch.nn.functional as F
+from scipy.stats import spearmanr
+from skimage.metrics import structural_similarity
+
+from vizcore.dial import Range
+from vizcore.frames import Frame, framed
+from vizcore.map import Map
+from vizcore.probe import Probe
+from vizcore.unit import Unit
+
+Method = Callable[..., Map]
+Seed = Annotated[int, Range(0, 99, 1)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A unit's value as more and more of the picture is changed: shares from 0 to 1, values, and the area below."""
+
+    shares: torch.Tensor
+    values: torch.Tensor
+
+    @property
+    def area(self) -> float:
+        """The area under the curve by the trapezoid rule: the mean value along the way."""
+        return torch.trapezoid(self.values, self.shares).item()
+
+
+def deletion(
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, map: Map, *, steps: Annotated[int, Range(8, 128, 8)] = 32
+) -> Curve:
+    """Blacken the pixels a map marks most, first to last: on a map that is right the answer falls at once.
+
+    Petsiuk, Das and Saenko 2018: pixels in descending order of the map are set to zero; the smaller the area
+    under the unit's value (a class's probability), the better.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> from vizcore.attribution import saliency
+    >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+    >>> curve = deletion(probe, cat, 0, saliency(probe, cat, 0), steps=4)
+    >>> curve.shares.tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    pixels = probe.prepare(image)
+    return exchanged(probe, unit, map, pixels, torch.zeros_like(pixels), steps)
+
+
+def insertion(
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, map: Map, *, steps: Annotated[int, Range(8, 128, 8)] = 32
+) -> Curve:
+    """Bring back the pixels a map marks most into a blurred picture: on a map that is right the answer comes at once.
+
+    Petsiuk, Das and Saenko 2018: from a Gaussian blur (11 x 11 pixels, standard deviation 5); the larger the
+    area, the better.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> from vizcore.attribution import saliency
+    >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+    >>> len(insertion(probe, cat, 0, saliency(probe, cat, 0), steps=4).values)
+    5
+    """
+    pixels = probe.prepare(image)
+    return exchanged(probe, unit, map, blurred(pixels), pixels, steps)
+
+
+def exchanged(
+    probe: Probe, unit: Unit | int | str, map: Map, begin: torch.Tensor, end: torch.Tensor, steps: int
+) -> Curve:
+    """One picture turned into another (3, S, S), pixel by pixel in descending order of a map."""
+    unit = probe.unit(unit)
+    order = map.at_size(*begin.shape[1:]).values.flatten().argsort(descending=True, stable=True)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order))
+    shares = torch.linspace(0, 1, steps + 1)
+    gone = rank[None] < (shares * len(order)).round()[:, None]  # (steps + 1, S * S)
+    pictures = torch.where(gone.view(-1, 1, *begin.shape[1:]), end, begin)
+    values = [reading(probe, batch, unit) for batch in pictures.split(16)]
+    return Curve(shares, torch.cat(values))
+
+
+def reading(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
+    """A class's probability, or another unit's value, for every picture: (N,)."""
+    _, found = probe.run(images, [unit.layer], scores=False)
+    if unit.is_class:
+        return found[unit.layer].softmax(1)[:, unit.channel].cpu()
+    return probe.read(unit, found[unit.layer]).cpu()
+
+
+@framed
+def randomisation(
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, method: Method, *, seed: Seed = 0, **dials: Any
+) -> Iterator[Frame]:
+    """Let the network forget layer after layer, from the scores down, and watch whether the map notices.
+
+    Adebayo et al. 2018, cascading: the weights of each layer are drawn anew with the same spread. A map
+    that stays the same does not show what was learned. Each frame's terms hold the rank correlations
+    with the first map (signed, and of magnitudes) and their structural similarity.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> from vizcore.attribution import saliency
+    >>> frames = randomisation.frames(open_probe("tiny-vgg"), bundled_image("cat"), 0, saliency)
+    >>> next(frames).terms["rank correlation"]
+    1.0
+    """
+    unit = probe.unit(unit)
+    intact = method(probe, image, unit, **dials)
+    names = [name for name, layer in probe.layers.items() if layer.kind in ("convolution", "linear")]
+    names = [name for name in names if probe.feeds(name, unit.layer)][::-1]
+    yield Frame(0, len(names), intact, likeness(intact, intact))
+    generator = torch.Generator().manual_seed(seed)
+    forgotten: dict[str, torch.Tensor] = {}
+    for number, name in enumerate(names, 1):
+        weight = probe.weight(name)
+        drawn = torch.randn(weight.shape, generator=generator) * weight.std().cpu() + weight.mean().cpu()
+        forgotten[name] = drawn
+        map = method(forgetful(probe, forgotten), image, unit, **dials)
+        yield Frame(number, len(names), map, likeness(intact, map), detail=name)
+
+
+def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
+    """A copy of a probe in which some layers have other weights; the probe itself is left alone."""
+    names = {id(value): name for name, value in probe.network.state_dict(keep_vars=True).items()}
+    network = deepcopy(probe.network)
+    content = network.state_dict(keep_vars=True)
+    for layer, drawn in weights.items():
+        content[names[id(probe.weight(layer))]].data = drawn.to(probe.device)
+    return Probe(
+        network, name=probe.name, labels=probe.labels, input_size=probe.input_size, resize=probe.resize,
+        mean=probe.mean, std=probe.std, interpolation=probe.interpolation, device=probe.device,
+    )  # fmt: skip
+
+
+def stability(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    method: Method,
+    *,
+    noise: Annotated[float, Range(0, 0.05, 0.001)] = 2 / 255,
+    samples: Annotated[int, Range(1, 32, 1)] = 4,
+    seed: Seed = 0,
+    **dials: Any,
+) -> float:
+    """How much of a map's order stays when the picture changes too little to see: 1 is all of it.
+
+    The mean rank correlation between the map and those of copies with uniform noise of at most `noise`
+    on every value (after Alvarez-Melis and Jaakkola 2018).
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> from vizcore.attribution import saliency
+    >>> stability(open_probe("tiny-vgg"), bundled_image("cat"), 0, saliency, noise=0.0, samples=1)
+    1.0
+    """
+    pixels, generator = probe.prepare(image), torch.Generator().manual_seed(seed)
+    first = method(probe, pixels, unit, **dials)
+    found = []
+    for _ in range(samples):
+        shaken = pixels + noise * (2 * torch.rand(pixels.shape, generator=generator) - 1)
+        found.append(rank_correlation(first.values, method(probe, shaken.clamp(0, 1), unit, **dials).values))
+    return sum(found) / len(found)
+
+
+def likeness(first: Map, second: Map) -> dict[str, float]:
+    """Three ways in which two maps may be alike, each 1 where they are the same."""
+    a, b = first.values, second.values.expand_as(first.values)
+    return {
+        "rank correlation": rank_correlation(a, b),
+        "rank correlation of magnitudes": rank_correlation(a.abs(), b.abs()),
+        "structural similarity": similarity_of_structure(a.abs(), b.abs()),
+    }
+
+
+def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Spearman's rank correlation of two maps; 0 where one of them has no order at all.
+
+    >>> rank_correlation(torch.tensor([1.0, 2, 3]), torch.tensor([10.0, 20, 500]))
+    1.0
+    """
+    if a.min() == a.max() or b.min() == b.max():
+        return 0.0
+    return round(float(spearmanr(a.flatten().numpy(), b.flatten().numpy()).statistic), 12)
+
+
+def similarity_of_structure(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The structural similarity (Wang et al. 2004) of two unsigned maps, each on its own scale."""
+    a, b = (values / values.max().clamp_min(1e-12) for values in (a, b))
+    side = min(7, min(a.shape) // 2 * 2 - 1)
+    if side < 3:
+        return rank_correlation(a, b)
+    return float(structural_similarity(a.numpy(), b.numpy(), data_range=1.0, win_size=side))
+
+
+def blurred(pixels: torch.Tensor, *, size: int = 11, sigma: float = 5.0) -> torch.Tensor:
+    """A picture (3, H, W) seen through a Gaussian blur."""
+    places = torch.arange(size) - size // 2
+    bell = torch.exp(-(places**2) / (2 * sigma**2))
+    kernel = (bell[:, None] * bell[None] / bell.sum() ** 2).expand(3, 1, size, size)
+    padded = F.pad(pixels[None], (size // 2,) * 4, mode="replicate")
+    return F.conv2d(padded, kernel.to(pixels), groups=3)[0]
+
+
+def centred(side: int) -> Map:
+    """The map of somebody who always points at the middle: what any method has to beat."""
+    away = torch.linspace(-1, 1, side).square()
+    return Map(2 - away[:, None] - away[None], signed=False, measure="nearness to the middle")
+
+
+def scattered(side: int, seed: int = 0) -> Map:
+    """The map of somebody who guesses."""
+    return Map(torch.rand(side, side, generator=torch.Generator().manual_seed(seed)), signed=False, measure="chance")
