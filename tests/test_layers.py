@@ -227,3 +227,19 @@ def test_operations_are_half_the_flops_of_pytorchs_counter(name):
     if name == "vit_b_16":  # the counter leaves out the two products of each attention, over 16 patches and a class
         operations["attention"] -= 12 * 2 * 17**2 * 768
     assert 2 * (operations["linear"] + operations["attention"]) == sum(flops.values())
+
+
+def test_a_program_exported_down_to_its_smallest_parts_has_the_facts_of_its_network():
+    network, probe = random_network("resnet18"), random_probe("resnet18")
+    some = ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(network, (torch.rand(2, 3, SIZE, SIZE),), dynamic_shapes=some).run_decompositions()
+    exported = Probe(program.module(), name="exported", input_size=SIZE)
+
+    def told(layers, kind):
+        return [(one.shape, one.field, one.operations) for one in layers.values() if one.kind == kind]
+
+    for kind in ("convolution", "rectifier", "normalisation", "max pooling", "addition", "linear"):
+        assert told(exported.layers, kind) == told(probe.layers, kind), kind
+    assert sum(one.parameters for one in exported.layers.values()) == sum(
+        one.parameters for one in probe.layers.values()
+    )

@@ -93,8 +93,7 @@ def test_the_probe_is_the_only_door_to_the_device(path):
 @pytest.mark.parametrize("path", SOURCES, ids=short)
 def test_files_are_short_and_swallow_nothing(path):
     lines = path.read_text().splitlines()
-    limit = 400 if path.parts[-2:] == ("tests", "test_decoding.py") else 320
-    assert len(lines) <= limit, "a file that grows past about 300 lines is asking to be two with better names"
+    assert len(lines) <= 320, "a file that grows past about 300 lines is asking to be two with better names"
     for node in ast.walk(tree(path)):
         assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"a bare except in line {node.lineno}"
 

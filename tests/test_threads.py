@@ -10,7 +10,7 @@ from tests.networks import SIZE, random_probe
 from vizcore.probe import Probe
 
 THREADS = 8
-QUESTIONS = 12  # a thread
+QUESTIONS = 13  # a thread
 Answer = list[torch.Tensor]
 
 
@@ -77,7 +77,10 @@ def prediction(probe: Probe, number: int) -> Answer:
 MIX = [taps, part_of_the_way, other_rectifiers, silenced, gradient_of_a_class, gradient_of_a_channel, prediction]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "googlenet", "mobilenet_v2", "squeezenet1_1", "vit_b_16"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "googlenet", "vit_b_16")]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "squeezenet1_1", *SLOW])
 def test_eight_threads_give_what_one_gives(name):
     probe = random_probe(name)
     questions = [(MIX[number % len(MIX)], number % 28) for number in range(THREADS * QUESTIONS)]

@@ -11,16 +11,18 @@ from vizcore.graph import Step, operation_name
 from vizcore.layers import Layer
 
 KINDS = {
-    "convolution": ("Conv2d", "conv2d"),
-    "linear": ("Linear", "linear"),
+    "convolution": ("Conv2d", "conv2d", "convolution"),
+    "linear": ("Linear", "linear", "addmm", "mm"),
     "rectifier": ("ReLU", "ReLU6", "LeakyReLU", "Hardtanh", "relu", "relu6", "leaky_relu", "hardtanh"),
     "activation": ("GELU", "SiLU", "Hardswish", "Sigmoid", "Hardsigmoid", "Tanh", "ELU", "Mish", "PReLU", "Threshold",
                    "gelu", "silu", "hardswish", "sigmoid", "hardsigmoid", "tanh", "elu", "mish", "prelu", "threshold"),
     "softmax": ("Softmax", "Softmax2d", "LogSoftmax", "softmax", "log_softmax"),
-    "max pooling": ("MaxPool2d", "AdaptiveMaxPool2d", "max_pool2d", "adaptive_max_pool2d"),
+    "max pooling": ("MaxPool2d", "AdaptiveMaxPool2d", "max_pool2d", "adaptive_max_pool2d",
+                    "max_pool2d_with_indices"),
     "average pooling": ("AvgPool2d", "AdaptiveAvgPool2d", "avg_pool2d", "adaptive_avg_pool2d", "mean"),
     "normalisation": ("BatchNorm2d", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm",
-                      "batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"),
+                      "batch_norm", "native_batch_norm_legit_no_training", "layer_norm", "native_layer_norm",
+                      "group_norm", "native_group_norm", "instance_norm", "local_response_norm"),
     "dropout": ("Dropout", "Dropout2d", "Identity", "dropout", "stochastic_depth"),
     "attention": ("MultiheadAttention", "scaled_dot_product_attention"),
     "addition": ("add",),
@@ -37,12 +39,18 @@ CELLWISE = {"rectifier", "activation", "normalisation", "dropout", "addition", "
 ARGUMENTS = {
     "linear": ("input", "weight"),
     "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation"),
+    "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed"),
     "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
+    "max_pool2d_with_indices": ("input", "kernel_size", "stride", "padding", "dilation"),
     "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
     "layer_norm": ("input", "normalized_shape"),
+    "native_layer_norm": ("input", "normalized_shape"),
     "cat": ("tensors", "dim"),
     "concat": ("tensors", "dim"),
 }
+# Normalisations that look at a cell's own channels, or at statistics fixed in training.
+FIXED_NORMS = {"BatchNorm2d", "batch_norm", "native_batch_norm_legit_no_training",
+               "LocalResponseNorm", "local_response_norm"}  # fmt: skip
 MAPS, CHANNELS_LAST, TOKENS, VECTOR = "maps", "maps, channels last", "tokens", "vector"
 DIMENSIONS = {MAPS: 4, CHANNELS_LAST: 4, TOKENS: 3, VECTOR: 2}
 Place = tuple[ReceptiveField | None, str]
@@ -160,8 +168,8 @@ class Facts:
             padding = self.given.get("padding", 0)
             if padding == "same":
                 padding = tuple(dilation[a] * (kernel[a] - 1) // 2 for a in range(2))
-            wraps_around = self.given.get("padding_mode") == "circular"
-            return None if wraps_around else (kernel, stride, pair(0 if padding == "valid" else padding), dilation)
+            elsewhere = self.given.get("padding_mode") == "circular" or self.given.get("transposed")
+            return None if elsewhere else (kernel, stride, pair(0 if padding == "valid" else padding), dilation)
         inputs, outputs = self.before[-2:], tuple(self.value.shape[-2:])
         if outputs == (1, 1) or any(size % count for size, count in zip(inputs, outputs, strict=True)):
             return None
@@ -174,7 +182,7 @@ class Facts:
 
     def normalises_over_places(self, layout: str) -> bool:
         """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
-        if {"BatchNorm2d", "batch_norm", "LocalResponseNorm", "local_response_norm"} & set(self.words):
+        if FIXED_NORMS & set(self.words):
             return False
         return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
 
@@ -206,7 +214,9 @@ class Facts:
 
     def operations(self) -> int:
         """Multiply-adds of one picture: one per weight and place it is used at; attention adds its two products."""
-        if self.kind in ("convolution", "linear"):
+        if self.kind == "linear":
+            return self.value.numel() * self.before[-1]
+        if self.kind == "convolution":
             return self.value.numel() * self.given["weight"][0].numel()
         if self.kind == "attention" and isinstance(self.step.operation, nn.Module):
             tokens, width = self.before[-2:]

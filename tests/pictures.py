@@ -1,0 +1,54 @@
+"""Pictures made on the spot, and what becomes of them."""
+
+import re
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from vizcore.images import UnreadableImage, load_image
+
+SENTENCE = re.compile(r"[A-Z][^\n]*; [^\n]*[a-z)]\.")
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    file = BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def levels(source) -> np.ndarray:
+    """What was loaded, as (H, W, 3) in 256 levels."""
+    return (load_image(source) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def refusal(source) -> str:
+    with pytest.raises(UnreadableImage) as caught:
+        load_image(source)
+    message = str(caught.value)
+    assert SENTENCE.fullmatch(message), message
+    return message
+
+
+def gradient(width: int = 40, height: int = 30) -> Image.Image:
+    rows, columns = np.mgrid[0:height, 0:width]
+    pixels = np.stack([columns * 255 // width, rows * 255 // height, (rows * columns) % 256], axis=2)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png(width: int, height: int, body: bytes, depth: int = 8, colour: int = 2) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+
+
+def narrow_profile() -> bytes:
+    """The sRGB profile with its red and blue columns exchanged: a camera whose red is blue."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
