@@ -125,7 +125,7 @@ def test_every_architecture_can_be_laid_out():
     [
         ({"architecture": "resnet-18"}, "did you mean 'resnet18'"),
         ({"architecture": "resnet18"}, "do not fit resnet18: .*conv1.weight is missing.*and .* more"),
-        ({"input_size": 8}, "does not work on pictures of 8 x 8"),
+        ({"input_size": 8}, "cannot look at a picture of shape"),
         ({"input_size": 100_000}, "input size of 100000 pixels is not possible"),
         ({"std": (0, 1, 1)}, "deviations above zero"),
     ],

@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from vizcore.tiny_vgg import TinyVGG
 
@@ -73,9 +74,25 @@ def with_channels(network: nn.Module, channels: int) -> nn.Module:
     return network
 
 
+class Unfilled(TorchFunctionMode):
+    """While it lasts, weights are not drawn: where there is no memory for them, drawing them still takes seconds."""
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        if getattr(function, "__name__", "") in (
+            "normal_",
+            "uniform_",
+            "kaiming_normal_",
+            "kaiming_uniform_",
+            "erfinv_",
+        ):
+            return arguments[0] if arguments else named["tensor"]
+        return function(*arguments, **named)
+
+
 def empty(name: str, **options) -> nn.Module:
     """An architecture laid out without memory for its weights."""
-    with torch.device("meta"):
+    with torch.device("meta"), Unfilled():
         return build(name, **options)
 
 
