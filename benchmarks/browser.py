@@ -18,12 +18,13 @@ from tests.served import NO_CHROMIUM, chromium, open_chromium, serve
 
 # What the clock stops for, by the pages' own marks.
 START = "/"
-FIRST_PICTURE = "[data-testid=stImage] img"
+FIRST_PICTURE = ".pictures img"
 ACTIVATIONS = "/activations"
-GRID = "[data-testid^=stBidiComponent] canvas"
+GRID = "[data-testid=stMain] [role=listbox] canvas"
 ANSWER = "[data-testid=stImage] img"
 PAGES = ["Filters", "Activations", "Network"]  # links in the navigation, clicked in turn
-NAVIGATION = "[data-testid=stSidebarNavLink]"
+CHAPTER = "[data-testid=stTopNavSection]"  # opens the list with the pages of the first chapter
+NAVIGATION = "[data-testid=stTopNavDropdownLink]"
 
 SHOWN = """selector => {
     const picture = document.querySelector(selector);
@@ -33,11 +34,9 @@ CHANGED = """([selector, before]) => {
     const answer = document.querySelector(selector);
     return answer && answer.outerHTML !== before && answer.complete !== false && !answer.closest("[data-stale=true]");
 }"""
-ARRIVED = """([navigation, page]) => {
-    const here = document.querySelector(`${navigation}[aria-current=page]`);
-    const idle = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
-    return here && here.innerText.trim() === page && idle;
-}"""
+ARRIVED = """page => location.pathname === `/${page.toLowerCase()}` && document.querySelector("h1")
+    && document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+"""
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -78,8 +77,9 @@ def switch(page: Page, name: str) -> float:
     settle(page)
 
     def go() -> None:
+        page.locator(CHAPTER).first.click()
         page.locator(NAVIGATION).filter(has_text=name).first.click()
-        page.wait_for_function(ARRIVED, arg=[NAVIGATION, name])
+        page.wait_for_function(ARRIVED, arg=name)
 
     return seconds(go)
 

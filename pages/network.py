@@ -105,9 +105,7 @@ with left:
         selection_mode="single-row",
         placeholder="all",
         column_config={
-            "receptive field": st.column_config.Column(
-                help="Pixels that one cell can see, along a side."
-            ),
+            "receptive field": st.column_config.Column(help="Pixels that one cell can see, along a side."),
             "stride": st.column_config.Column(help="Pixels from one cell to the next."),
             "parameters": st.column_config.NumberColumn(format="localized"),
             "operations": st.column_config.NumberColumn(format="localized", help="Multiply-adds for one picture."),
