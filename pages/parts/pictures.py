@@ -95,6 +95,7 @@ def picker(chosen: str, select) -> None:
             key=f"upload {round}",
             on_change=take,
             args=(f"upload {round}", select),
+            max_upload_size=64,
             help="It is kept in this session only, and forgotten when the tab is closed.",
         )
         if st.toggle("Use the camera", key="camera on"):

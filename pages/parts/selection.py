@@ -18,7 +18,7 @@ from pages.parts.calm import note, sentence
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
-DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": ""}
+DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": TOP}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Selection:
 
     @cached_property
     def unit(self) -> Unit:
-        return self.probe.unit(self.asked) if self.asked else Unit(SCORES, self.predictions[0].index)
+        return Unit(SCORES, self.predictions[0].index) if self.follows else self.probe.unit(self.asked)
 
     @property
     def title(self) -> str:
@@ -58,7 +58,7 @@ class Selection:
     @property
     def follows(self) -> bool:
         """Whether the unit is the top answer, whatever the picture."""
-        return not self.asked
+        return self.asked == TOP
 
     @property
     def layer(self):
@@ -112,10 +112,10 @@ def selection() -> Selection:
     if not pictures.known(chosen.picture):
         return instead(pictures.missing(chosen.picture), image=DEFAULTS["image"])
     try:
-        if chosen.asked:
+        if not chosen.follows:
             chosen.probe.unit(Unit.parse(chosen.asked))
     except ValueError as error:
-        return instead(f"{sentence(error)} The network's top answer is shown instead.", unit="")
+        return instead(f"{sentence(error)} The network's top answer is shown instead.", unit=TOP)
     return chosen
 
 
@@ -138,7 +138,7 @@ def select(*, network: str | None = None, image: str | None = None, unit: Unit |
         changes()["image"] = image
     if unit is not None:
         unit = Unit(SCORES, unit) if isinstance(unit, int) else unit
-        changes()["unit"] = "" if unit == TOP else str(unit)
+        changes()["unit"] = str(unit)
 
 
 def move(network: str) -> None:
@@ -150,7 +150,7 @@ def move(network: str) -> None:
     if not before.unit.is_class:
         changes()["unit"] = str(Unit(before.unit.layer, before.unit.channel))
         return
-    changes()["unit"] = ""
+    changes()["unit"] = TOP
     after = selection()
     if before.name in after.probe.labels:
         changes()["unit"] = f"{SCORES}:{after.probe.labels.index(before.name)}"

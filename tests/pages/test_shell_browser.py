@@ -69,6 +69,21 @@ def test_arrow_keys_step_through_the_channels_at_once_and_python_hears_of_the_la
     page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("unit") == ["conv3.relu:10"])
 
 
+def test_back_at_the_top_answer_the_address_names_no_unit(page):
+    opens(page, "/network?unit=conv3.relu:8")
+    page.locator("[data-testid=stSidebar] [data-testid=stSelectbox]").nth(1).locator("input").click()
+    page.get_by_role("option", name=re.compile("class scores")).click()
+    page.wait_for_url(lambda address: "unit" not in address)
+
+
+def test_a_broken_link_is_mended_by_the_next_click(page):
+    opens(page, "/network?network=nope&unit=rubbish")
+    expect(page.locator("[class*=st-key-note]")).to_have_count(2)
+    page.locator("[role=listbox][aria-label^=pictures] canvas").click(position={"x": 110, "y": 20})
+    page.wait_for_url(lambda address: "nope" not in address and "rubbish" not in address)
+    expect(page.locator("[class*=st-key-note]")).to_have_count(0)
+
+
 def test_hovering_over_a_tile_says_which_it_is_without_asking_the_server(page):
     opens(page, "/activations")
     grid = page.locator(GRID)

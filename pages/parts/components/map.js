@@ -23,7 +23,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class MapView {
   constructor(parent) {
-    for (const name of ["map", "stage", "picture", "heat", "boxes", "field", "cell", "bar", "low", "high", "measure", "smoothing", "reading"])
+    for (const name of ["map", "stage", "picture", "heat", "boxes", "field", "cell", "bar", "low", "high", "measure", "smoothing", "reading", "controls"])
       this[name] = parent.querySelector(`.${name}`)
     this.slider = parent.querySelector("input")
     this.slider.oninput = () => {
@@ -73,6 +73,7 @@ class MapView {
     if (!across) return
     this.stage.style.width = `${across}px`
     this.stage.style.height = `${(across * pictureHeight) / pictureWidth}px`
+    this.controls.style.maxWidth = `${Math.max(across, 240)}px`
     this.picture.classList.toggle("pixels", pictureWidth < across)
     this.marks()
     if (this.heat.width !== Math.round(across * (window.devicePixelRatio || 1))) this.draw()
