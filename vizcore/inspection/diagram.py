@@ -92,14 +92,12 @@ def architecture(probe: Probe, layer: str) -> str:
 
 def placed(strip: Strip, largest: int) -> list[Place]:
     """The blocks of a strip side by side, as wide as the drawing allows; one of `largest` cells is the highest."""
-    main = sum(math.log2(1 + block.last.channels) * (1.5 if block.folded else 1) for block in strip.blocks)
     thin = sum(THIN * (len(block.layers) - 1) for block in strip.blocks if not block.folded)
     room = WIDTH - 2 * EDGE - thin - GAP * (len(strip.blocks) - 1)
-    unit = max(0.4, min(WIDEST, room / main))
+    unit = max(0.4, min(WIDEST, room / sum(map(share, strip.blocks))))
     found, left = [], float(EDGE)
     for block in strip.blocks:
-        first = block.layers[-1] if block.folded else block.layers[0]
-        width = unit * math.log2(1 + first.channels) * (1.5 if block.folded else 1)
+        first, width = leading(block), unit * share(block)
         slabs = [(first, left, width)]
         if not block.folded:
             slabs += [(one, left + width + THIN * number, THIN) for number, one in enumerate(block.layers[1:])]
@@ -108,6 +106,16 @@ def placed(strip: Strip, largest: int) -> list[Place]:
         found.append(Place(block, left, whole, height, tuple(slabs)))
         left += whole + GAP
     return found
+
+
+def leading(block: Block) -> Layer:
+    """The layer that a block gets its size from: the first, or in a stage the last."""
+    return block.last if block.folded else block.layers[0]
+
+
+def share(block: Block) -> float:
+    """How wide a block is beside others: one for every doubling of the channels, half as much again for a stage."""
+    return math.log2(1 + leading(block).channels) * (1.5 if block.folded else 1)
 
 
 def lift(span: int) -> float:
