@@ -1,15 +1,6 @@
 """Inspection: what is inside? The layers, their filters, and what they answer to a picture."""
 
-from vizcore.inspection.activations import (
-    activations,
-    cell_box,
-    channel_map,
-    dead,
-    extent,
-    ranking,
-    strongest,
-    summaries,
-)
+from vizcore.inspection.activations import activations, cell_box, summaries
 from vizcore.inspection.diagram import architecture
 from vizcore.inspection.filters import filters, first_convolution, histogram, order, properties
 from vizcore.inspection.network import card, central_fields, layer_table, totals
@@ -20,17 +11,12 @@ __all__ = [
     "card",
     "cell_box",
     "central_fields",
-    "channel_map",
-    "dead",
-    "extent",
     "filters",
     "first_convolution",
     "histogram",
     "layer_table",
     "order",
     "properties",
-    "ranking",
-    "strongest",
     "summaries",
     "totals",
 ]
