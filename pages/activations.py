@@ -6,7 +6,16 @@ from pages.parts import components, dials, learn, show
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
 from vizcore.export import sheet
-from vizcore.inspection import activations, cell_box, channel_map, dead, extent, ranking, strongest, summaries
+from vizcore.inspection.activations import (
+    activations,
+    cell_box,
+    channel_map,
+    dead,
+    extent,
+    ranking,
+    strongest,
+    summaries,
+)
 from vizcore.overview import middle_layer
 from vizcore.unit import SCORES
 

@@ -16,7 +16,7 @@ from vizcore.attribution.cam import (
     usual_layer,
 )
 from vizcore.export import sheet
-from vizcore.inspection import activations, strongest
+from vizcore.inspection.activations import activations, strongest
 from vizcore.map import shared_extent
 from vizcore.overview import middle_layer
 from vizcore.unit import SCORES

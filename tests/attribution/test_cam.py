@@ -7,29 +7,27 @@ import pytest
 import torch
 from torch import nn
 
+from tests.networks import SIZE, random_network
 from vizcore import Unit, bundled_image, open_probe
 from vizcore.attribution import cam, grad_cam, grad_cams
-from vizcore.attribution.cam import METHODS, along_depth, layers_behind, side_by_side, usual_layer
+from vizcore.inspection.activations import activations, strongest
 from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
 
 PIXELS = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
 
 
-def noise(side: int, seed: int = 1) -> torch.Tensor:
-    return torch.rand(3, side, side, generator=torch.Generator().manual_seed(seed))
+def noise(side: int) -> torch.Tensor:
+    return torch.rand(3, side, side, generator=torch.Generator().manual_seed(1))
 
 
 @cache
-def random_network(name: str, side: int) -> tuple[Probe, nn.Module]:
-    """A torchvision network with random weights, as a probe and as captum wants it: nothing in place."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = getattr(torchvision.models, name)(weights=None, num_classes=10).eval()
+def of_the_zoo(name: str) -> tuple[Probe, nn.Module]:
+    """A zoo architecture with random weights, as a probe and as captum wants it: nothing in place."""
+    network = random_network(name)
     for module in network.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False
-    return Probe(network, name=name, input_size=side, **PIXELS), network
+    return Probe(network, name=name, input_size=SIZE, **PIXELS), network
 
 
 class Toy(nn.Module):
@@ -54,20 +52,20 @@ def toy(*weights: list[float], maps: nn.Module | None = None) -> Probe:
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "layer"),
+    ("name", "layer"),
     [
-        ("alexnet", 95, "features.10"),
-        ("alexnet", 95, "features.3"),
-        ("resnet18", 64, "layer4.1.conv2"),
-        ("resnet18", 64, "layer2.0.bn1"),
-        ("resnet18", 64, "layer3.1.conv1"),
+        ("alexnet", "features.10"),
+        ("alexnet", "features.3"),
+        ("resnet18", "layer4.1.conv2"),
+        ("resnet18", "layer2.0.bn1"),
+        ("resnet18", "layer3.1.conv1"),
     ],
 )
-def test_grad_cam_is_captums(name, side, layer):
-    probe, network = random_network(name, side)
-    image = noise(side)
+def test_grad_cam_is_captums(name, layer):
+    probe, network = of_the_zoo(name)
+    image = noise(64)
     oracle = captum.LayerGradCam(network, network.get_submodule(layer))
-    for target in (0, 7):
+    for target in (0, 6):
         both = oracle.attribute(image[None], target=target, relu_attributions=False)[0, 0].detach()
         end = both.abs().max()
         assert end > 0
@@ -112,7 +110,7 @@ def test_the_mean_of_a_cam_and_the_bias_are_the_score(name):
     if name == "tiny-vgg":
         probe, image, bias = open_probe(name), bundled_image("coffee"), open_probe(name).network.fc.bias
     else:
-        probe, network = random_network(name, 64)
+        probe, network = of_the_zoo(name)
         image, bias = noise(64), [module for module in network.modules() if isinstance(module, nn.Linear)][-1].bias
     for target in (0, 5):
         assert cam(probe, image, target).mean + bias[target].item() == pytest.approx(
@@ -121,7 +119,7 @@ def test_the_mean_of_a_cam_and_the_bias_are_the_score(name):
 
 
 def test_where_the_class_maps_themselves_are_averaged_cam_is_that_map():
-    probe, _ = random_network("squeezenet1_1", 64)
+    probe, _ = of_the_zoo("squeezenet1_1")
     image = noise(64)
     _, found = probe.run(image[None], ["classifier.2"])
     torch.testing.assert_close(cam(probe, image, 3).values, found["classifier.2"][0, 3])
@@ -166,7 +164,7 @@ class Padded(nn.Module):
 def test_where_more_follows_the_last_maps_there_is_no_cam_and_the_sentence_says_so():
     sentence = "more than average pooling and one linear layer behind its last maps"
     for probe, image in [
-        (random_network("alexnet", 95)[0], noise(95)),
+        (of_the_zoo("alexnet")[0], noise(64)),
         *((Probe(network, name="odd", input_size=4, **PIXELS), noise(4)) for network in (Halfway(), Bare(), Padded())),
     ]:
         with pytest.raises(ValueError, match=sentence):
@@ -209,13 +207,13 @@ def test_a_channel_in_its_own_layer_speaks_through_its_own_map():
 
 
 def test_a_cell_in_the_middle_is_captums_with_that_cell_as_the_target():
-    probe, network = random_network("resnet18", 64)
+    probe, network = of_the_zoo("resnet18")
     image = noise(64)
     trunk = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool, network.layer1, network.layer2)
+    unit = strongest(activations(probe, image, "layer2.1.relu_1"), "layer2.1.relu_1")
     expected = captum.LayerGradCam(trunk, network.layer1[1].conv1).attribute(
-        image[None], target=(5, 2, 3), relu_attributions=False
+        image[None], target=(unit.channel, *unit.at), relu_attributions=False
     )[0, 0]
-    unit = Unit("layer2.1.relu_1", 5, (2, 3))
     found = grad_cam(probe, image, unit, layer="layer1.1.conv1", both_signs=True).values
     assert expected.abs().max() > 0
     torch.testing.assert_close(
@@ -270,83 +268,3 @@ def test_the_positive_part_of_both_signs_is_the_plain_map(layer):
     assert both.signed
     assert both.values.min() < 0
     assert torch.equal(both.values.relu(), grad_cam(probe, image, 7, layer=layer).values)
-
-
-@cache
-def vision_transformer() -> Probe:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torchvision.models.VisionTransformer(
-            image_size=112, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=5
-        )
-        nn.init.normal_(network.heads.head.weight)
-    return Probe(network.eval(), name="small vit", input_size=112, **PIXELS)
-
-
-def test_a_transformer_has_a_map_of_its_patches():
-    probe, image = vision_transformer(), noise(112)
-    map = grad_cam(probe, image, 2, both_signs=True)
-    assert map.values.shape == (14, 14)
-    assert map.values.unique().numel() > 150
-    assert not torch.allclose(map.values / map.extent, grad_cam(probe, image, 3, both_signs=True).values / map.extent)
-
-
-def test_attention_itself_has_a_map_alone_and_beside_others():
-    probe, image = vision_transformer(), noise(112)
-    layers = [name for name, layer in probe.layers.items() if layer.kind == "attention"]
-    for layer, beside in zip(layers, grad_cams(probe, image, [2], layers, both_signs=True)[0], strict=True):
-        alone = grad_cam(probe, image, 2, layer=layer, both_signs=True)
-        torch.testing.assert_close(alone.values / max(alone.extent, 1e-9), beside.values / max(alone.extent, 1e-9))
-
-
-class Gate(nn.Module):
-    """A gate from the average of the first maps, on the second: its hidden units depend on the first alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(3, 4, 3, padding=1)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.hidden = nn.Conv2d(4, 4, 1)
-        self.second = nn.Conv2d(4, 4, 3, padding=1)
-        self.linear = nn.Linear(4, 2)
-
-    def forward(self, pixels):
-        first = self.first(pixels)
-        gated = self.second(first) * self.hidden(self.pool(first)).sigmoid()
-        return self.linear(gated.mean((2, 3)))
-
-
-def test_the_usual_layer_is_one_that_the_unit_depends_on():
-    probe = Probe(Gate(), name="gate", input_size=8, **PIXELS)
-    assert usual_layer(probe, Unit("hidden", 0)) == "first"
-    assert layers_behind(probe, Unit("hidden", 0)) == ["first"]
-    assert grad_cam(probe, noise(8), "hidden:2", both_signs=True).values.shape == (8, 8)
-    assert usual_layer(open_probe("tiny-vgg"), Unit("conv3.norm", 0)) == "conv3.norm"
-    assert usual_layer(open_probe("tiny-vgg"), Unit("scores", 0)) == "conv6.relu"
-
-
-def test_where_nothing_knows_where_there_is_no_layer():
-    probe = Probe(Bare(), name="bare", input_size=4, **PIXELS)
-    with pytest.raises(ValueError, match="knows where"):
-        layers_behind(probe, Unit("scores", 0))
-    with pytest.raises(ValueError, match="no layer of bare keeps places apart"):
-        grad_cam(probe, noise(4), 0)
-
-
-def test_a_row_of_layers_goes_from_the_picture_to_the_unit_and_is_never_too_long():
-    probe, _ = random_network("resnet18", 64)
-    row = along_depth(probe, Unit("scores", 0), most=15)
-    names = list(probe.layers)
-    assert len(row) == len(set(row)) == 15
-    assert row == sorted(row, key=names.index)
-    assert row[-1] == layers_behind(probe, Unit("scores", 0))[-1]
-    assert along_depth(probe, Unit("conv1", 0)) == ["conv1"]
-
-
-def test_every_method_gives_the_same_side_by_side_as_alone():
-    probe, image = open_probe("tiny-vgg"), bundled_image("cat")
-    units = [Unit("scores", 3), Unit("scores", 8)]
-    for method in METHODS.values():
-        rows = side_by_side(method, probe, image, units, ["conv6.relu"])
-        for unit, (map,) in zip(units, rows, strict=True):
-            torch.testing.assert_close(map.values, method(probe, image, unit).values)

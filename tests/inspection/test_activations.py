@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vizcore import Unit, bundled_image, open_probe
-from vizcore.inspection import (
+from vizcore.inspection.activations import (
     activations,
     cell_box,
     channel_map,

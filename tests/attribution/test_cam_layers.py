@@ -1,0 +1,95 @@
+"""At which layers a unit can have a class activation map, in what order, and several maps at once."""
+
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from tests.attribution.test_cam import PIXELS, Bare, noise
+from tests.networks import random_probe
+from vizcore import Unit, bundled_image, open_probe
+from vizcore.attribution import grad_cam, grad_cams
+from vizcore.attribution.cam import METHODS, along_depth, layers_behind, side_by_side, usual_layer
+from vizcore.probe import Probe
+from vizcore.torchvision_import import torchvision
+
+
+@cache
+def vision_transformer() -> Probe:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torchvision.models.VisionTransformer(
+            image_size=112, patch_size=8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=5
+        )
+        nn.init.normal_(network.heads.head.weight)
+    return Probe(network.eval(), name="small vit", input_size=112, **PIXELS)
+
+
+def test_a_transformer_has_a_map_of_its_patches():
+    probe, image = vision_transformer(), noise(112)
+    map = grad_cam(probe, image, 2, both_signs=True)
+    assert map.values.shape == (14, 14)
+    assert map.values.unique().numel() > 150
+    assert not torch.allclose(map.values / map.extent, grad_cam(probe, image, 3, both_signs=True).values / map.extent)
+
+
+def test_attention_itself_has_a_map_alone_and_beside_others():
+    probe, image = vision_transformer(), noise(112)
+    layers = [name for name, layer in probe.layers.items() if layer.kind == "attention"]
+    for layer, beside in zip(layers, grad_cams(probe, image, [2], layers, both_signs=True)[0], strict=True):
+        alone = grad_cam(probe, image, 2, layer=layer, both_signs=True)
+        torch.testing.assert_close(alone.values / max(alone.extent, 1e-9), beside.values / max(alone.extent, 1e-9))
+
+
+class Gate(nn.Module):
+    """A gate from the average of the first maps, on the second: its hidden units depend on the first alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.hidden = nn.Conv2d(4, 4, 1)
+        self.second = nn.Conv2d(4, 4, 3, padding=1)
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, pixels):
+        first = self.first(pixels)
+        gated = self.second(first) * self.hidden(self.pool(first)).sigmoid()
+        return self.linear(gated.mean((2, 3)))
+
+
+def test_the_usual_layer_is_one_that_the_unit_depends_on():
+    probe = Probe(Gate(), name="gate", input_size=8, **PIXELS)
+    assert usual_layer(probe, Unit("hidden", 0)) == "first"
+    assert layers_behind(probe, Unit("hidden", 0)) == ["first"]
+    assert grad_cam(probe, noise(8), "hidden:2", both_signs=True).values.shape == (8, 8)
+    assert usual_layer(open_probe("tiny-vgg"), Unit("conv3.norm", 0)) == "conv3.norm"
+    assert usual_layer(open_probe("tiny-vgg"), Unit("scores", 0)) == "conv6.relu"
+
+
+def test_where_nothing_knows_where_there_is_no_layer():
+    probe = Probe(Bare(), name="bare", input_size=4, **PIXELS)
+    with pytest.raises(ValueError, match="knows where"):
+        layers_behind(probe, Unit("scores", 0))
+    with pytest.raises(ValueError, match="no layer of bare keeps places apart"):
+        grad_cam(probe, noise(4), 0)
+
+
+def test_a_row_of_layers_goes_from_the_picture_to_the_unit_and_is_never_too_long():
+    probe = random_probe("resnet18")
+    row = along_depth(probe, Unit("scores", 0), most=15)
+    names = list(probe.layers)
+    assert len(row) == len(set(row)) == 15
+    assert row == sorted(row, key=names.index)
+    assert row[-1] == layers_behind(probe, Unit("scores", 0))[-1]
+    assert along_depth(probe, Unit("conv1", 0)) == ["conv1"]
+
+
+def test_every_method_gives_the_same_side_by_side_as_alone():
+    probe, image = open_probe("tiny-vgg"), bundled_image("cat")
+    units = [Unit("scores", 3), Unit("scores", 8)]
+    for method in METHODS.values():
+        rows = side_by_side(method, probe, image, units, ["conv6.relu"])
+        for unit, (map,) in zip(units, rows, strict=True):
+            torch.testing.assert_close(map.values, method(probe, image, unit).values)
