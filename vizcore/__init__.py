@@ -1,5 +1,10 @@
 """vizcore: look inside a convolutional network. Pick a network, an image and a unit; ask a question."""
 
+from vizcore import adversarial as adversarial
+from vizcore import attribution as attribution
+from vizcore import inspection as inspection
+from vizcore import representation as representation
+from vizcore import synthesis as synthesis
 from vizcore.frames import Frame, last
 from vizcore.gallery import bundled_image, bundled_images, bundled_names
 from vizcore.images import UnreadableImage, image_digest, load_image, thumbnail, to_picture

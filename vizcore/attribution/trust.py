@@ -134,7 +134,7 @@ def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
     network = deepcopy(probe.network)
     content = network.state_dict(keep_vars=True)
     for layer, drawn in weights.items():
-        content[names[id(probe.weight(layer))]].data = drawn.to(probe.device)
+        content[names[id(probe.weight(layer))]].data = torch.as_tensor(drawn, device=probe.device)
     return Probe(
         network, name=probe.name, labels=probe.labels, input_size=probe.input_size, resize=probe.resize,
         mean=probe.mean, std=probe.std, interpolation=probe.interpolation, device=probe.device,
@@ -203,11 +203,11 @@ def similarity_of_structure(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def blurred(pixels: torch.Tensor, *, size: int = 11, sigma: float = 5.0) -> torch.Tensor:
     """A picture (3, H, W) seen through a Gaussian blur."""
-    places = torch.arange(size) - size // 2
+    places = torch.arange(size, device=pixels.device) - size // 2
     bell = torch.exp(-(places**2) / (2 * sigma**2))
     kernel = (bell[:, None] * bell[None] / bell.sum() ** 2).expand(3, 1, size, size)
     padded = F.pad(pixels[None], (size // 2,) * 4, mode="replicate")
-    return F.conv2d(padded, kernel.to(pixels), groups=3)[0]
+    return F.conv2d(padded, kernel, groups=3)[0]
 
 
 def centred(side: int) -> Map:
