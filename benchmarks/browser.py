@@ -18,7 +18,7 @@ from tests.served import NO_CHROMIUM, chromium, open_chromium, serve
 
 # What the clock stops for, by the pages' own marks.
 START = "/"
-FIRST_PICTURE = "[data-testid=stMain] .stage"  # a picture, with or without a map over it
+FIRST_PICTURE = "[data-testid=stMain] .pictures img"  # what the network is shown
 ACTIVATIONS = "/activations"
 GRID = "[data-testid=stMain] .grid canvas"
 TILE = 68  # pixels from one small picture in the grid to the next
