@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import torch
-from weights_server import serving
 
+from tests.weights_server import serving
 from vizcore.__main__ import main
 from vizcore.official import OFFICIAL, architecture
 

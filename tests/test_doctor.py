@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from hostile import hostile_files, tiny_weights
 from safetensors.torch import save_file
 
+from tests.hostile import hostile_files, tiny_weights
 from vizcore import Probe, open_probe
 from vizcore.__main__ import main
 from vizcore.architectures import build

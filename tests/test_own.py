@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from hostile import tiny_weights
 from safetensors.torch import save_file
 
+from tests.hostile import tiny_weights
 from vizcore import open_probe
 from vizcore.architectures import architecture_names, blueprint, build, empty, fitting, options, shapes
 from vizcore.tiny_vgg import MEAN, STD, TinyVGG

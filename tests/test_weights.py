@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from weights_server import serving
 
+from tests.weights_server import serving
 from vizcore.official import OFFICIAL, WeightsAbsent, architecture
 from vizcore.weights import FetchFailed, download, fetch
 from vizcore.zoo import open_probe
