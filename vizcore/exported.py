@@ -16,45 +16,22 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from vizcore.exported_operations import (
+    COUNTING,
+    IGNORED,
+    TYPES,
+    Refused,
+    allowed,
+    arranged,
+    as_written,
+    names_in,
+    value_of,
+)
 from vizcore.graph import operation_name
 
 LARGEST_GRAPH = 64 * 2**20
 LARGEST_VALUE = 2**28  # numbers in one activation
-OPERATIONS = {
-    "layers": "conv2d convolution linear addmm mm bmm matmul baddbmm prelu scaled_dot_product_attention",
-    "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
-    "native_group_norm instance_norm linalg_vector_norm",
-    "rectifiers and their kind": "relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid "
-    "sigmoid tanh softplus threshold clamp softmax log_softmax _softmax _log_softmax",
-    "pooling": "max_pool2d max_pool2d_with_indices avg_pool2d adaptive_avg_pool2d _adaptive_avg_pool2d "
-    "adaptive_max_pool2d mean sum amax amin var",
-    "arithmetic": "add sub mul div pow sqrt rsqrt abs exp log neg reciprocal maximum minimum",
-    "joining and cutting": "cat stack split split_with_sizes chunk unbind select slice index_select roll pad "
-    "constant_pad_nd",
-    "shape": "flatten view reshape _unsafe_view unflatten permute transpose t expand expand_as squeeze unsqueeze "
-    "pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest2d upsample_bilinear2d sym_size",
-    "nothing much": "contiguous clone alias detach dropout feature_dropout to _to_copy type_as lift_fresh_copy",
-}
-ALLOWED = {variant for words in OPERATIONS.values() for word in words.split() for variant in (word, word + "_")}
-TYPES = {  # by the numbers that torch.export writes
-    1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16,
-    7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
-}  # fmt: skip
-PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists")
-IGNORED = tuple(
-    f"torch.ops.aten.{word}.default"
-    for word in ("_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "sym_constrain_range")
-)
-COUNTING = {  # calculations with the number of pictures
-    f"_operator.{word}": getattr(operator, word)
-    for word in ("add", "sub", "mul", "floordiv", "ge", "gt", "le", "lt", "eq", "ne")
-}
-TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, with its sides exchanged
 SIZES = ("view", "reshape", "unsafe_view", "expand")
-
-
-class Refused(ValueError):
-    """A program holds something that is not read from a stranger's file."""
 
 
 def read_exported(path: Path) -> tuple[fx.GraphModule, tuple[int, int, int]]:
@@ -179,78 +156,6 @@ def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | N
     for number, name in enumerate(outputs):
         values[name] = built.call_function(operator.getitem, (made, number))
         values[name].meta["layer"] = f"{made.meta['layer']}.{number}"
-
-
-def allowed(target: str) -> torch._ops.OpOverload:
-    """The operation of that name, if it is one of those that only calculate.
-
-    >>> allowed("torch.ops.aten.relu.default").name()
-    'aten::relu'
-    """
-    home, _, rest = target.partition("aten.")
-    word, _, variant = rest.partition(".")
-    if home != "torch.ops." or word not in ALLOWED or variant not in variants(word):
-        raise Refused(f"it calls {target[:80]!r}, which is not among the operations of picture networks known here")
-    return getattr(getattr(torch.ops.aten, word), variant)
-
-
-def variants(word: str) -> list[str]:
-    """The forms of an operation that this torch has; none where it has no such operation."""
-    operations = getattr(torch.ops.aten, word, None)
-    return operations.overloads() if operations else []
-
-
-def as_written(function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
-    """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ..."""
-    word = function.overloadpacket.__name__
-    if word == "convolution" and not given.pop("transposed") and not any(given.pop("output_padding")):
-        return torch.ops.aten.conv2d.default, given
-    if word == "_native_batch_norm_legit_no_training":
-        return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
-    if word == "max_pool2d_with_indices":
-        return torch.ops.aten.max_pool2d.default, given
-    if word == "addmm" and given["mat2"].target in TURNS and given["mat2"].args[0].op == "get_attr":
-        return torch.ops.aten.linear.default, {
-            "input": given["mat1"], "weight": given["mat2"].args[0], "bias": given["self"]
-        }  # fmt: skip
-    return function, given
-
-
-def arranged(function: torch._ops.OpOverload, given: dict) -> tuple[tuple, dict]:
-    """Arguments in the order of the operation's own signature: by position as far as there is no gap, then by name."""
-    by_position: list = []
-    for number, argument in enumerate(function._schema.arguments):
-        if argument.name in given and number == len(by_position) and not argument.kwarg_only:
-            by_position.append(given.pop(argument.name))
-    return tuple(by_position), given
-
-
-def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
-    """One argument of a call: an earlier value, or a plain constant."""
-    ((kind, content),) = argument.items()
-    if kind in PLAIN:
-        return content
-    if kind in ("as_tensor", "as_sym_int"):
-        return content["as_int"] if "as_int" in content else values[content.get("name") or content["as_name"]]
-    if kind == "as_tensors":
-        return [values[each["name"]] for each in content]
-    if kind == "as_sym_ints":
-        return [each["as_int"] if "as_int" in each else values[each["as_name"]] for each in content]
-    if kind == "as_optional_tensor":
-        return value_of(content, values)
-    if kind == "as_scalar_type":
-        return TYPES[content]
-    if kind in ("as_none", "as_device", "as_layout", "as_memory_format"):
-        return None
-    raise Refused(f"it passes a {kind.removeprefix('as_').replace('_', ' ')} to an operation")
-
-
-def names_in(value: dict) -> list[str]:
-    """What a call's results, or one of its arguments, are called in the program."""
-    ((kind, content),) = value.items()
-    if kind == "as_tensors":
-        return [each["name"] for each in content]
-    return [content.get("name") or content["as_name"]] if isinstance(content, dict) else []
 
 
 def layer_name(node: dict, word: str) -> str:
