@@ -9,11 +9,13 @@ from vizcore.unit import SCORES, Unit
 
 def draw() -> None:
     """Draw the pickers. What has been selected is written into the address first."""
+    pickers = st.container(gap="small")
     address()
     chosen = selection()
-    networks.picker(chosen.network, lambda name: select(network=name))
-    pictures.picker(chosen.picture, lambda name: select(image=name))
-    unit_picker(chosen)
+    with pickers:
+        networks.picker(chosen.network, lambda name: select(network=name))
+        pictures.picker(chosen.picture, lambda name: select(image=name))
+        unit_picker(chosen)
 
 
 def address() -> None:
@@ -25,7 +27,7 @@ def address() -> None:
     for name, value in changes().items():
         st.session_state[name] = value
     changes().clear()
-    with st.container(key="address"):
+    with st.container(key="address", height=1, border=False):  # nobody sees it before the stylesheet is there either
         for name, default in DEFAULTS.items():
             st.text_input(name, default, key=name, bind="query-params")
 
