@@ -11,7 +11,11 @@ CHAPTERS = {
         st.Page("filters.py", title="Filters"),
         st.Page("activations.py", title="Activations"),
     ],
-    "Attribution": [st.Page("cam.py", title="Class activation maps")],
+    "Attribution": [
+        st.Page("cam.py", title="Class activation maps"),
+        st.Page("gradients.py", title="Saliency"),
+        st.Page("occlusion.py", title="Occlusion"),
+    ],
 }
 
 page = st.navigation(CHAPTERS, position="top")

@@ -22,6 +22,7 @@ import torch
 
 import vizcore
 from vizcore.dial import Range, dials
+from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.tiny_vgg import TinyVGG
 
@@ -53,7 +54,9 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "layer": lambda number: "conv4.relu",
 }
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
-OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {}
+OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
+    "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
+}
 
 
 def tables() -> list[tuple[str, str, Callable]]:
@@ -143,6 +146,8 @@ def same(first: Any, second: Any) -> bool:
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
     if isinstance(first, (list, tuple)):
         return len(first) == len(second) and all(map(same, first, second))
+    if dataclasses.is_dataclass(first):
+        return type(first) is type(second) and same(vars(first), vars(second))
     return first == second
 
 

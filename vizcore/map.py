@@ -1,5 +1,6 @@
 """Map: the answer of an attribution method, one number for every place in the picture."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,43 @@ class Map:
     def blank(self) -> bool:
         """Whether there is nothing to see: no value stands out from zero."""
         return self.extent < 1e-12
+
+    @property
+    def reach(self) -> float:
+        """What 99 of 100 magnitudes stay within: the end of a colour scale that a few outliers do not stretch.
+
+        >>> round(Map(torch.arange(101.0)[None], signed=False, measure="score").reach)
+        99
+        """
+        magnitudes = self.values.abs().flatten()
+        return magnitudes.kthvalue(max(1, round(0.99 * len(magnitudes)))).values.item() or self.extent
+
+    def summed(self) -> "Map":
+        """The answers of the three colours added up, with their sign."""
+        return replace(self, values=self.values if self.colour is None else self.colour.sum(0), signed=True)
+
+    def absolute(self) -> "Map":
+        """The largest magnitude among the three colours: how much, whatever the direction."""
+        values = self.values.abs() if self.colour is None else self.colour.abs().amax(0)
+        return replace(self, values=values, signed=False)
+
+    def blurred(self, sigma: float) -> "Map":
+        """The map seen through a Gaussian of so many cells, so that regions stand out from grains.
+
+        The border is mirrored. A map of one value stays that.
+
+        >>> Map(torch.full((5, 5), 2.0), signed=False, measure="score").blurred(1.5).values.unique().round()
+        tensor([2.])
+        """
+        if not sigma:
+            return self
+        values = self.values
+        for _ in range(2):  # down, turned on its side, down again
+            reach = min(math.ceil(3 * sigma), values.shape[0] - 1)
+            window = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
+            beyond = F.pad(values[None, None], (0, 0, reach, reach), mode="reflect")
+            values = F.conv2d(beyond, (window / window.sum()).view(1, 1, -1, 1))[0, 0].T
+        return replace(self, values=values)
 
     def at_size(self, height: int, width: int) -> "Map":
         """The same map laid smoothly over a picture of another size."""

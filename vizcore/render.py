@@ -20,6 +20,8 @@ RAMPS = {
     "unsigned": ((0.13, 0.02, 290), (0.36, 0.14, 300), (0.58, 0.19, 355), (0.78, 0.15, 50), (0.97, 0.09, 105)),
     "grey": ((0.0, 0.0, 0), (1.0, 0.0, 0)),
 }
+# The ways of looking at a map of pixels, and the ramp of each; None where the map's sign decides.
+VIEWS = {"usual": None, "colour": "grey", "grey": "grey", "absolute": "grey", "blurred": None}
 
 
 @cache
@@ -33,13 +35,23 @@ def ramp(name: str) -> torch.Tensor:
         [(light, chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue)))
          for light, chroma, hue in RAMPS[name]]
     )  # fmt: skip
-    lab = F.interpolate(stops.T[None], 256, mode="linear", align_corners=True)[0]
+    return from_oklab(F.interpolate(stops.T[None], 256, mode="linear", align_corners=True)[0]).T.contiguous()
+
+
+def from_oklab(lab: torch.Tensor) -> torch.Tensor:
+    """Colours in OKLab (3, N) as red, green and blue in [0, 1]: (3, N).
+
+    >>> from_oklab(torch.tensor([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])).round().abs()
+    tensor([[0., 1.],
+            [0., 1.],
+            [0., 1.]])
+    """
     roots = torch.tensor([(1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728),
                           (1, -0.0894841775, -1.2914855480)]) @ lab  # fmt: skip
     linear = torch.tensor([(4.0767416621, -3.3077115913, 0.2309699292), (-1.2684380046, 2.6097574011, -0.3413193965),
                            (-0.0041960863, -0.7034186147, 1.7076147010)]) @ roots**3  # fmt: skip
     linear = linear.clamp(0, 1)
-    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).T.contiguous()
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def colours(values: torch.Tensor, name: str, low: float, high: float) -> torch.Tensor:
@@ -49,22 +61,107 @@ def colours(values: torch.Tensor, name: str, low: float, high: float) -> torch.T
     return ramp(name)[places.round().long()]
 
 
-def heatmap(map: Map, *, extent: float | None = None) -> torch.Tensor:
+def heatmap(map: Map, *, extent: float | None = None, ramp: str | None = None) -> torch.Tensor:
     """A map as a picture (3, H, W): centred on zero where it is signed, from zero up where it is not."""
     end = extent or map.extent
     low = -end if map.signed else 0.0
-    return colours(map.values, "signed" if map.signed else "unsigned", low, end).permute(2, 0, 1)
+    return colours(map.values, ramp or ("signed" if map.signed else "unsigned"), low, end).permute(2, 0, 1)
 
 
-def overlay(image: torch.Tensor, map: Map, *, opacity: float = 0.6) -> torch.Tensor:
+def overlay(
+    image: torch.Tensor, map: Map, *, opacity: float = 0.6, extent: float | None = None, ramp: str | None = None
+) -> torch.Tensor:
     """A map over the picture it explains, (3, H, W): the picture in grey beneath, colour only where the map speaks.
 
     How much colour a place takes grows with its value, so what the map does not mark stays visible.
     """
     map = map.at_size(*image.shape[1:])
-    weight = (map.values.abs() / max(map.extent, 1e-12)) ** 0.7 * opacity
-    grey = image.mean(0, keepdim=True).expand(3, -1, -1) * 0.85 + image * 0.15
-    return grey * (1 - weight) + heatmap(map) * weight
+    end = extent or map.extent
+    weight = (map.values.abs() / max(end, 1e-12)).clamp_max(1) ** 0.7 * opacity
+    return faded(image) * (1 - weight) + heatmap(map, extent=end, ramp=ramp) * weight
+
+
+def faded(image: torch.Tensor) -> torch.Tensor:
+    """A picture (3, H, W) with little of its colour left, so that colour belongs to what is laid over it."""
+    return image.mean(0, keepdim=True).expand(3, -1, -1) * 0.85 + image * 0.15
+
+
+def coloured(map: Map, image: torch.Tensor | None = None) -> torch.Tensor:
+    """What a map says of each colour, as colour (3, H, W): mid-grey is nothing, more red is what more red would do.
+
+    Over a picture it departs from the picture's greys instead. The strongest hundredth of the pixels is cut off.
+    """
+    ground = 0.5 if image is None else image.mean(0, keepdim=True)
+    return (ground + 0.5 * map.colour / max(map.absolute().reach, 1e-12)).clamp(0, 1)
+
+
+def view(map: Map, how: str) -> Map:
+    """A map of pixels in one of the ways of looking at it: VIEWS says how each is drawn.
+
+    `colour` and `grey` keep the sign and add the colours up, `absolute` takes the strongest colour's magnitude,
+    and `blurred` smooths that over a 32nd of the picture's side.
+
+    >>> view(Map(torch.zeros(8, 8), signed=True, measure="score"), "absolute").signed
+    False
+    """
+    if how not in VIEWS:
+        raise ValueError(f"how={how!r} is none of {', '.join(VIEWS)}.")
+    if how == "blurred":
+        return map.absolute().blurred(max(map.values.shape) / 32)
+    return {"usual": map, "colour": map.summed(), "grey": map.summed(), "absolute": map.absolute()}[how]
+
+
+def viewed(map: Map, how: str, image: torch.Tensor | None = None) -> torch.Tensor:
+    """A map of pixels as a picture (3, H, W) in one of the VIEWS, alone or over the picture it explains.
+
+    The colour scale ends where 99 of 100 pixels stay within, for every map alike.
+    """
+    seen = view(map, how)
+    if how == "colour" and map.colour is not None:
+        return coloured(map, image)
+    if image is None:
+        return heatmap(seen, extent=seen.reach, ramp=VIEWS[how])
+    return overlay(image, seen, opacity=0.9, extent=seen.reach, ramp=VIEWS[how])
+
+
+def side_by_side(maps: Sequence[Map], how: str, image: torch.Tensor | None = None) -> torch.Tensor:
+    """Several maps of pixels, each on its own scale by the same rule: (N, 3, H, W)."""
+    return torch.stack([viewed(map, how, image) for map in maps])
+
+
+def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tuple[int, float, str]]]:
+    """Class numbers (H, W) as a picture (3, H, W), and its legend: class, share of the places, colour as #rrggbb.
+
+    The class `first` is grey and stands first; the others follow by how often they occur, each in a hue of its own.
+
+    >>> label_map(torch.tensor([[7, 7], [7, 3]]), first=7)[1][1][:2]
+    (3, 0.25)
+    """
+    found, counts = labels.unique(return_counts=True)
+    order = sorted(
+        zip(found.tolist(), counts.tolist(), strict=True), key=lambda one: (one[0] != first, -one[1], one[0])
+    )
+    hues = torch.arange(len(order)) * 2.39996 + 0.9  # radians; the golden angle keeps neighbours in the order apart
+    chroma = torch.where(torch.tensor([number == first for number, _ in order]), 0.0, 0.13)
+    shades = from_oklab(torch.stack([torch.full_like(hues, 0.7), chroma * hues.cos(), chroma * hues.sin()]))
+    picture = torch.zeros(3, *labels.shape)
+    legend = []
+    for place, (number, count) in enumerate(order):
+        picture[:, labels == number] = shades[:, place, None]
+        colour = "#" + bytes((shades[:, place] * 255).round().byte().tolist()).hex()
+        legend.append((number, count / labels.numel(), colour))
+    return picture, legend
+
+
+def seeded(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
+    """A faded picture with the seeds of a segmentation (H, W) on it: the object's in orange, the ground's in blue."""
+    strength = seeds.abs() * 0.75
+    return faded(image) * (1 - strength) + colours(seeds.float(), "signed", -1.4, 1.4).permute(2, 0, 1) * strength
+
+
+def cut_out(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """A picture (3, H, W) where only what a mask (H, W) holds keeps its colour; the rest is pale and grey."""
+    return torch.where(mask, image, 0.8 + 0.12 * image.mean(0, keepdim=True))
 
 
 def overlays(image: torch.Tensor, maps: Sequence[Map], *, side: int = 128, opacity: float = 0.8) -> torch.Tensor:

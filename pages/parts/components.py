@@ -110,6 +110,7 @@ def map_view(
     note: str = "",
     bare: bool = False,
     solid: bool = False,
+    ramp: str | None = None,
 ) -> None:
     """Draw a picture (3, H, W) and a `Map` of any size over it; picking a cell calls `on_pick((row, column))`.
 
@@ -117,7 +118,7 @@ def map_view(
     `field`, a layer's `ReceptiveField`, shows under the cursor what the cell there can see. `cells` divides the
     picture where there is no map; `cell` is framed. `extent` fixes the end of the colour scale, so that several
     maps share one. `bare` leaves out the scale and the slider, for maps beside a large one; the slider moves all.
-    A `solid` map hides the picture.
+    A `solid` map hides the picture. `ramp` names a colour ramp of `render` other than the map's own.
     """
     rows, columns = cells or (tuple(map.values.shape) if map is not None else (0, 0))
     data = {
@@ -142,7 +143,7 @@ def map_view(
         end = extent or map.extent
         data |= {
             "values": text(numbers(map.values)),
-            "ramp": text(ramp_bytes("signed" if map.signed else "unsigned")),
+            "ramp": text(ramp_bytes(ramp or ("signed" if map.signed else "unsigned"))),
             "low": -end if map.signed else 0.0,
             "high": end,
             "measure": map.measure,

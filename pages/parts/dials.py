@@ -21,13 +21,13 @@ def key(method: Callable, name: str) -> str:
     return f"{method.__name__}.{name}"
 
 
-def draw(method: Callable, *, without: Sequence[str] = ()) -> dict[str, Any]:
+def draw(method: Callable, *, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
     """Draw the dials of a method, except those named in `without`; gives what they stand at, by name."""
     wanted = [dial for dial in dials(method) if dial.name not in without]
-    values = {dial.name: widget(method, dial) for dial in wanted[:IN_SIGHT]}
-    if wanted[IN_SIGHT:]:
-        with st.expander("More"):
-            values |= {dial.name: widget(method, dial) for dial in wanted[IN_SIGHT:]}
+    values = {dial.name: widget(method, dial) for dial in wanted[:in_sight]}
+    if wanted[in_sight:]:
+        with st.popover("More", type="tertiary"):
+            values |= {dial.name: widget(method, dial) for dial in wanted[in_sight:]}
     return values
 
 

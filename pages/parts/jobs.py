@@ -3,6 +3,7 @@
 job = running(name)                          the session's job of that name, or None
 job = start(name, lambda: frames)            run a generator of frames; a job of that name that still runs is stopped
 job.latest, job.done, job.problem, job.stop()
+job = ask(name, question, lambda: frames)    the job that answers this very question: the one there is, or a new one
 watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
 """
 
@@ -22,7 +23,8 @@ EVERY = 0.25  # seconds between two looks at a job
 class Job:
     """A generator run in a thread of its own; its last frame stays, also after a stop or an error."""
 
-    def __init__(self, frames: Callable[[], Iterator[Any]]):
+    def __init__(self, frames: Callable[[], Iterator[Any]], question: Any = None):
+        self.question = question
         self.latest: Any = None
         self.problem = ""
         self.done = False
@@ -85,12 +87,18 @@ def running(name: str) -> Job | None:
     return session_jobs().get(name)
 
 
-def start(name: str, frames: Callable[[], Iterator[Any]]) -> Job:
+def start(name: str, frames: Callable[[], Iterator[Any]], question: Any = None) -> Job:
     """Run a generator of frames as the session's job of that name."""
     if name in session_jobs():
         session_jobs()[name].stop()
-    session_jobs()[name] = Job(frames)
+    session_jobs()[name] = Job(frames, question)
     return session_jobs()[name]
+
+
+def ask(name: str, question: Any, frames: Callable[[], Iterator[Any]]) -> Job:
+    """The session's job of that name if it was started for this question, done or not; else a new one for it."""
+    job = running(name)
+    return job if job is not None and job.question == question else start(name, frames, question)
 
 
 def forget(name: str) -> None:
@@ -107,16 +115,22 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
 
     @st.fragment(run_every=EVERY if job.going else None)
     def look() -> None:
+        if job.latest is not None:
+            draw(job.latest)
+        step, of = (job.latest.step, job.latest.of) if job.latest else (0, 0)
         if job.going:
-            step, of = (job.latest.step, job.latest.of) if job.latest else (0, 0)
             left = job.seconds_left
             share = min(1.0, step / of) if of else 0.0
             st.progress(share, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
             st.button("Stop", key=f"stop {name}", on_click=job.stop)
-        if job.latest is not None:
-            draw(job.latest)
+        elif job.stopped and job.question is not None and step < of:
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.caption(f"Stopped after {step} of {of}.", width="content")
+                st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
         if job.problem:
             st.text(job.problem)
+        if running(name) is not job:  # begun anew from within
+            st.rerun()
         if not job.going and not job.seen:
             job.seen = True
             if on_end is not None and not job.stopped and not job.problem:

@@ -15,6 +15,8 @@ import streamlit as st
 
 from pages.parts import networks, pictures
 from pages.parts.calm import note, sentence
+from vizcore.inspection import activations, strongest
+from vizcore.overview import middle_layer
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
@@ -49,6 +51,16 @@ class Selection:
     @cached_property
     def unit(self) -> Unit:
         return Unit(SCORES, self.predictions[0].index) if self.follows else self.probe.unit(self.asked)
+
+    @cached_property
+    def value(self) -> float:
+        """What the unit itself answers."""
+        return value(self.network, self.picture, self.unit, self.probe, self.prepared)
+
+    @cached_property
+    def middle(self) -> Unit:
+        """The channel of a middle layer that answers most strongly to the picture."""
+        return middle(self.network, self.picture, self.probe, self.prepared)
 
     @property
     def title(self) -> str:
@@ -89,6 +101,19 @@ def prepared(network: str, picture: str, _probe, _image):
 def answers(network: str, picture: str, _probe, _prepared):
     """The network's five best answers for a picture."""
     return tuple(_probe.predict(_prepared, k=5))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def value(network: str, picture: str, unit: Unit, _probe, _prepared) -> float:
+    """What a unit answers to a picture."""
+    return _probe.value(_prepared, unit)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def middle(network: str, picture: str, _probe, _prepared) -> Unit:
+    """The channel of a middle layer that answers most strongly."""
+    layer = middle_layer(_probe)
+    return Unit(layer, strongest(activations(_probe, _prepared, layer), layer).channel)
 
 
 def wanted() -> dict[str, str]:

@@ -5,6 +5,7 @@ picture / row               one picture, or several side by side with captions
 map                         a picture with a map over it (components.map_view)
 numbers                     one row of figures with units
 bars                        classes with their probabilities
+legend                      what the colours of a label map stand for
 chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
 answer / heading            the answer in large words; the name of a part
@@ -109,6 +110,16 @@ def bars(predictions: Iterable, *, chosen: int | None = None) -> None:
             f'<span class="share">{percent(prediction.probability)}</span></div>'
         )
     markup(f'<div class="bars">{"".join(rows)}</div>')
+
+
+def legend(entries: Iterable[tuple[str, str, str]]) -> None:
+    """What the colours of a label map stand for: name, share and colour of each."""
+    rows = [
+        f'<div><i style="background:{html.escape(colour)}"></i>{html.escape(name)} '
+        f"<small>{html.escape(share)}</small></div>"
+        for name, share, colour in entries
+    ]
+    markup(f'<div class="legend">{"".join(rows)}</div>')
 
 
 def chip(selection, *, image=None) -> None:

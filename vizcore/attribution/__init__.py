@@ -11,10 +11,13 @@ from vizcore.attribution.gradients import (
     smooth_grad,
 )
 from vizcore.attribution.occlusion import occlusion
+from vizcore.attribution.segmentation import Segmentation, grabcut
 
 __all__ = [
+    "Segmentation",
     "cam",
     "deconvnet",
+    "grabcut",
     "grad_cam",
     "grad_cam_plus_plus",
     "grad_cams",

@@ -191,3 +191,15 @@ METHODS = {
     "Guided backprop": guided_backprop,
     "Deconvnet": deconvnet,
 }
+FORMULAS = {
+    saliency: r"M_{ij} = \max_c \left|\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\right|",
+    gradient_times_input: r"M_{ij} = \sum_c x_{c,i,j}\,\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}",
+    smooth_grad: r"M_{ij} = \max_c \bigg|\frac{1}{N} \sum_{n=1}^{N} "
+    r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}(x + \varepsilon_n)\bigg|, "
+    r"\qquad \varepsilon_n \sim \mathcal{N}(0, \sigma^2)",
+    integrated_gradients: r"M_{ij} = \sum_c (x_{c,i,j} - x'_{c,i,j}) \int_0^1 "
+    r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\big(x' + \alpha\,(x - x')\big)\,d\alpha, "
+    r"\qquad \sum_{i,j} M_{ij} = \mathrm{unit}(x) - \mathrm{unit}(x')",
+    guided_backprop: r"\text{at every rectifier:}\quad g \leftarrow [x > 0]\,[g > 0]\,g",
+    deconvnet: r"\text{at every rectifier:}\quad g \leftarrow [g > 0]\,g",
+}

@@ -1,34 +1,18 @@
 """Occlusion: cover the picture piece by piece and watch the answer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 
 from vizcore.attribution.projective import Projection
+from vizcore.attribution.readings import Readings
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import SCORES, Unit
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What Zeiler and Fergus read at every position (rows, columns): NaN, or -1 for a class, where not yet visited.
-
-    `value` is the unit's value or probability, `top` the most probable class there, `strongest` the summed
-    activation of the feature map that was strongest on the untouched picture.
-    """
-
-    tops: tuple[int, ...]
-    lefts: tuple[int, ...]
-    untouched: float
-    value: torch.Tensor
-    top: torch.Tensor
-    strongest: torch.Tensor
 
 
 def occlusion(
@@ -84,9 +68,45 @@ def occlusion(
         done += len(batch)
         answer = Map(fall / visits.clamp_min(1), signed=True, measure=f"fall in {watch.measure}", note=watch.note)
         readings = Readings(
-            tuple(starts), tuple(starts), watch.untouched, value.clone(), top.clone(), strongest.clone()
+            tuple(starts), tuple(starts), patch, watch.untouched, value.clone(), top.clone(), strongest.clone()
         )
         yield Frame(done, len(places), answer, {"untouched": watch.untouched}, readings)
+
+
+def covered(
+    probe: Probe,
+    image: torch.Tensor,
+    place: tuple[int, int],
+    *,
+    patch: int = 8,
+    stride: int = 4,
+    fill: str = "mean",
+    seed: int = 0,
+) -> torch.Tensor:
+    """The picture (3, S, S) that the network was shown at one place of an occlusion: its row and column of squares.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> dark = covered(open_probe("tiny-vgg"), bundled_image("cat"), (1, 2), patch=8, stride=8, fill="black")
+    >>> dark[:, 8:16, 16:24].max()
+    tensor(0.)
+    """
+    pixels = probe.prepare(image).clone()
+    starts = positions(probe.input_size, patch, stride)
+    top, left = (starts[along] for along in place)
+    filler = filling(pixels, fill, patch, torch.Generator().manual_seed(seed))
+    square = slice(top, top + patch), slice(left, left + patch)
+    pixels[:, *square] = filler[:, *square]
+    return pixels
+
+
+def usual_square(probe: Probe) -> dict[str, int]:
+    """A square that suits a network's pictures: an eighth of a side, moved by half of itself.
+
+    >>> from vizcore import open_probe
+    >>> usual_square(open_probe("tiny-vgg"))
+    {'patch': 8, 'stride': 4}
+    """
+    return {"patch": max(2, probe.input_size // 8), "stride": max(1, probe.input_size // 16)}
 
 
 class Watch:
@@ -172,3 +192,7 @@ def batch_size(probe: Probe) -> int:
 
 
 METHODS = {"Occlusion": occlusion}
+FORMULAS = {
+    occlusion: r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s \in S_{ij}} \big( \mathrm{unit}(x) - "
+    r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big), \qquad S_{ij} = \text{the squares over } (i, j)"
+}

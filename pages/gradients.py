@@ -1,0 +1,155 @@
+"""Which pixels would change the answer?"""
+
+import streamlit as st
+
+from pages.parts import components, dials, jobs, learn, show
+from pages.parts.calm import apology, calm
+from pages.parts.selection import selection
+from vizcore import Unit, render
+from vizcore.attribution import grabcut, smooth_grad
+from vizcore.attribution.gradients import FORMULAS, METHODS
+from vizcore.export import sheet
+
+METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
+JOB = "gradients"
+ALONE, OVER = PLACES = "alone", "over the picture"
+QUICK = [name for name, method in METHODS.items() if not hasattr(method, "frames")]
+SEEN = """Every pixel shows how much it matters to **{unit}**, as {name} counts it{view}. The scale ends where 99 of
+100 pixels stay within it, so that a few outliers do not darken the rest. {blank}"""
+HOW = {
+    "usual": "",
+    "colour": ": a tint is the colour that would raise the unit, mid-grey is nothing",
+    "grey": ": brighter than mid-grey speaks for the unit, darker against it",
+    "absolute": ": the brighter, the more, whichever the direction",
+    "blurred": ", smoothed, so that regions stand out from grains",
+}
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def answer(network: str, picture: str, method: str, unit: Unit, turned: tuple, _chosen):
+    """The map of a method that takes no time."""
+    return METHODS[method](_chosen.probe, _chosen.image, unit, **dict(turned))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def strip(network: str, picture: str, unit: Unit, begin: str, view: str, place: str, _chosen):
+    """All quick methods on one sheet, each on its own scale by the same rule."""
+    turned = (("begin", begin),)
+    maps = [answer(network, picture, quick, unit, turned, _chosen) for quick in QUICK]
+    return sheet(render.side_by_side(maps, view, _chosen.prepared if place == OVER else None), largest=256)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def segmentation(question: tuple, turned: tuple, _chosen, _map):
+    """The object that the map marks."""
+    return grabcut(_chosen.prepared, _map, **dict(turned))
+
+
+def large(map) -> None:
+    """The map as large as there is room, in the view that was chosen."""
+    seen = render.view(map, view)
+    options = {"key": "gradients map", "label": f"{name} of {chosen.name}", "width": 520, "smooth": False}
+    if view == "colour":
+        picture = render.coloured(map, chosen.prepared if place == OVER else None)
+        components.map_view(picture, **options)
+    else:
+        components.map_view(
+            chosen.prepared, seen, extent=seen.reach, ramp=render.VIEWS[view], solid=place == ALONE, note=" ",
+            opacity=0.9, **options,
+        )  # fmt: skip
+    if map.note:
+        apology(map.note)
+
+
+def object_of(map) -> None:
+    """The seeds that the map gives, and the object that is cut out from them."""
+    show.heading("The object, cut out by GrabCut")
+    shown = st.container()
+    with st.container(horizontal=True, gap="large"):
+        turned = tuple(dials.draw(grabcut, in_sight=2).items())
+    with shown, calm():
+        found = segmentation(question, turned, chosen, map)
+        show.row(
+            [render.seeded(chosen.prepared, found.seeds), render.cut_out(chosen.prepared, found.mask)],
+            ["Seeds from the map: orange is certainly object, blue certainly ground",
+             f"What their colours lead to: {show.percent(found.share)} of the picture"],
+            width=214,
+        )  # fmt: skip
+
+
+chosen = selection()
+unit = chosen.unit
+show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    name = dials.choose("method", METHODS, key=METHOD)
+    method = METHODS[name]
+    view = dials.choose("shown as", render.VIEWS, key=VIEW)
+    place = dials.choose("laid", PLACES, key=PLACE)
+    turned = tuple(dials.draw(method, in_sight=2).items())
+
+with calm():
+    question = (chosen.network, chosen.picture, name, unit, turned)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        show.chip(chosen)
+        if name in QUICK:
+            map, done = answer(*question, chosen), True
+            large(map)
+        else:
+            job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, unit, **dict(turned)))
+            jobs.watch(JOB, lambda frame: large(frame.picture), what=name)
+            map, done = job.latest.picture if job.latest else None, not job.going
+        if map and done:
+            show.numbers(
+                {
+                    "score" if unit.is_class else "activation": chosen.value,
+                    "strongest pixel": (map.extent, map.measure),
+                    "99 of 100 stay within": map.reach,
+                }
+            )
+    with right:
+        show.heading("The quick methods side by side")
+        begin = dict(turned)["begin"]
+        components.grid(
+            strip(chosen.network, chosen.picture, unit, begin, view, place, chosen),
+            key="gradients strip",
+            label="the quick methods side by side",
+            captions=QUICK,
+            titles=QUICK,
+            selected=QUICK.index(name) if name in QUICK else None,
+            on_pick=lambda number: st.session_state.update({METHOD: QUICK[number]}),
+            columns=len(QUICK),
+            gap=8,
+        )
+        if map and done:
+            object_of(map)
+    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned)
+    learn.below(
+        method,
+        seen=SEEN.format(
+            unit=show.plain(chosen.name),
+            name=show.plain(name),
+            view=HOW[view],
+            blank="No small change of any pixel moves the unit here." if map and map.blank else "",
+        ),
+        tries=[
+            learn.Try("What stays when the picture is noisy?", session={METHOD: "SmoothGrad"}),
+            learn.Try(
+                "What a channel in the middle traces back to, in colour",
+                unit=chosen.middle,
+                session={METHOD: "Guided backprop", VIEW: "colour", PLACE: ALONE},
+            ),
+            learn.Try(
+                "The same without noise: SmoothGrad becomes the gradient",
+                method=smooth_grad,
+                dials={"noise": 0.0, "samples": 1},
+                session={METHOD: "SmoothGrad"},
+            ),
+        ],
+        formula=FORMULAS[method],
+        picture=map and (lambda: render.enlarged(
+            render.viewed(map, view, chosen.prepared if place == OVER else None), 512
+        )),
+        data=map and map.values,
+        snippet=f"map = vizcore.attribution.{method.__name__}(probe, image, unit{arguments})",
+    )  # fmt: skip

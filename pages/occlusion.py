@@ -1,0 +1,140 @@
+"""What happens when a piece is covered?"""
+
+import streamlit as st
+
+from pages.parts import components, dials, jobs, learn, show
+from pages.parts.calm import calm
+from pages.parts.selection import selection
+from vizcore import render
+from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, usual_square
+from vizcore.attribution.readings import so_far
+
+JOB, PLACE, SIDE = "occlusion", "occlusion place", "occlusion side"
+[(NAME, METHOD)] = METHODS.items()
+MOST = 6  # classes that the legend names
+SEEN = """Orange lies where covering a square of the picture takes away from **{unit}**, blue where it adds to it.
+Click any place to see the picture as the network saw it with that square covered, and what it then answered."""
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def seen(network: str, picture: str, place: tuple, square: tuple, _chosen) -> tuple:
+    """The picture with one square covered, and the three best answers to it."""
+    image = covered(_chosen.probe, _chosen.image, place, **dict(square))
+    return image, _chosen.probe.predict(image, k=3)
+
+
+def fit_square() -> None:
+    """Begin with a square that suits the network's pictures, unless a link names another."""
+    side, first = chosen.probe.input_size, SIDE not in st.session_state
+    if st.session_state.get(SIDE) != side:
+        st.session_state[SIDE] = side
+        for name, value in usual_square(chosen.probe).items():
+            if not (first and dials.key(METHOD, name) in st.query_params):
+                st.session_state[dials.key(METHOD, name)] = value
+
+
+def look_at(place: tuple) -> None:
+    """Look closer at the square of a place."""
+    st.session_state[PLACE] = (question, place)
+
+
+def draw(frame) -> None:
+    """The map as far as it is, the three readings, and once it rests the picture with one square covered."""
+    readings, map = frame.detail.filled, so_far(frame)
+    asked, place = st.session_state.get(PLACE, (None, None))
+    place = place if asked == question else readings.lowest
+    rests = not jobs.running(JOB).going
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        show.chip(chosen)
+        components.map_view(
+            chosen.prepared, map, key="occlusion map", label=f"occlusion of {chosen.name}", width=520,
+            boxes=[readings.box(place)] if rests else (), on_pick=lambda pixel: look_at(readings.place(pixel)),
+        )  # fmt: skip
+    with right:
+        three_readings(readings, map.measure.removeprefix("fall in "), place if rests else None)
+        if rests:
+            closer(readings, place)
+
+
+def three_readings(readings, measure: str, place: tuple | None) -> None:
+    """What Zeiler and Fergus read at every square: the unit, the top class, the strongest feature map."""
+    top = chosen.predictions[0].index
+    labels, legend = render.label_map(readings.top, top)
+    show.heading("Three readings of every square")
+    shown = {"cell": place, "on_pick": look_at, "bare": True, "smooth": False, "solid": True, "width": 150}
+    with st.container(horizontal=True, gap="small"):
+        with st.container(width=150, gap="xxsmall"):
+            components.map_view(
+                chosen.prepared, readings.value_map(measure), key="occlusion value", label=measure, **shown
+            )
+            st.caption(f"{measure.capitalize()} of the unit, up to {show.figures(readings.value.max().item())}")
+        with st.container(width=150, gap="xxsmall"):
+            components.map_view(
+                labels, key="occlusion top", label="top class", cells=tuple(readings.top.shape), **shown
+            )
+            st.caption("The most probable class")
+        with st.container(width=150, gap="xxsmall"):
+            components.map_view(
+                chosen.prepared, readings.strongest_map(), key="occlusion strongest", label="strongest map", **shown
+            )
+            st.caption("The strongest feature map, summed")
+    names = [(chosen.probe.labels[number], show.percent(share), colour) for number, share, colour in legend[:MOST]]
+    more = len(legend) - MOST
+    show.legend([*names, (f"and {more} more", "", "transparent")] if more > 0 else names)
+
+
+def closer(readings, place: tuple) -> None:
+    """The picture as the network saw it with one square covered, and what it then answered."""
+    square = tuple((dial, turned[dial]) for dial in ("patch", "stride", "fill", "seed"))
+    image, predictions = seen(chosen.network, chosen.picture, place, square, chosen)
+    asked = st.session_state.get(PLACE, (None, None))[0] == question
+    show.heading("With this square covered" if asked else "Where covering hurts most")
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=190):
+            show.picture(image, width=190, alt="the picture with the square covered")
+        with st.container():
+            show.bars(predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
+            st.caption(
+                f"{show.plain(chosen.name)}: {show.figures(readings.untouched)} on the whole picture, "
+                f"{show.figures(readings.value[place].item())} here."
+            )
+
+
+chosen = selection()
+unit = chosen.unit
+show.question("What happens when a piece is covered?", "Occlusion: the answer, watched square by square")
+fit_square()
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    turned = dials.draw(METHOD, without=("exact_parts",), in_sight=4)
+
+with calm():
+    question = (chosen.network, chosen.picture, unit, tuple(turned.items()))
+    job = jobs.ask(JOB, question, lambda: METHOD(chosen.probe, chosen.image, unit, **turned))
+    jobs.watch(JOB, draw, what=NAME)
+    frame = job.latest
+    if frame and not job.going:
+        show.numbers(
+            {
+                "squares": f"{frame.step} of {frame.of}" if frame.step < frame.of else frame.of,
+                "on the whole picture": frame.detail.untouched,
+                "lowest": frame.detail.value[frame.detail.lowest].item(),
+            }
+        )
+        if frame.picture.note:
+            st.caption(frame.picture.note)
+    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
+    learn.below(
+        METHOD,
+        seen=SEEN.format(unit=show.plain(chosen.name)),
+        tries=[
+            learn.Try("A large square, coarse and quick", method=METHOD, dials={"patch": 16, "stride": 8}),
+            learn.Try("Is it the grey or the hole? Cover with a blur", method=METHOD, dials={"fill": "blur"}),
+            learn.Try("Where a channel in the middle gets its answer from", unit=chosen.middle),
+        ],
+        formula=FORMULAS[METHOD],
+        picture=frame and (lambda: render.overlays(chosen.prepared, [frame.picture], side=512)[0]),
+        data=frame and frame.picture.values,
+        snippet=f"frames = vizcore.attribution.occlusion(probe, image, unit{arguments})\n"
+        "map = vizcore.last(frames).picture",
+    )

@@ -1,0 +1,84 @@
+"""Readings: what an occlusion read at every place of its square, complete or halfway."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from vizcore.frames import Frame
+from vizcore.map import Map
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What Zeiler and Fergus read at every position (rows, columns): NaN, or -1 for a class, where not yet visited.
+
+    `value` is the unit's value or probability, `top` the most probable class there, `strongest` the summed
+    activation of the feature map that was strongest on the untouched picture. `tops` and `lefts` are where
+    the squares begin, `patch` is their side, `untouched` the unit's value on the picture as it is.
+    """
+
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+    patch: int
+    untouched: float
+    value: torch.Tensor
+    top: torch.Tensor
+    strongest: torch.Tensor
+
+    @property
+    def filled(self) -> "Readings":
+        """The readings where every place that was not visited yet takes those of the nearest that was."""
+        visited = self.top >= 0
+        if visited.all():
+            return self
+        places = torch.cartesian_prod(*(torch.arange(float(count)) for count in self.top.shape))
+        been = places[visited.flatten()]
+        nearest = torch.cdist(places, been).argmin(1)
+        near = lambda values: values[visited][nearest].view_as(values)  # noqa: E731 (said three times below)
+        return replace(self, value=near(self.value), top=near(self.top), strongest=near(self.strongest))
+
+    @property
+    def lowest(self) -> tuple[int, int]:
+        """The place, row and column, where covering hurt the unit most."""
+        return divmod(self.value.nan_to_num(torch.inf).argmin().item(), len(self.lefts))
+
+    def box(self, place: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right of the square at a place, in pixels of the picture the network takes."""
+        top, left = self.tops[place[0]], self.lefts[place[1]]
+        return top, left, top + self.patch, left + self.patch
+
+    def place(self, pixel: tuple[int, int]) -> tuple[int, int]:
+        """The place whose square has a pixel most in its middle."""
+        return tuple(
+            min(range(len(starts)), key=lambda number: abs(starts[number] + (self.patch - 1) / 2 - along))
+            for starts, along in zip((self.tops, self.lefts), pixel, strict=True)
+        )
+
+    def value_map(self, measure: str) -> Map:
+        """The unit's own value at every place."""
+        return Map(self.value, signed=bool((self.value < 0).any()), measure=measure)
+
+    def strongest_map(self) -> Map:
+        """The summed activation of the strongest feature map at every place."""
+        return Map(self.strongest, signed=bool((self.strongest < 0).any()), measure="summed activation")
+
+
+def so_far(frame: Frame) -> Map:
+    """The map of an occlusion's frame; while places are missing, each stands in for those around it that are.
+
+    >>> from vizcore import bundled_image, open_probe
+    >>> from vizcore.attribution import occlusion
+    >>> first = next(occlusion(open_probe("tiny-vgg"), bundled_image("cat"), 0))
+    >>> bool((first.picture.values == 0).any()), bool((so_far(first).values == 0).any())
+    (True, False)
+    """
+    if frame.step == frame.of:
+        return frame.picture
+    readings = frame.detail.filled
+    fall, visits = torch.zeros_like(frame.picture.values), torch.zeros_like(frame.picture.values)
+    for row, values in enumerate(readings.untouched - readings.value):
+        for column, drop in enumerate(values):
+            top, left, bottom, right = readings.box((row, column))
+            fall[top:bottom, left:right] += drop
+            visits[top:bottom, left:right] += 1
+    return replace(frame.picture, values=fall / visits.clamp_min(1))
