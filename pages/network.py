@@ -32,7 +32,8 @@ def trained(card: dict) -> None:
     show.heading("How it was trained")
     left, right = st.columns([7, 3], gap="large")
     with left:
-        st.text(f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes.")
+        recipe = f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes."
+        st.markdown(show.plain(recipe))
         show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
         st.caption(
             f"On photographs it has not seen its first answer is right in {show.percent(card['top1'])} of them, "
