@@ -6,8 +6,9 @@ from threading import Barrier
 import pytest
 import torch
 
-from tests.networks import SIZE, random_probe
+from tests.networks import CLASSES, SIZE, random_probe
 from vizcore.probe import Probe
+from vizcore.torchvision_import import torchvision
 
 THREADS = 8
 QUESTIONS = 13  # a thread
@@ -77,12 +78,22 @@ def prediction(probe: Probe, number: int) -> Answer:
 MIX = [taps, part_of_the_way, other_rectifiers, silenced, gradient_of_a_class, gradient_of_a_channel, prediction]
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "googlenet", "vit_b_16")]
+def small_transformer() -> Probe:
+    """ViT-B/16 in two layers of 64 numbers a token: its attention without its 86 million parameters."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        sizes = {"num_layers": 2, "num_heads": 4, "hidden_dim": 64, "mlp_dim": 128, "num_classes": CLASSES}
+        network = torchvision.models.VisionTransformer(image_size=SIZE, patch_size=16, **sizes)
+        torch.nn.init.normal_(network.heads.head.weight)  # it starts at zero, and would answer nothing
+    return Probe(network, name="small transformer", input_size=SIZE)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "squeezenet1_1", *SLOW])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "mobilenet_v2", "squeezenet1_1", "transformer", pytest.param("densenet121", marks=pytest.mark.slow)],
+)
 def test_eight_threads_give_what_one_gives(name):
-    probe = random_probe(name)
+    probe = small_transformer() if name == "transformer" else random_probe(name)
     questions = [(MIX[number % len(MIX)], number % 28) for number in range(THREADS * QUESTIONS)]
     alone = {question: question[0](probe, question[1]) for question in set(questions)}
     together = Barrier(THREADS)
