@@ -134,13 +134,14 @@ def spread(weights):
 
 
 def growing(weights):
-    """The weights at the epoch that the scrubber stands at, where the training left them to be looked at."""
+    """The weights as they were after the epoch that the scrubber stands at; its end is the trained network itself."""
     stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if "@" in name}
     if not stages or chosen.network != "tiny-vgg":
         return weights
-    now = "trained"
-    epoch = st.select_slider("watch them being learned: epoch", [*stages, now], value=now, key="filters.epoch")
-    return weights if epoch == now else filters(zoo.open_probe(stages[epoch]), layer)
+    *earlier, _ = stages
+    end = "trained"
+    epoch = st.select_slider("watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch")
+    return weights if epoch == end else filters(zoo.open_probe(stages[epoch]), layer)
 
 
 def beside() -> dict[str, str]:

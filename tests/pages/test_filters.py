@@ -94,12 +94,12 @@ def test_a_layer_that_was_sorted_by_colour_gives_way_where_there_is_none():
     ("name", "count", "side"), [("resnet18", 64, 7), ("vit_b_16", 768, 16), ("mobilenet_v2", 32, 3)]
 )
 def test_other_networks_show_their_first_filters_and_their_last(name, count, side, monkeypatch):
+    last = convolutions(random_probe(name))[-1]
     monkeypatch.setattr(zoo, "official", lambda network, device=None: random_probe(network.name))
     app = opened(PAGE, network=name)
     assert not app.exception and "went wrong" not in said(app)
     drawn = canvas(app, f"filters of {name}")
     assert (drawn["count"], drawn["tileWidth"]) == (count, side)
-    last = convolutions(random_probe(name))[-1]
     app.selectbox("filters.layer").select(last).run()
     assert not app.exception and "went wrong" not in said(app)
 
@@ -108,13 +108,13 @@ def test_two_networks_stand_side_by_side(monkeypatch):
     here = OFFICIAL["squeezenet1_1"].path
     here.parent.mkdir(parents=True)
     here.touch()
+    first = filters(random_probe("squeezenet1_1"), "features.0")
     monkeypatch.setattr(zoo, "official", lambda network, device=None: random_probe(network.name))
     app = opened(PAGE)
     assert any("AlexNet (244 MB)" in caption.value for caption in app.caption)
     app.multiselect("filters.beside").select("squeezenet1_1").run()
     assert not app.exception and "went wrong" not in said(app)
     assert {FIRST, "filters of squeezenet1_1"} <= set(canvases(app))
-    first = filters(random_probe("squeezenet1_1"), "features.0")
     assert close(tile(canvas(app, "filters of squeezenet1_1"), 3), render.filters(first)[3])
 
 
@@ -124,13 +124,14 @@ def test_the_scrubber_shows_the_weights_of_the_epoch(tmp_path, monkeypatch):
         notes = file.metadata()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        early = TinyVGG(len(open_probe("tiny-vgg").labels)).state_dict()
-    save_file(early, tmp_path / "tiny-vgg-epoch-00.safetensors", notes)
+        early = TinyVGG(len(open_probe("tiny-vgg").labels)).half().state_dict()
+    for name in ("tiny-vgg-epoch-00", "tiny-vgg-epoch-24"):
+        save_file(early, tmp_path / f"{name}.safetensors", notes)
     monkeypatch.setattr(zoo, "BUNDLED", tmp_path)
     app = opened(PAGE)
     app.select_slider("filters.epoch").set_value("0").run()
     assert not app.exception
-    assert close(tile(canvas(app, FIRST), 7), render.filters(early["conv1.conv.weight"])[7])
+    assert close(tile(canvas(app, FIRST), 7), render.filters(early["conv1.conv.weight"].float())[7])
 
 
 def test_a_picture_of_one_pixel_is_no_trouble():
