@@ -2,26 +2,22 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show
+from pages.parts import components, dials, jobs, learn, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
-from vizcore.attribution.cam import (
-    FORMULAS,
-    METHODS,
-    along_depth,
-    layers_behind,
-    side_by_side,
-    takes_layer,
-    usual_layer,
-)
+from vizcore.attribution.cam import FORMULAS as FIRST_FORMULAS
+from vizcore.attribution.cam import METHODS as FIRST
+from vizcore.attribution.cam import along_depth, layers_behind, takes_layer, usual_layer
+from vizcore.attribution.cam_variants import FORMULAS as LATER_FORMULAS
+from vizcore.attribution.cam_variants import METHODS as LATER
+from vizcore.attribution.cam_variants import side_by_side
 from vizcore.export import sheet
-from vizcore.inspection.activations import activations, strongest
 from vizcore.map import shared_extent
-from vizcore.overview import middle_layer
 from vizcore.unit import SCORES
 
-LAYER = "cam.layer"
+METHODS, FORMULAS = FIRST | LATER, FIRST_FORMULAS | LATER_FORMULAS
+LAYER, JOB = "cam.layer", "cam"
 SCALES = ("each its own", "one for all")
 SEEN = """Colour lies where **{layer}** holds evidence for **{unit}**, the brighter the more; with both signs, orange
 speaks for it and blue against it. A map that stays blank is an answer too: everything in the layer may argue against
@@ -41,22 +37,8 @@ def strip(network: str, picture: str, method: str, unit: Unit, layers: tuple, tu
     return maps, sheet(render.overlays(_chosen.prepared, maps, side=128))
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def value(network: str, picture: str, unit: Unit, _chosen) -> float:
-    """What the unit itself answers."""
-    return _chosen.probe.value(_chosen.image, unit)
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def middle_unit(network: str, picture: str, _chosen) -> Unit:
-    """The channel of a middle layer that answers most strongly."""
-    layer = middle_layer(_chosen.probe)
-    return Unit(layer, strongest(activations(_chosen.probe, _chosen.image, layer), layer).channel)
-
-
-def large(map, extent: float | None) -> None:
+def large(map, extent: float | None = None) -> None:
     """The map of the unit under question, as large as there is room, and its numbers."""
-    show.chip(chosen)
     components.map_view(
         chosen.prepared, map, key="cam map", label=f"{name} of {chosen.name}", extent=extent, width=460,
     )  # fmt: skip
@@ -64,7 +46,7 @@ def large(map, extent: float | None) -> None:
         apology(map.note)
     show.numbers(
         {
-            map.measure: value(chosen.network, chosen.picture, unit, chosen),
+            map.measure: chosen.value,
             "peak of the map": map.extent,
             "mean of the map": map.mean,
             "cells": f"{map.values.shape[0]} × {map.values.shape[1]}",
@@ -125,18 +107,31 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
 
 with calm():
     here = (layer,) if layer else ()
-    best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
-    [[map]] = answers(chosen.network, chosen.picture, name, (unit,), here, turned, chosen)
-    others = [found for [found] in answers(chosen.network, chosen.picture, name, best, here, turned, chosen)]
-    extent = shared_extent([map, *others]) if scale == SCALES[1] else None
+    shown = {"layer": layer} if layer else {}
     left, right = st.columns([1, 1], gap="large")
     with left:
-        large(map, extent)
-    with right:
-        best_answers(others, extent)
-    if layer:
-        depth()
-    shown = {"layer": layer} if layer else {}
+        show.chip(chosen)
+    if hasattr(method, "frames"):
+        question = (chosen.network, chosen.picture, name, unit, here, turned)
+        job = jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, unit, **shown, **dict(turned)))
+        with left:
+            jobs.watch(JOB, lambda frame: large(frame.picture), what=name)
+        with right:
+            show.heading("One map at a time")
+            st.caption(f"{name} asks the network once for every channel. The five best answers and the row of layers "
+                       "would each take as long again; the other methods show them.")  # fmt: skip
+        map = job.latest.picture if job.latest else None
+    else:
+        best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
+        [[map]] = answers(chosen.network, chosen.picture, name, (unit,), here, turned, chosen)
+        others = [found for [found] in answers(chosen.network, chosen.picture, name, best, here, turned, chosen)]
+        extent = shared_extent([map, *others]) if scale == SCALES[1] else None
+        with left:
+            large(map, extent)
+        with right:
+            best_answers(others, extent)
+        if layer:
+            depth()
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in {**shown, **dict(turned)}.items())
     learn.below(
         method,
@@ -146,12 +141,12 @@ with calm():
             learn.Try("Where is its second guess?", unit=chosen.predictions[1].index),
             learn.Try(
                 "What a channel in the middle answers to",
-                unit=middle_unit(chosen.network, chosen.picture, chosen),
+                unit=chosen.middle,
                 session={"cam.method": "Grad-CAM"},
             ),
         ],
-        formula=FORMULAS.get(method, ""),
-        picture=lambda: render.overlays(chosen.prepared, [map], side=512)[0],
-        data=map.values,
+        formula=FORMULAS[method],
+        picture=map and (lambda: render.overlays(chosen.prepared, [map], side=512)[0]),
+        data=map and map.values,
         snippet=f"map = vizcore.attribution.{method.__name__}(probe, image, unit{arguments})",
     )

@@ -15,7 +15,7 @@ import streamlit as st
 
 from pages.parts import networks, pictures
 from pages.parts.calm import note, sentence
-from vizcore.inspection import activations, strongest
+from vizcore.inspection.activations import activations, strongest
 from vizcore.overview import middle_layer
 from vizcore.unit import SCORES, Unit
 

@@ -10,7 +10,9 @@ from tests.attribution.test_cam import PIXELS, Bare, noise
 from tests.networks import random_probe
 from vizcore import Unit, bundled_image, open_probe
 from vizcore.attribution import grad_cam, grad_cams
-from vizcore.attribution.cam import METHODS, along_depth, layers_behind, side_by_side, usual_layer
+from vizcore.attribution.cam import METHODS, along_depth, layers_behind, usual_layer
+from vizcore.attribution.cam_variants import METHODS as VARIANTS
+from vizcore.attribution.cam_variants import side_by_side
 from vizcore.probe import Probe
 from vizcore.torchvision_import import torchvision
 
@@ -93,3 +95,16 @@ def test_every_method_gives_the_same_side_by_side_as_alone():
         rows = side_by_side(method, probe, image, units, ["conv6.relu"])
         for unit, (map,) in zip(units, rows, strict=True):
             torch.testing.assert_close(map.values, method(probe, image, unit).values)
+
+
+def test_every_quick_variant_gives_at_several_layers_what_it_gives_at_each():
+    probe, image = open_probe("tiny-vgg"), bundled_image("cat")
+    units, layers = [Unit("scores", 3), Unit("conv4.relu", 8)], ["conv2.relu", "conv4.relu"]
+    for method in VARIANTS.values():
+        if not hasattr(method, "frames"):
+            rows = side_by_side(method, probe, image, units, layers)
+            for unit, maps in zip(units, rows, strict=True):
+                for layer, map in zip(layers, maps, strict=True):
+                    alone = method(probe, image, unit, layer=layer)
+                    torch.testing.assert_close(map.values, alone.values)
+                    assert map.note == alone.note

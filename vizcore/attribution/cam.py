@@ -232,27 +232,7 @@ def takes_layer(method: Callable) -> bool:
     return "layer" in inspect.signature(method).parameters
 
 
-def side_by_side(
-    method: Callable, probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str], **dials
-) -> list[list[Map]]:
-    """Maps of several units at several layers by any method of this family, in one pass where it knows how.
-
-    A method that has one layer of its own gives one map a unit.
-
-    >>> from vizcore import bundled_images, open_probe
-    >>> [[map]] = side_by_side(cam, open_probe("tiny-vgg"), bundled_images()["cat"], [0], ["conv1.relu"])
-    >>> map.values.shape
-    torch.Size([8, 8])
-    """
-    if method in TOGETHER:
-        return TOGETHER[method](probe, image, units, layers, **dials)
-    if not takes_layer(method):
-        return [[method(probe, image, unit, **dials)] for unit in units]
-    return [[method(probe, image, unit, layer=layer, **dials) for layer in layers] for unit in units]
-
-
 METHODS = {"Grad-CAM": grad_cam, "CAM": cam}
-TOGETHER = {grad_cam: grad_cams}
 FORMULAS = {
     grad_cam: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad "
     r"w_k = \frac{1}{h\,w} \sum_{i,j} \frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}",

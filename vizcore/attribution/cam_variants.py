@@ -1,13 +1,22 @@
 """Class activation maps after Grad-CAM: other ways to weigh a layer's maps, and a sharper picture from them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 
-from vizcore.attribution.cam import evidence_map, grad_cam, maps_and_slopes, usual_layer, with_note
+from vizcore.attribution.cam import (
+    evidence_map,
+    grad_cam,
+    grad_cams,
+    maps_and_slopes,
+    takes_layer,
+    usual_layer,
+    with_note,
+)
 from vizcore.attribution.gradients import guided_backprop
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
@@ -28,12 +37,15 @@ def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str
     torch.Size([8, 8])
     """
     unit = probe.unit(unit)
-    layer = layer or usual_layer(probe, unit)
-    [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])  # (K, h, w) each
+    [[map]] = weighed(probe, image, [unit], [layer or usual_layer(probe, unit)], rule=object_by_object)
+    return map
+
+
+def object_by_object(maps: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+    """The evidence of Grad-CAM++ (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
     below = 2 * slopes**2 + slopes**3 * maps.sum((1, 2), keepdim=True)
     shares = torch.where(below == 0, 0.0, slopes**2 / torch.where(below == 0, 1.0, below))
-    weights = (shares * slopes.relu()).sum((1, 2), keepdim=True)
-    return with_note(evidence_map((weights * maps).sum(0), unit, False), slopes, unit, layer)
+    return ((shares * slopes.relu()).sum((1, 2), keepdim=True) * maps).sum(0)
 
 
 def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
@@ -47,9 +59,32 @@ def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, laye
     torch.Size([32, 32])
     """
     unit = probe.unit(unit)
-    layer = layer or usual_layer(probe, unit)
-    [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])
-    return with_note(evidence_map((slopes.relu() * maps).sum(0), unit, False), slopes, unit, layer)
+    [[map]] = weighed(probe, image, [unit], [layer or usual_layer(probe, unit)], rule=cell_by_cell)
+    return map
+
+
+def cell_by_cell(maps: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+    """The evidence of LayerCAM (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
+    return (slopes.relu() * maps).sum(0)
+
+
+def weighed(
+    probe: Probe,
+    image: torch.Tensor,
+    units: Sequence[Unit | int | str],
+    layers: Sequence[str],
+    *,
+    rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> list[list[Map]]:
+    """Maps of several units at several layers from one forward pass, evidence counted by a rule: by layer, a unit."""
+    units = [probe.unit(unit) for unit in units]
+    return [
+        [
+            with_note(evidence_map(rule(maps, slopes), unit, False), slopes, unit, layer)
+            for layer, (maps, slopes) in zip(layers, found, strict=True)
+        ]
+        for unit, found in zip(units, maps_and_slopes(probe, image, units, layers), strict=True)
+    ]
 
 
 @framed
@@ -103,10 +138,46 @@ def guided_grad_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *
     >>> guided_grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
     True
     """
-    coarse = grad_cam(probe, image, unit, layer=layer)
-    fine = guided_backprop(probe, image, unit)
-    colour = fine.colour * coarse.at_size(*fine.values.shape).values
-    return replace(fine, values=colour.sum(0), colour=colour, note=coarse.note or fine.note)
+    unit = probe.unit(unit)
+    [[map]] = guided_grad_cams(probe, image, [unit], [layer or usual_layer(probe, unit)])
+    return map
+
+
+def guided_grad_cams(
+    probe: Probe, image: torch.Tensor, units: Sequence[Unit | int | str], layers: Sequence[str]
+) -> list[list[Map]]:
+    """Guided Grad-CAM of several units at several layers; a unit is traced back once for all layers."""
+    answers = []
+    for unit, found in zip(units, grad_cams(probe, image, units, layers), strict=True):
+        fine = guided_backprop(probe, image, unit)
+        colours = [fine.colour * coarse.at_size(*fine.values.shape).values for coarse in found]
+        answers.append(
+            [
+                replace(fine, values=colour.sum(0), colour=colour, note=coarse.note or fine.note)
+                for coarse, colour in zip(found, colours, strict=True)
+            ]
+        )
+    return answers
+
+
+def side_by_side(
+    method: Callable, probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str], **dials
+) -> list[list[Map]]:
+    """Maps of several units at several layers by any method that draws class activation maps, in one pass if it can.
+
+    A method that has one layer of its own gives one map a unit.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> from vizcore.attribution import cam
+    >>> [[map]] = side_by_side(cam, open_probe("tiny-vgg"), bundled_images()["cat"], [0], ["conv1.relu"])
+    >>> map.values.shape
+    torch.Size([8, 8])
+    """
+    if method in TOGETHER:
+        return TOGETHER[method](probe, image, units, layers, **dials)
+    if not takes_layer(method):
+        return [[method(probe, image, unit, **dials)] for unit in units]
+    return [[method(probe, image, unit, layer=layer, **dials) for layer in layers] for unit in units]
 
 
 def unit_values(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
@@ -120,4 +191,20 @@ METHODS = {
     "LayerCAM": layer_cam,
     "Score-CAM": score_cam,
     "Guided Grad-CAM": guided_grad_cam,
+}
+TOGETHER = {
+    grad_cam: grad_cams,
+    grad_cam_plus_plus: partial(weighed, rule=object_by_object),
+    layer_cam: partial(weighed, rule=cell_by_cell),
+    guided_grad_cam: guided_grad_cams,
+}
+FORMULAS = {
+    grad_cam_plus_plus: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad w_k = \sum_{i,j} "
+    r"\frac{g_{k,i,j}^2}{2\,g_{k,i,j}^2 + g_{k,i,j}^3 \sum_{a,b} A_{k,a,b}}\,\mathrm{ReLU}(g_{k,i,j}), \qquad "
+    r"g_k = \frac{\partial\,\mathrm{unit}}{\partial A_k}",
+    layer_cam: r"M_{ij} = \mathrm{ReLU}\Big(\sum_k \mathrm{ReLU}"
+    r"\Big(\frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}\Big) A_{k,i,j}\Big)",
+    score_cam: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad "
+    r"w = \mathrm{softmax}_k\big(\mathrm{unit}(x \odot \hat{A}_k) - \mathrm{unit}(0)\big)",
+    guided_grad_cam: r"M_{ij} = \sum_c g^{\,\mathrm{guided}}_{c,i,j}\;\cdot\;\mathrm{Grad\text{-}CAM}_{ij}",
 }
