@@ -111,7 +111,7 @@ def test_the_bundled_network_is_healthy():
     ("architecture", "options", "expected"),
     [
         ("resnet18", {}, []),
-        ("squeezenet1_1", {}, ["exact class activation map"]),
+        ("squeezenet1_1", {}, []),
         ("mobilenet_v3_small", {}, ["exact class activation map"]),
         ("vit_b_16", {"image_size": 32}, ["exact class", "receptive fields after the first attention", "no rectifier"]),
         ("resnet18", {"num_classes": 1, "channels": 1}, ["one score only", "sees grey"]),
