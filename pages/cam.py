@@ -60,7 +60,7 @@ def best_answers(maps: list, extent: float | None) -> None:
     show.heading("The five best answers")
     with st.container(horizontal=True, gap="small"):
         for prediction, map in zip(chosen.predictions, maps, strict=True):
-            with st.container(width=150, gap="xxsmall"):
+            with st.container(width=140, gap="xxsmall"):
                 choose = lambda cell=None, index=prediction.index: select(unit=index)  # noqa: E731 (one of two ways)
                 components.map_view(
                     chosen.prepared, map, key=f"cam answer {prediction.index}", label=prediction.label, extent=extent,

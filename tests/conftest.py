@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
 
@@ -61,6 +61,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
+    expect.set_options(timeout=30_000)
     elsewhere = watch(page, server)
     yield page
     context.close()

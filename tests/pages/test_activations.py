@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from pages.parts.show import figures, percent
 from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said
+from tests.pages.test_shell_browser import asked, opens, rests
 from vizcore import bundled_image, open_probe
 from vizcore.inspection import activations, cell_box, summaries
 from vizcore.tiny_vgg import TinyVGG
@@ -171,13 +172,12 @@ def test_a_picture_of_one_pixel_is_a_picture():
 
 
 def test_a_click_on_a_channel_and_on_a_cell_makes_it_the_unit(page: Page):
-    page.goto("/activations?unit=conv4.relu:5")
+    opens(page, "/activations?unit=conv4.relu:5")
     stages = page.locator(".stage")
-    expect(stages).to_have_count(2)
-    grid = page.locator(".grid[aria-label='channels of conv4.relu']")
-    grid.locator("canvas").click(position={"x": 70, "y": 20})
+    page.locator(".grid[aria-label='channels of conv4.relu'] canvas").click(position={"x": 50, "y": 20})
     expect(page.get_by_text("Channel 1", exact=True)).to_be_visible()
-    assert "unit=conv4.relu:1" in page.url
+    rests(page)
+    assert asked(page, "unit") == "conv4.relu:1"
     heat = page.locator(".heat").nth(1)
     drawn = heat.evaluate("""canvas => {
         const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
@@ -188,7 +188,8 @@ def test_a_click_on_a_channel_and_on_a_cell_makes_it_the_unit(page: Page):
     box = stages.nth(0).bounding_box()
     stages.nth(0).click(position={"x": box["width"] * 6.5 / 16, "y": box["height"] * 3.5 / 16})
     expect(page.get_by_text("row 3, column 6", exact=True)).to_be_visible()
-    assert page.url.endswith("@3,6")
+    rests(page)
+    assert asked(page, "unit") == "conv4.relu:1@3,6"
     field = page.locator(".boxes div").bounding_box()
     picture = stages.nth(1).bounding_box()
     top, left, _, right = cell_box(open_probe("tiny-vgg"), "conv4.relu", (3, 6))
@@ -198,9 +199,8 @@ def test_a_click_on_a_channel_and_on_a_cell_makes_it_the_unit(page: Page):
 
 
 def test_keys_walk_through_the_layers_and_the_channels(page: Page):
-    page.goto("/activations?unit=conv4.relu:5")
+    opens(page, "/activations?unit=conv4.relu:5")
     grid = page.locator(".grid[aria-label^='channels of']")
-    expect(grid).to_have_attribute("aria-label", "channels of conv4.relu")
     grid.focus()
     grid.press("ArrowRight")
     expect(page.get_by_text("Channel 6", exact=True)).to_be_visible()

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from pages.parts.show import figures, percent
 from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said
+from tests.pages.test_shell_browser import asked, opens, rests
 from vizcore import bundled_image, open_probe
-from vizcore.attribution import cam, grad_cam, grad_cams
-from vizcore.attribution.cam import layers_behind
+from vizcore.attribution import cam, grad_cam, grad_cams, layer_cam
+from vizcore.attribution.cam import METHODS, layers_behind
 from vizcore.inspection import activations
 from vizcore.tiny_vgg import TinyVGG
 from vizcore.torchvision_import import torchvision
@@ -124,6 +125,14 @@ def test_the_exact_map_of_a_channel_is_a_sentence():
     assert MAP in canvases(app)
 
 
+def test_a_method_that_joins_the_table_is_on_the_page(monkeypatch):
+    monkeypatch.setitem(METHODS, "LayerCAM", layer_cam)
+    app = opened(PAGE, unit="scores:19", **{"cam.method": "LayerCAM", "cam.layer": "conv5.relu"})
+    expected = layer_cam(probe, bundled_image("cat"), 19, layer="conv5.relu")
+    torch.testing.assert_close(values(canvas(app, MAP)), expected.values)
+    assert canvas(app, DEPTH)["titles"] == layers_behind(probe, probe.unit(19))
+
+
 def test_a_network_without_an_exact_map_says_so_and_goes_on(tmp_path):
     torch.manual_seed(0)
     app = opened(PAGE, **{"cam.method": "CAM"})
@@ -172,12 +181,15 @@ def test_every_experiment_of_one_click_works():
 
 
 def test_a_click_on_a_layer_of_the_row_opens_it_and_on_an_answer_asks_for_it(page: Page):
-    page.goto("/cam?unit=scores:19")
+    opens(page, "/cam?unit=scores:19")
     row = page.locator(".grid[aria-label='maps of the unit at every layer']")
     row.locator("canvas").click(position={"x": 30, "y": 30})
-    page.wait_for_url("**cam.layer=conv1.conv**")
-    expect(page.get_by_text("32 × 32").first).to_be_visible()
-    label = probe.predict(bundled_image("cat"))[1].label
-    page.get_by_role("button", name=label).click()
-    page.wait_for_url(f"**unit=scores:{probe.labels.index(label)}**")
-    expect(page.locator(".chip b")).to_have_text(label)
+    expect(page.get_by_text("32 × 32", exact=True)).to_be_visible()
+    rests(page)
+    assert asked(page, "cam.layer") == "conv1.conv"
+    second = probe.predict(bundled_image("cat"))[1]
+    page.get_by_role("button", name=second.label).click()
+    expect(page.locator(".chip b")).to_have_text(second.label)
+    rests(page)
+    assert asked(page, "unit") == f"scores:{second.index}"
+    assert asked(page, "cam.layer") == "conv1.conv"
