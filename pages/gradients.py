@@ -118,7 +118,7 @@ with calm():
             titles=QUICK,
             selected=QUICK.index(name) if name in QUICK else None,
             on_pick=lambda number: st.session_state.update({METHOD: QUICK[number]}),
-            columns=len(QUICK),
+            columns=2,
             gap=8,
         )
         if map and done:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, show
-from pages.parts.calm import calm
+from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import render
 from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, usual_square
@@ -51,6 +51,8 @@ def draw(frame) -> None:
             chosen.prepared, map, key="occlusion map", label=f"occlusion of {chosen.name}", width=520,
             boxes=[readings.box(place)] if rests else (), on_pick=lambda pixel: look_at(readings.place(pixel)),
         )  # fmt: skip
+        if rests and map.blank:
+            apology("No square changes this unit, wherever it lies.")
     with right:
         three_readings(readings, map.measure.removeprefix("fall in "), place if rests else None)
         if rests:
@@ -62,19 +64,19 @@ def three_readings(readings, measure: str, place: tuple | None) -> None:
     top = chosen.predictions[0].index
     labels, legend = render.label_map(readings.top, top)
     show.heading("Three readings of every square")
-    shown = {"cell": place, "on_pick": look_at, "bare": True, "smooth": False, "solid": True, "width": 150}
+    shown = {"cell": place, "on_pick": look_at, "bare": True, "smooth": False, "solid": True, "width": 138}
     with st.container(horizontal=True, gap="small"):
-        with st.container(width=150, gap="xxsmall"):
+        with st.container(width=138, gap="xxsmall"):
             components.map_view(
                 chosen.prepared, readings.value_map(measure), key="occlusion value", label=measure, **shown
             )
             st.caption(f"{measure.capitalize()} of the unit, up to {show.figures(readings.value.max().item())}")
-        with st.container(width=150, gap="xxsmall"):
+        with st.container(width=138, gap="xxsmall"):
             components.map_view(
                 labels, key="occlusion top", label="top class", cells=tuple(readings.top.shape), **shown
             )
             st.caption("The most probable class")
-        with st.container(width=150, gap="xxsmall"):
+        with st.container(width=138, gap="xxsmall"):
             components.map_view(
                 chosen.prepared, readings.strongest_map(), key="occlusion strongest", label="strongest map", **shown
             )

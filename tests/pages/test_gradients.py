@@ -95,7 +95,7 @@ def test_every_experiment_of_one_click_works():
         app.button(f"try {['saliency', 'smooth_grad', 'guided_backprop'][number]} {number}").click().run()
         finished(app)
         assert not app.exception and "went wrong" not in said(app)
-    expected = smooth_grad(probe, cat, app.query_params["unit"][0], samples=1, noise=0.0)
+    expected = smooth_grad(probe, cat, app.query_params["unit"], samples=1, noise=0.0)
     assert numbers(app)["strongest pixel"] == figures(expected.extent)
 
 

@@ -50,7 +50,13 @@ def test_the_map_the_three_readings_and_the_square_that_hurts_most():
     exec(snippet(app), {})
 
 
-@pytest.mark.parametrize("unit", ["conv4.relu:5@3,3", "conv2.conv:1"])
+def test_a_unit_that_no_square_changes_is_a_sentence():
+    app = finished(opened(PAGE, image="rocket", unit="conv4.relu:5@3,3", **{**COARSE, "occlusion.fill": "black"}))
+    assert "values" not in canvas(app, MAP)
+    assert "No square changes this unit" in said(app)
+
+
+@pytest.mark.parametrize("unit", ["conv2.conv:1@8,8", "conv2.conv:1"])
 def test_a_link_opens_any_unit_with_its_dials(unit):
     app = finished(opened(PAGE, image="rocket", unit=unit, **{**COARSE, "occlusion.fill": "black"}))
     assert "went wrong" not in said(app)

@@ -193,6 +193,6 @@ def batch_size(probe: Probe) -> int:
 
 METHODS = {"Occlusion": occlusion}
 FORMULAS = {
-    occlusion: r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s \in S_{ij}} \big( \mathrm{unit}(x) - "
-    r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big), \qquad S_{ij} = \text{the squares over } (i, j)"
+    occlusion: r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s\,\ni\,(i,j)} \big( \mathrm{unit}(x) - "
+    r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big)"
 }
