@@ -121,7 +121,7 @@ def test_the_exact_map_of_a_channel_is_a_sentence():
     app = opened(PAGE, unit="conv4.relu:5", **{"cam.method": "CAM"})
     assert "use grad_cam for other units" in said(app)
     assert MAP not in canvases(app)
-    app.button_group("cam.method").set_value("Grad-CAM").run()
+    app.selectbox("cam.method").set_value("Grad-CAM").run()
     assert MAP in canvases(app)
 
 
@@ -138,7 +138,7 @@ def test_a_network_without_an_exact_map_says_so_and_goes_on(tmp_path):
     app = opened(PAGE, **{"cam.method": "CAM"})
     uploaded(app, torchvision.models.mobilenet_v3_small(weights=None, num_classes=5), tmp_path)
     assert "more than average pooling and one linear layer behind its last maps" in said(app)
-    app.button_group("cam.method").set_value("Grad-CAM").run()
+    app.selectbox("cam.method").set_value("Grad-CAM").run()
     assert MAP in canvases(app) and "went wrong" not in said(app)
     assert len(canvas(app, DEPTH)["titles"]) == 24
 
