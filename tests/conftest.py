@@ -36,6 +36,12 @@ def two_threads() -> None:
     torch.set_num_threads(2)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the weights somebody has fetched on this machine."""
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of the app, served once for all tests with an empty cache folder."""

@@ -179,8 +179,11 @@ def check_room(partial: Path, more: int) -> None:
 
 
 def bytes_in(path: Path) -> int:
-    """How many bytes a file has; none where there is no file."""
-    return path.stat().st_size if path.is_file() else 0
+    """How many bytes a file has; none where there is no file, or no longer, as when another reader has just named it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def digest(path: Path) -> str:
