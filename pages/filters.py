@@ -158,15 +158,13 @@ def beside() -> dict[str, str]:
 
 chosen = selection()
 show.question("What do the filters look for?", chosen.title)
-columns = st.columns([3, 4, 3])
-with columns[0]:
-    layer = layer_dial()
-weights = filters(chosen.probe, layer)
-pixels = looks_at_pixels(chosen.probe, layer)
-found = properties(weights, coloured=pixels)
-with columns[1]:
-    by = dials.choose("sorted by", ["number", *found], key="filters.sort", format=lambda name: name)
-with columns[2]:
+with st.container(horizontal=True, gap="large"):
+    with st.container(width=240):
+        layer = layer_dial()
+    weights = filters(chosen.probe, layer)
+    pixels = looks_at_pixels(chosen.probe, layer)
+    found = properties(weights, coloured=pixels)
+    by = dials.choose("sorted by", ["number", *found], key="filters.sort")
     scale = dials.choose("scale", ["own", "common"], key="filters.scale", help="Each filter's own, or one for all.")
 first = first_convolution(chosen.probe)
 ranked = order(weights, by, coloured=pixels)

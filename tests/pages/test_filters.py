@@ -100,11 +100,14 @@ def test_other_networks_show_their_first_filters_and_their_last(name, count, sid
     assert not app.exception and "went wrong" not in said(app)
     drawn = canvas(app, f"filters of {name}")
     assert (drawn["count"], drawn["tileWidth"]) == (count, side)
-    app.selectbox("filters.layer").select(last).run()
+    app.session_state["filters.layer"] = last
+    app.run()
     assert not app.exception and "went wrong" not in said(app)
+    assert "filters answer" in canvases(app)
 
 
-def test_two_networks_stand_side_by_side(monkeypatch):
+def test_two_networks_stand_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
     here = OFFICIAL["squeezenet1_1"].path
     here.parent.mkdir(parents=True)
     here.touch()

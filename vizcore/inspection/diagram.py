@@ -229,8 +229,8 @@ def key(kinds: set[str], top: float) -> tuple[list[str], float]:
         if left + wide > WIDTH:
             left, top = float(EDGE), top + 18
         drawn.append(
-            f'<g class="key"><rect x="{left:.1f}" y="{top - 8:.1f}" width="9" height="9" fill="var(--ink)" '
-            f'fill-opacity="{INK[kind]}"/><text class="left" x="{left + 14:.1f}" y="{top:.1f}">{kind}</text></g>'
+            f'<g class="key" transform="translate({left:.1f} {top:.1f})"><rect y="-8" width="9" height="9" '
+            f'fill="var(--ink)" fill-opacity="{INK[kind]}"/><text class="left" x="14">{kind}</text></g>'
         )
         left += wide
     return drawn, top

@@ -4,6 +4,7 @@
 const KEYS_REST = 160 // milliseconds
 const PATIENCE = 3000
 const LABEL = 11 // pixels
+const MARGIN = 26 // of the drawing, on its left
 const drawings = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -45,28 +46,40 @@ class Architecture {
     this.picture.classList.toggle("pixels", data.side < 190)
     this.strips.setAttribute("aria-label", data.label)
     if (drawn !== data.drawing) {
-      this.drawing.innerHTML = data.drawing
+      this.drawing.innerHTML = data.drawing // made by our own code, every name in it escaped
+      this.top = undefined
       this.fit()
     }
     this.mark()
     this.see(this.chosen)
   }
 
-  // Labels keep their size however narrow the drawing is; those that would then touch are left out.
+  // Words keep their size however narrow the drawing is; labels that would then touch are left out.
   fit() {
     const svg = this.drawing.firstElementChild
     if (!svg || !svg.clientWidth) return
-    const scale = svg.viewBox.baseVal.width / svg.clientWidth
-    svg.style.fontSize = `${LABEL * Math.max(1, scale)}px`
+    const box = svg.viewBox.baseVal
+    const scale = Math.max(1, box.width / svg.clientWidth)
     const ends = new Map()
     for (const label of svg.querySelectorAll("text.label")) {
+      label.style.fontSize = `${LABEL * scale}px`
       label.style.display = ""
-      const box = label.getBBox()
-      const line = Math.round(box.y + box.height)
-      const free = box.x > (ends.get(line) ?? -1)
+      const place = label.getBBox()
+      const line = label.getAttribute("y")
+      const free = place.x > (ends.get(line) ?? -1)
       label.style.display = free ? "" : "none"
-      if (free) ends.set(line, box.x + box.width + 3)
+      if (free) ends.set(line, place.x + place.width + 3)
     }
+    const keys = [...svg.querySelectorAll(".key")]
+    this.top ??= Math.min(...keys.map((key) => key.transform.baseVal[0].matrix.f))
+    let [left, top] = [MARGIN, this.top + 10 * (scale - 1)]
+    for (const key of keys) {
+      const wide = (key.getBBox().width + 16) * scale
+      if (left + wide > box.width && left > MARGIN) [left, top] = [MARGIN, top + 18 * scale]
+      key.setAttribute("transform", `translate(${left} ${top}) scale(${scale})`)
+      left += wide
+    }
+    box.height = top + 8 * scale
   }
 
   mark() {
