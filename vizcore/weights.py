@@ -179,7 +179,7 @@ def check_room(partial: Path, more: int) -> None:
 
 
 def bytes_in(path: Path) -> int:
-    """How many bytes a file has; none where there is no file, or no longer, as when another reader has just named it."""
+    """How many bytes a file has; none where there is no file, or no longer, another reader having just named it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

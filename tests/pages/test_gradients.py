@@ -109,10 +109,11 @@ def test_a_picture_of_one_colour_is_no_trouble():
     assert not app.exception and "went wrong" not in said(app) and said(app)
 
 
-def test_a_click_on_the_strip_opens_that_method(page: Page):
+def test_a_step_along_the_strip_opens_that_method(page: Page):
     page.goto("/gradients?unit=scores:19")
     strip = page.locator(".grid[aria-label='the quick methods side by side']")
-    box = strip.locator("canvas").bounding_box()
-    strip.locator("canvas").click(position={"x": box["width"] * 0.62, "y": 30})
+    strip.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     page.wait_for_url("**gradients.method=Guided*")
     expect(page.get_by_text("guided_backprop", exact=False).first).to_be_visible()

@@ -54,7 +54,7 @@ def test_a_picture_is_picked_and_travels_to_another_page_and_back_in_time(page):
 
 
 def test_arrow_keys_step_through_the_channels_at_once_and_python_hears_of_the_last(page):
-    opens(page, "/activations?unit=conv3.relu:8")
+    opens(page, "/activations?unit=conv3.relu:2")
     grid = page.locator(GRID)
     grid.focus()
     before = grid.locator(".ring").bounding_box()
@@ -63,10 +63,10 @@ def test_arrow_keys_step_through_the_channels_at_once_and_python_hears_of_the_la
     after = grid.locator(".ring").bounding_box()
     assert after["x"] > before["x"], "the ring moves without waiting for the server"
     page.keyboard.press("ArrowLeft")
-    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("unit") == ["conv3.relu:9"])
+    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("unit") == ["conv3.relu:3"])
     rests(page)
     page.keyboard.press("ArrowRight")
-    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("unit") == ["conv3.relu:10"])
+    page.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("unit") == ["conv3.relu:4"])
 
 
 def test_back_at_the_top_answer_the_address_names_no_unit(page):
