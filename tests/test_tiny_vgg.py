@@ -1,0 +1,39 @@
+"""The bundled network as it ships: what it calls the gallery's pictures, its card, and the stages of its training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vizcore import bundled_image, open_probe
+from vizcore.zoo import bundled_weights
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
+CARD = json.loads((WEIGHTS / "tiny-vgg.json").read_text())
+
+
+@pytest.mark.parametrize(("picture", "names"), [("cat", {"tabby", "Persian cat"}), ("coffee", {"espresso"})])
+def test_what_is_in_the_gallery_is_called_by_its_name(picture, names):
+    assert open_probe("tiny-vgg").predict(bundled_image(picture), 1)[0].label in names
+
+
+def test_the_card_is_the_card_of_these_weights():
+    probe = open_probe("tiny-vgg")
+    assert tuple(CARD["labels"]) == probe.labels
+    assert [len(probe.weight(f"conv{number}.conv")) for number in range(1, 7)] == CARD["widths"]
+    assert CARD["history"][-1]["epoch"] == CARD["epochs"]
+    assert (CARD["top1"], CARD["top5"]) == (CARD["history"][-1]["top1"], CARD["history"][-1]["top5"])
+
+
+def test_an_untrained_network_is_undecided_and_grows_surer():
+    surest = {
+        stage: open_probe(stage).predict(bundled_image("coffee"), 1)[0].probability
+        for stage in (list(bundled_weights())[1], "tiny-vgg")
+    }
+    untrained, trained = surest.values()
+    assert untrained < 0.1 < 0.5 < trained
+
+
+def test_a_file_stays_small():
+    sizes = [path.stat().st_size for path in WEIGHTS.parent.rglob("*") if path.is_file()]
+    assert max(sizes) < 15e6 and sum(sizes) < 60e6
