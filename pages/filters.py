@@ -27,7 +27,8 @@ def layer_dial() -> str:
     followed = state.get("filters followed")
     if followed != str(chosen.unit):
         state["filters followed"] = str(chosen.unit)
-        if chosen.unit.layer in layers and (followed or "filters.layer" not in st.query_params):
+        asked = followed or "filters.layer" not in st.query_params
+        if asked and chosen.unit.layer in layers and chosen.unit.layer != state.get("filters.layer", layers[0]):
             state["filters.layer"] = chosen.unit.layer
     return dials.choose("layer", layers, key="filters.layer")
 
@@ -140,7 +141,9 @@ def growing(weights):
         return weights
     *earlier, _ = stages
     end = "trained"
-    epoch = st.select_slider("watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch")
+    epoch = st.select_slider(
+        "watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch", bind="query-params"
+    )
     return weights if epoch == end else filters(zoo.open_probe(stages[epoch]), layer)
 
 
@@ -148,7 +151,11 @@ def beside() -> dict[str, str]:
     """Which other networks' first filters are wanted beside these; what fetching the classics costs."""
     shelf = [network for network in zoo.networks() if "@" not in network.name and network.name != chosen.network]
     here = {network.name: network.title for network in shelf if network.available}
-    wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside") if here else []
+    wanted = (
+        st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
+        if here
+        else []
+    )
     absent = [network for network in shelf if network.name in LECTURE and not network.available]
     if absent:
         listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
@@ -158,7 +165,7 @@ def beside() -> dict[str, str]:
 
 chosen = selection()
 show.question("What do the filters look for?", chosen.title)
-with st.container(horizontal=True, gap="large"):
+with st.container(horizontal=True, gap="medium"):
     with st.container(width=240):
         layer = layer_dial()
     weights = filters(chosen.probe, layer)

@@ -59,10 +59,12 @@ class Architecture {
     const svg = this.drawing.firstElementChild
     if (!svg || !svg.clientWidth) return
     const box = svg.viewBox.baseVal
+    svg.style.minWidth = `${svg.querySelector(".unfolded") ? 620 : 440}px`
     const scale = Math.max(1, box.width / svg.clientWidth)
+    const larger = Math.min(scale, 1.4) // more would reach into the blocks above
     const ends = new Map()
     for (const label of svg.querySelectorAll("text.label")) {
-      label.style.fontSize = `${LABEL * scale}px`
+      label.style.fontSize = `${LABEL * larger}px`
       label.style.display = ""
       const place = label.getBBox()
       const line = label.getAttribute("y")
