@@ -51,7 +51,7 @@ def pictures(name: str, layer: str, ranked: list[int], weights, *, large: bool) 
         captions=captions(weights, properties(weights), ranked),
         selected=ranked.index(chosen.unit.channel) if here else None,
         on_pick=lambda number: select(network=name, unit=Unit(layer, ranked[number])),
-        tile=(84 if len(weights) <= 64 else 56 if len(weights) <= 128 else 40) if large else 36,
+        tile=(84 if len(weights) <= 64 else 56 if len(weights) <= 128 else 40) if large else 48,
         height=620 if len(weights) > 128 else None,
     )
 
@@ -113,7 +113,7 @@ def closer(weights, found: dict) -> None:
         )
     units = {"norm": "", "frequency": "cycles a pixel", "colourfulness": "of its energy"}
     show.numbers({name: (values[channel].item(), units[name]) for name, values in found.items()})
-    answer = activations(chosen.probe, chosen.image, layer)[channel]
+    answer = activations(probe, chosen.image, layer)[channel]
     components.map_view(
         chosen.prepared,
         Map(answer, signed=True, measure="before normalisation and rectifier"),
@@ -134,28 +134,26 @@ def spread(weights):
     return chart
 
 
-def growing(weights):
-    """The weights as they were after the epoch that the scrubber stands at; its end is the trained network itself."""
+def growing():
+    """The network after the epoch that the scrubber stands at; at its end, the trained network itself."""
     stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if "@" in name}
     if not stages or chosen.network != "tiny-vgg":
-        return weights
+        return chosen.probe
     *earlier, _ = stages
     end = "trained"
     epoch = st.select_slider(
         "watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch", bind="query-params"
     )
-    return weights if epoch == end else filters(zoo.open_probe(stages[epoch]), layer)
+    return chosen.probe if epoch == end else zoo.open_probe(stages[epoch])
 
 
 def beside() -> dict[str, str]:
     """Which other networks' first filters are wanted beside these; what fetching the classics costs."""
     shelf = [network for network in zoo.networks() if "@" not in network.name and network.name != chosen.network]
     here = {network.name: network.title for network in shelf if network.available}
-    wanted = (
-        st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
-        if here
-        else []
-    )
+    wanted = []
+    if here:
+        wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
     absent = [network for network in shelf if network.name in LECTURE and not network.available]
     if absent:
         listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
@@ -178,7 +176,8 @@ ranked = order(weights, by, coloured=pixels)
 channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
 left, right = st.columns([3, 2], gap="large")
 with left:
-    shown = growing(weights)
+    probe = growing()
+    shown = filters(probe, layer)
 with right:
     others = beside() if pixels else {}
 left, right = st.columns([3, 2], gap="large")
@@ -192,13 +191,14 @@ with right:
 if others:
     for column, (name, title) in zip(st.columns(len(others), gap="large"), others.items(), strict=True):
         with column:
-            probe = zoo.open_probe(name)
-            name_of_first = first_convolution(probe)
-            theirs = filters(probe, name_of_first)
+            other = zoo.open_probe(name)
+            name_of_first = first_convolution(other)
+            theirs = filters(other, name_of_first)
             show.heading(title)
             st.caption(f"{len(theirs)} filters of {theirs.shape[2]} × {theirs.shape[3]}")
             ranking = order(theirs, by if by in properties(theirs) else "number")
             pictures(name, name_of_first, ranking, theirs, large=False)
+st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
 learn.below(
@@ -207,11 +207,12 @@ learn.below(
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
         learn.Try("The finest patterns first", session={"filters.layer": first, "filters.sort": "frequency"}),
-        learn.Try("The faint ones, on a common scale", session={"filters.sort": "norm", "filters.scale": "common"}),
+        learn.Try("Strong and faint ones on one scale", session={"filters.sort": "norm", "filters.scale": "common"}),
         learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),
     ],
     formula=r"a_k(x, y) = \sum_{c, i, j} w_{k c i j}\; p_c(x + i,\, y + j)",
     picture=render.grid(render.filters(shown, common=scale == "common")[ranked], 12, scale=8) if pixels else None,
     data=shown,
-    snippet=f'weights = vizcore.inspection.filters(probe, "{layer}")',
+    snippet=(f'probe = vizcore.open_probe("{probe.name}")\n' if probe is not chosen.probe else "")
+    + f'weights = vizcore.inspection.filters(probe, "{layer}")',
 )

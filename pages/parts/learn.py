@@ -178,5 +178,5 @@ def notebook(chosen: selection.Selection, lines: str) -> str:
 def link() -> str:
     """The address of exactly this view: the page, the selection, and every dial that is not where it was at first."""
     address = (st.context.url or "").split("?")[0]
-    kept = {name: value for name, value in st.query_params.items() if name not in selection.DEFAULTS}
-    return f"{address}?{selection.selection().link}" + (f"&{urlencode(kept)}" if kept else "")
+    kept = {name: st.query_params.get_all(name) for name in st.query_params if name not in selection.DEFAULTS}
+    return f"{address}?{selection.selection().link}" + (f"&{urlencode(kept, doseq=True)}" if kept else "")

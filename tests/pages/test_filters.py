@@ -106,19 +106,32 @@ def test_other_networks_show_their_first_filters_and_their_last(name, count, sid
     assert "filters answer" in canvases(app)
 
 
-def test_two_networks_stand_side_by_side(tmp_path, monkeypatch):
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """AlexNet and SqueezeNet as if their weights were on this machine; they are random ones."""
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
-    here = OFFICIAL["squeezenet1_1"].path
-    here.parent.mkdir(parents=True)
-    here.touch()
-    first = filters(random_probe("squeezenet1_1"), "features.0")
+    for name in ("alexnet", "squeezenet1_1"):
+        random_probe(name)
+        OFFICIAL[name].path.parent.mkdir(parents=True, exist_ok=True)
+        OFFICIAL[name].path.touch()
     monkeypatch.setattr(zoo, "official", lambda network, device=None: random_probe(network.name))
+
+
+def test_another_network_stands_beside(here):
     app = opened(PAGE)
-    assert any("AlexNet (244 MB)" in caption.value for caption in app.caption)
+    absent = "ResNet-101 (179 MB), DenseNet-121 (32 MB)."
+    assert any(caption.value.endswith(absent) for caption in app.caption)
     app.multiselect("filters.beside").select("squeezenet1_1").run()
     assert not app.exception and "went wrong" not in said(app)
     assert {FIRST, "filters of squeezenet1_1"} <= set(canvases(app))
+    first = filters(random_probe("squeezenet1_1"), "features.0")
     assert close(tile(canvas(app, "filters of squeezenet1_1"), 3), render.filters(first)[3])
+
+
+def test_a_link_carries_all_the_networks_beside(here):
+    app = opened(PAGE, **{"filters.beside": ["AlexNet", "SqueezeNet 1.1"]})
+    assert {"filters of alexnet", "filters of squeezenet1_1"} <= set(canvases(app))
+    assert any("filters.beside=AlexNet&filters.beside=SqueezeNet+1.1" in code.value for code in app.code)
 
 
 def test_the_scrubber_shows_the_weights_of_the_epoch(tmp_path, monkeypatch):
@@ -135,6 +148,8 @@ def test_the_scrubber_shows_the_weights_of_the_epoch(tmp_path, monkeypatch):
     app.select_slider("filters.epoch").set_value("0").run()
     assert not app.exception
     assert close(tile(canvas(app, FIRST), 7), render.filters(early["conv1.conv.weight"].float())[7])
+    answer = activations(zoo.open_probe("tiny-vgg@0"), bundled_image("cat"), "conv1.conv")[0]
+    assert torch.equal(values(canvas(app, "filters answer")), answer)
 
 
 def test_a_picture_of_one_pixel_is_no_trouble():
