@@ -17,7 +17,7 @@ from vizcore.inspection.filters import (
     reads_most,
 )
 
-LECTURE = ("alexnet", "resnet101", "densenet121")
+CLASSICS = ("alexnet", "resnet101", "densenet121")
 ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
 
 
@@ -148,29 +148,34 @@ def growing():
 
 
 def beside() -> dict[str, str]:
-    """Which other networks' first filters are wanted beside these; what fetching the classics costs."""
-    shelf = [network for network in zoo.networks() if "@" not in network.name and network.name != chosen.network]
-    here = {network.name: network.title for network in shelf if network.available}
-    wanted = []
-    if here:
-        wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
-    absent = [network for network in shelf if network.name in LECTURE and not network.available]
+    """Which other networks' first filters are wanted beside these."""
+    shelf = [network for network in zoo.networks() if network.available and "@" not in network.name]
+    here = {network.name: network.title for network in shelf if network.name != chosen.network}
+    if not here:
+        return {}
+    wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
+    return {name: here[name] for name in wanted}
+
+
+def classics() -> None:
+    """Which of the well-known first layers are not on this machine, and what fetching them costs."""
+    absent = [network for network in zoo.networks() if network.name in CLASSICS and not network.available]
     if absent:
         listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
         st.caption(f"The classics to see beside them can be fetched where the network is chosen: {listed}.")
-    return {name: here[name] for name in wanted}
 
 
 chosen = selection()
 show.question("What do the filters look for?", chosen.title)
-with st.container(horizontal=True, gap="medium"):
-    with st.container(width=240):
+with st.container(horizontal=True, gap="medium", key="dials"):
+    with st.container(width=210):
         layer = layer_dial()
     weights = filters(chosen.probe, layer)
     pixels = looks_at_pixels(chosen.probe, layer)
     found = properties(weights, coloured=pixels)
     by = dials.choose("sorted by", ["number", *found], key="filters.sort")
     scale = dials.choose("scale", ["own", "common"], key="filters.scale", help="Each filter's own, or one for all.")
+    others = beside() if pixels else {}
 first = first_convolution(chosen.probe)
 ranked = order(weights, by, coloured=pixels)
 channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
@@ -178,14 +183,12 @@ left, right = st.columns([3, 2], gap="large")
 with left:
     probe = growing()
     shown = filters(probe, layer)
-with right:
-    others = beside() if pixels else {}
-left, right = st.columns([3, 2], gap="large")
-with left:
     if pixels or weights.shape[1] == 1:
         pictures(chosen.network, layer, ranked, shown, large=True)
     else:
         matrix(ranked, shown)
+    if pixels:
+        classics()
 with right:
     closer(shown, properties(shown, coloured=pixels))
 if others:

@@ -30,7 +30,7 @@ def pick_row() -> None:
 def trained(card: dict) -> None:
     """How the bundled network was trained, and how well it does on photographs it has not seen."""
     show.heading("How it was trained")
-    left, right = st.columns([7, 3], gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         recipe = f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes."
         st.markdown(show.plain(recipe))
