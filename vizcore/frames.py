@@ -53,3 +53,18 @@ def framed(frames: Callable) -> Callable:
 
     whole.frames = frames
     return whole
+
+
+def pictures_a_frame(probe: Any, operations: int, *, least: int = 1, most: int = 64) -> int:
+    """How many pictures to work through between two frames: what so many multiply-adds pay for, so that Stop is soon.
+
+    On an accelerator, which wants to be kept busy, `most`.
+
+    >>> from vizcore import open_probe
+    >>> pictures_a_frame(open_probe("tiny-vgg", device="cpu"), 10**9)
+    10
+    """
+    if probe.device.type != "cpu":
+        return most
+    one = sum(layer.operations for layer in probe.layers.values())
+    return max(least, min(most, operations // max(one, 1)))

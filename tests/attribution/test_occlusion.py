@@ -128,6 +128,34 @@ def test_parts_equal_the_whole_where_the_arithmetic_is_crooked(side, patch):
     assert (found["scores"] - whole).abs().max() < 1e-5
 
 
+class Viewing(nn.Module):
+    """Views, which read memory row by row: a shuffle of channels and the usual way to a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 4, 3, padding=1)
+        self.b = nn.Conv2d(4, 4, 3, 2, 1)
+        self.out = nn.Linear(4 * 8 * 8, 3)
+
+    def forward(self, x):
+        x = self.a(x).relu()
+        count, channels, height, width = x.shape
+        x = x.view(count, 2, channels // 2, height, width).transpose(1, 2).contiguous().view(x.shape)
+        x = self.b(x).relu()
+        return self.out(x.view(x.size(0), -1))
+
+
+def test_parts_equal_the_whole_where_memory_is_viewed():
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        probe = Probe(Viewing(), name="viewing", input_size=16)
+    image, tops, lefts = picture(16), torch.tensor([0, 5, 12]), torch.tensor([12, 0, 7])
+    patches = torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(5))
+    whole, _ = probe.run(pasted(image, patches, tops, lefts))
+    found = Projection(probe, image, ["scores"]).through(patches, tops, lefts)
+    assert (found["scores"] - whole).abs().max() < 1e-6
+
+
 def test_a_patch_that_shows_what_is_there_changes_nothing():
     probe, cat = open_probe("tiny-vgg"), open_probe("tiny-vgg").prepare(bundled_image("cat"))
     plain, _ = probe.run(cat[None])

@@ -8,11 +8,13 @@ import torch
 
 from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.dial import Choice, Range
-from vizcore.frames import Frame, framed
+from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import Unit
 
+# Multiply-adds of forward passes between two frames: with the way back about half a second of one core.
+AT_A_TIME = 6 * 10**9
 SLOPE = "score per pixel value"
 Seed = Annotated[str, Choice("value", "own map", help="Start from the unit's value or from its own activation map.")]
 
@@ -176,8 +178,8 @@ def traced_back(probe: Probe, image: torch.Tensor, unit: Unit | int | str, rule:
 
 
 def batches(total: int, probe: Probe) -> Iterator[tuple[int, int]]:
-    """Split a number of passes into batches that fit any device: how many are done after each, and its size."""
-    size = max(1, min(8, 8 * 64**2 // probe.input_size**2)) if probe.device.type == "cpu" else 32
+    """Split a number of passes, there and back, into batches: how many are done after each, and its size."""
+    size = pictures_a_frame(probe, AT_A_TIME, most=16)
     for start in range(0, total, size):
         count = min(size, total - start)
         yield start + count, count

@@ -9,10 +9,13 @@ import torch.nn.functional as F
 from vizcore.attribution.projective import Projection
 from vizcore.attribution.readings import Readings
 from vizcore.dial import Choice, Range
-from vizcore.frames import Frame
+from vizcore.frames import Frame, pictures_a_frame
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import SCORES, Unit
+
+# Multiply-adds of whole pictures between two frames: less than half a second of one core, since most are spared.
+AT_A_TIME = 24 * 10**9
 
 
 def occlusion(
@@ -56,7 +59,7 @@ def occlusion(
     fall, visits = torch.zeros(side, side), torch.zeros(side, side)
     at = torch.tensor(starts)
     done = 0
-    for batch in torch.tensor(places).split(batch_size(probe)):
+    for batch in torch.tensor(places).split(pictures_a_frame(probe, AT_A_TIME, least=6)):
         rows, columns = batch.unbind(1)
         tops, lefts = at[rows], at[columns]
         patches = torch.stack([filler[:, t : t + patch, x : x + patch] for t, x in zip(tops, lefts, strict=True)])
@@ -184,11 +187,6 @@ def coarseness(row: int, column: int) -> int:
     """
     both = row | column | 16
     return both & -both
-
-
-def batch_size(probe: Probe) -> int:
-    """Positions at a time: enough to keep the device busy, few enough to stop and show soon."""
-    return 64 if probe.device.type != "cpu" else max(8, min(64, 32 * 64**2 // probe.input_size**2))
 
 
 METHODS = {"Occlusion": occlusion}

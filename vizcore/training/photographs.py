@@ -47,12 +47,15 @@ def load_photographs(folder: Path, split: str) -> Photographs:
     )
 
 
-def augment(pixels: torch.Tensor, size: int, strength: float, generator: torch.Generator) -> torch.Tensor:
+def augment(
+    pixels: torch.Tensor, size: int, strength: float, generator: torch.Generator, sharp: float = 0.0
+) -> torch.Tensor:
     """Zoom, shift, mirror and recolour a batch of bytes (N, 3, H, W) into (N, 3, size, size) in [0, 1].
 
     The zoom teaches the network close-ups. The grey pictures and the shifted colours make
     colour an unreliable clue, which is what gives the first layer its oriented edges. At `strength` 0 only
-    the mirror is left.
+    the mirror is left. Zooming blurs; of the share `sharp` of the pictures no pixel is interpolated: they are
+    shifted by up to 6 whole pixels instead, and stay as sharp as the pictures the network will meet.
     """
     count = len(pixels)
 
@@ -67,6 +70,10 @@ def augment(pixels: torch.Tensor, size: int, strength: float, generator: torch.G
     affine[:, 0, 0] = zoom * stretch * mirror
     affine[:, 1, 1] = zoom / stretch
     affine[:, :, 2] = uniform(-1, 1, 2) * slack[:, None]
+    if sharp:
+        still = uniform(0, 1) < sharp
+        affine[still] = torch.eye(2, 3) * torch.stack([mirror[still], torch.ones_like(mirror[still])], 1)[:, :, None]
+        affine[still, :, 2] = (uniform(-6.5, 6.5, 2)[still].round()) * 2 / size
     grid = F.affine_grid(affine, [count, 3, size, size], align_corners=False)
     images = F.grid_sample(pixels.float() / 255, grid, padding_mode="reflection", align_corners=False)
 
