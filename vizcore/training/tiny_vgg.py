@@ -23,7 +23,7 @@ from vizcore.training.photographs import Photographs, augment, load_photographs
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24, 32, 40)
 # In epochs: until when the learning rate rises, from when the network settles, when the second cycle begins and ends.
-WARM, SETTLING, SECOND, EPOCHS = 5.6, 23, 32, 52
+WARM, SETTLING, SECOND, EPOCHS = 5.6, 23, 32, 47
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
@@ -35,8 +35,8 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def learning_rate(epoch: float) -> float:
     """The learning rate at any moment: up to 0.1 and down along a cosine, from 0.03 to zero, from 0.06 to zero.
 
-    >>> [round(learning_rate(epoch), 3) for epoch in (0, 5.6, 16.8, 23, 32, 33, 52)]
-    [0.004, 0.1, 0.05, 0.03, 0.0, 0.06, 0.0]
+    >>> [round(learning_rate(epoch), 3) for epoch in (0, 5.6, 16.8, 23, 32, 33, 39, 47)]
+    [0.004, 0.1, 0.05, 0.03, 0.0, 0.06, 0.041, 0.0]
     """
     if epoch < WARM:
         return 0.052 - 0.048 * math.cos(math.pi * epoch / WARM)
@@ -44,7 +44,11 @@ def learning_rate(epoch: float) -> float:
         return 0.05 + 0.05 * math.cos(math.pi * (epoch - WARM) / 22.4)
     if epoch < SECOND:
         return 0.03 * (SECOND - epoch) / (SECOND - SETTLING)
-    return 0.06 * min(epoch - SECOND, (EPOCHS - epoch) / (EPOCHS - SECOND - 1))
+    if epoch < SECOND + 1:
+        return 0.06 * (epoch - SECOND)
+    if epoch < SECOND + 7:
+        return 0.06 - 0.019 * (epoch - SECOND - 1) / 6
+    return 0.041 * (EPOCHS - epoch) / (EPOCHS - SECOND - 7)
 
 
 def strength(epoch: int) -> float:
