@@ -33,7 +33,17 @@ def architecture_names() -> tuple[str, ...]:
     (True, True)
     """
     listed = models().list_models(module=models())
-    return ("tiny-vgg", *(name for name in listed if not name.startswith("regnet")))
+    return ("tiny-vgg", *(name for name in listed if not name.startswith("regnet")), *segmenting())
+
+
+@cache
+def segmenting() -> tuple[str, ...]:
+    """The architectures that answer for every pixel.
+
+    >>> segmenting()[-1]
+    'lraspp_mobilenet_v3_large'
+    """
+    return tuple(models().list_models(module=models().segmentation))
 
 
 def published(name: str):
@@ -42,6 +52,21 @@ def published(name: str):
     The first weights rather than the newest: they were trained plainly, and are the ones the literature looks into.
     """
     return next(iter(models().get_model_weights(name)))
+
+
+def published_sizes(name: str) -> tuple[int, int]:
+    """The size of the pictures an architecture was published for, and the size they are resized to before the crop.
+
+    Those that answer for every pixel crop nothing, and were published for 520 pixels; half of that is a
+    quarter of the work, and they take any size.
+
+    >>> published_sizes("resnet18"), published_sizes("fcn_resnet50")
+    ((224, 256), (256, 256))
+    """
+    if name in segmenting():
+        return 256, 256
+    recipe = published(name).transforms()
+    return recipe.crop_size[0], recipe.resize_size[0]
 
 
 def known(name: str) -> str:
@@ -62,6 +87,8 @@ def build(name: str, *, channels: int = 3, **options) -> nn.Module:
         return TinyVGG(**options)
     if known(name) in ("googlenet", "inception_v3"):
         options |= {"aux_logits": False, "init_weights": False}
+    if name in segmenting():
+        options |= {"weights_backbone": None}  # or they would be fetched, only to be replaced
     network = models().get_model(name, weights=None, **options)
     return network if channels == 3 else with_channels(network, channels)
 
@@ -105,7 +132,7 @@ def shapes(network: nn.Module) -> Shapes:
 
 @cache
 def blueprint(name: str) -> Shapes:
-    """The shapes of an architecture's weights as published, for 1000 classes of colour pictures."""
+    """The shapes of an architecture's weights as published, for colour pictures."""
     return shapes(empty(name))
 
 
@@ -120,7 +147,7 @@ def options(name: str, weights: Weights) -> dict:
         return {"widths": tuple(sizes[:-1]), "classes": sizes[-1]} if len(sizes) == len(TINY_VGG_KEYS) else {}
     found = {}
     plan = blueprint(name)
-    head = next(key for key, shape in plan.items() if shape[0] == 1000)
+    head = next(key for key, shape in plan.items() if shape[0] == len(published(name).meta["categories"]))
     if head in weights and weights[head].ndim:
         found["num_classes"] = len(weights[head])
     first = next(key for key, shape in plan.items() if len(shape) == 4)
@@ -161,8 +188,9 @@ def fitting(weights: Weights) -> list[str]:
 
 
 def without_auxiliary(weights: Weights) -> dict[str, torch.Tensor]:
-    """Weights without those of the classifiers that GoogLeNet and Inception have only for their training."""
-    return {key: value for key, value in weights.items() if not key.startswith(("aux1.", "aux2.", "AuxLogits."))}
+    """Weights without those of the classifiers that some networks have only for their training."""
+    auxiliary = "aux1.", "aux2.", "AuxLogits.", "aux_classifier."
+    return {key: value for key, value in weights.items() if not key.startswith(auxiliary)}
 
 
 def fits(name: str, weights: Weights) -> bool:

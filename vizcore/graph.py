@@ -1,5 +1,6 @@
 """A network as a list of steps: traced once, walked by every call with state of its own."""
 
+import copy
 import inspect
 import itertools
 import operator
@@ -11,6 +12,9 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+
+from vizcore.pixelwise import PIXEL_SCORES, alone, where_it_wins
+from vizcore.unit import SCORES
 
 # Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
 TRACING = threading.Lock()
@@ -98,17 +102,18 @@ def operation_name(target: Any) -> str:
     return {"iadd": "add", "imul": "mul", "isub": "sub", "itruediv": "truediv"}.get(name, name)
 
 
-def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
+def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
     """Follow a network's forward pass once: its steps, the node its input enters by, and the one its scores leave by.
 
-    In-place operations become their copies, because a value may be somebody's tap.
-    Raises ValueError where the forward pass decides things by looking at the numbers.
+    In-place operations become their copies, because a value may be somebody's tap. Where a network answers
+    `by_pixel`, a last step sums those answers. Raises ValueError where the forward pass decides
+    things by looking at the numbers.
     """
     kind = type(network).__name__
     try:
         with TRACING:
             if isinstance(network, fx.GraphModule):
-                graph = network.graph
+                graph = copy.deepcopy(network.graph)
                 names = {node: node.meta.get("layer", node.name) for node in graph.nodes}
             else:
                 tracer = NamingTracer()
@@ -122,13 +127,15 @@ def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
     if any(node.args[TRAINING[node.target]] for node in graph.nodes if node.target in TRAINING):
         raise ValueError(f"{kind} was exported while training; call .eval() on the network and export it again.")
     changing = follow_changes(network, graph)
+    result = alone(next(node for node in graph.nodes if node.op == "output").args[0])
+    if by_pixel and isinstance(result, fx.Node):
+        names[result] = PIXEL_SCORES
+        result = graph.call_function(where_it_wins, (result,))
+        names[result] = SCORES
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
     entries = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(entries) != 1:
         raise ValueError(f"{kind} takes {len(entries)} inputs; a network here takes one batch of pictures.")
-    result = next(node for node in graph.nodes if node.op == "output").args[0]
-    if isinstance(result, (tuple, list)) and len(result) == 1:
-        (result,) = result
     if result not in nodes:
         raise ValueError(f"{kind} does nothing to its input, or returns more than one thing; it has to return scores.")
     last_use = {source: node for node in nodes for source in node.all_input_nodes}
@@ -145,23 +152,24 @@ def trace(network: nn.Module) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
 
 
 def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
-    """What an untouched network answers to a picture (1, C, H, W): its scores (1, classes).
+    """What an untouched network answers to a picture (1, C, H, W): its scores (1, classes), or those of every pixel.
 
     Raises ValueError where it does not take such a picture, or answers with anything else.
     """
     kind = type(network).__name__
     try:
         with torch.no_grad():
-            scores = network(picture.clone())
+            scores = alone(network(picture.clone()))
     except Exception as problem:
         shape = tuple(picture.shape)
         raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_sentence(problem)}).") from problem
-    if isinstance(scores, (tuple, list)) and len(scores) == 1:
-        (scores,) = scores
     if not isinstance(scores, torch.Tensor):
         raise ValueError(f"{kind} returns a {type(scores).__name__}; a network here returns one tensor of scores.")
-    if scores.ndim != 2:
-        raise ValueError(f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes).")
+    if scores.ndim not in (2, 4):
+        raise ValueError(
+            f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes), "
+            "or for every pixel (N, classes, H, W)."
+        )
     return scores
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vizcore.architectures import finite, fitting, known, options, published, with_weights, without_auxiliary
+from vizcore.architectures import (
+    finite,
+    fitting,
+    known,
+    options,
+    published_sizes,
+    with_weights,
+    without_auxiliary,
+)
 from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
@@ -74,8 +82,7 @@ def sizes(architecture: str) -> tuple[int, int]:
     """The size of the pictures an architecture was published for, and the size they are resized to before the crop."""
     if architecture == "tiny-vgg":
         return 64, 64
-    recipe = published(architecture).transforms()
-    return recipe.crop_size[0], recipe.resize_size[0]
+    return published_sizes(architecture)
 
 
 def open_own(

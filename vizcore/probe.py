@@ -15,6 +15,7 @@ from torch import nn
 from vizcore.facts import describe, first_tensor
 from vizcore.graph import bare_scores, operation, trace
 from vizcore.layers import Layer
+from vizcore.pixelwise import PIXEL_SCORES, shares, where_it_wins
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
 
@@ -36,6 +37,8 @@ def middle(image: torch.Tensor, side: int) -> torch.Tensor:
 class Prediction:
     """One of a network's answers: the class, its probability, and its score before the softmax.
 
+    Of a network that answers for every pixel, `probability` is the share of pixels where the class wins.
+
     >>> from vizcore import bundled_image, open_probe
     >>> best, second = open_probe("tiny-vgg").predict(bundled_image("cat"), k=2)
     >>> best.probability > second.probability, best.score > second.score
@@ -49,11 +52,12 @@ class Prediction:
 
 
 class Probe:
-    """A classifier, frozen, on one device, shared by every reader at once.
+    """A classifier, of pictures or of every pixel, frozen, on one device, shared by every reader at once.
 
     It takes RGB pixels (N, 3, H, W) in [0, 1] and does the network's own normalisation inside, so that a
     gradient, an epsilon or a synthesized picture is always in pixels. The network given is copied;
-    nothing done through a probe changes it.
+    nothing done through a probe changes it. A segmentation network, which scores every pixel, has as
+    `scores` each class summed where it wins; one pixel's is `pixel_scores:15@row,column`.
 
     >>> from vizcore.tiny_vgg import TinyVGG
     >>> probe = Probe(TinyVGG(classes=3), name="toy", labels=("cat", "cup", "car"), input_size=32)
@@ -89,7 +93,10 @@ class Probe:
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
-        self.steps, self.entry, self._result = trace(self.network)
+        self.by_pixel = expected.ndim == 4
+        if self.by_pixel:
+            expected = where_it_wins(expected)
+        self.steps, self.entry, self._result = trace(self.network, by_pixel=self.by_pixel)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
         with torch.no_grad():
@@ -185,10 +192,10 @@ class Probe:
         return middle(image, self.input_size).clamp(0, 1).contiguous()
 
     def predict(self, image: torch.Tensor, k: int = 5) -> list[Prediction]:
-        """The network's k most probable classes for a picture (3, H, W) of any size."""
-        scores, _ = self.run(self.prepare(image)[None])
+        """The network's k most probable classes for a picture (3, H, W) of any size, or the k with the most pixels."""
+        scores, found = self.run(self.prepare(image)[None], [PIXEL_SCORES] if self.by_pixel else ())
         scores = scores[0].detach()
-        probabilities = scores.softmax(0)
+        probabilities = shares(found[PIXEL_SCORES])[0] if self.by_pixel else scores.softmax(0)
         best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
         return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
 
@@ -242,11 +249,14 @@ class Probe:
         """The last layer that still knows where: the usual place for a class activation map.
 
         In a transformer it is what the last attention reads, since the class is taken from one token after it.
+        In a network that answers for every pixel it is the last rectifier, since the classes' own maps come after it.
         """
         attentions = [layer for layer in self.layers.values() if layer.kind == "attention"]
         if attentions:
             return attentions[-1].inputs[0]
         told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
+        if self.by_pixel:
+            told = ("rectifier", "activation")
         spatial = [layer.name for layer in self.layers.values() if layer.spatial and layer.kind in told]
         if not spatial:
             raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")

@@ -20,6 +20,8 @@ RAMPS = {
     "unsigned": ((0.13, 0.02, 290), (0.36, 0.14, 300), (0.58, 0.19, 355), (0.78, 0.15, 50), (0.97, 0.09, 105)),
     "grey": ((0.0, 0.0, 0), (1.0, 0.0, 0)),
 }
+# Two units on one picture, each by lightness, chroma and hue; as lights, so that where both shine it is nearly white.
+PAIR = (0.74, 0.19, 155), (0.66, 0.27, 345)
 # The ways of looking at a map of pixels, and the ramp of each; None where the map's sign decides.
 VIEWS = {"usual": None, "colour": "grey", "grey": "grey", "absolute": "grey", "blurred": None}
 
@@ -31,11 +33,15 @@ def ramp(name: str) -> torch.Tensor:
     >>> ramp("grey")[255].round().tolist()
     [1.0, 1.0, 1.0]
     """
-    stops = torch.tensor(
+    return from_oklab(F.interpolate(lab(RAMPS[name])[None], 256, mode="linear", align_corners=True)[0]).T.contiguous()
+
+
+def lab(colours: Sequence[tuple[float, float, float]]) -> torch.Tensor:
+    """Colours given by lightness, chroma and hue in degrees, in OKLab: (3, N)."""
+    return torch.tensor(
         [(light, chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue)))
-         for light, chroma, hue in RAMPS[name]]
-    )  # fmt: skip
-    return from_oklab(F.interpolate(stops.T[None], 256, mode="linear", align_corners=True)[0]).T.contiguous()
+         for light, chroma, hue in colours]
+    ).T  # fmt: skip
 
 
 def from_oklab(lab: torch.Tensor) -> torch.Tensor:
@@ -79,6 +85,37 @@ def overlay(
     end = extent or map.extent
     weight = (map.values.abs() / max(end, 1e-12)).clamp_max(1) ** 0.7 * opacity
     return faded(image) * (1 - weight) + heatmap(map, extent=end, ramp=ramp) * weight
+
+
+def both(
+    image: torch.Tensor, first: Map, second: Map, *, opacity: float = 0.9, extent: float | None = None
+) -> torch.Tensor:
+    """Two maps over one picture, (3, H, W): green where the first speaks, magenta where the second does, and nearly
+    white where both do. Each is on its own scale unless `extent` gives a common one; only what speaks for a
+    unit is shown.
+
+    >>> speaking = Map(torch.tensor([[1.0, 0.0]]), signed=False, measure="score")
+    >>> green, nothing = both(torch.zeros(3, 1, 2), speaking, Map(torch.zeros(1, 2), False, "score")).unbind(2)
+    >>> green.argmax().item(), nothing.max().item()
+    (1, 0.0)
+    """
+    lights = from_oklab(lab(PAIR)).T[:, :, None, None]  # (2, 3, 1, 1)
+    maps = (map.at_size(*image.shape[1:]).values.relu() / max(extent or map.extent, 1e-12) for map in (first, second))
+    strengths = torch.stack([strength.clamp_max(1) for strength in maps])[:, None] * opacity  # (2, 1, H, W)
+    return (faded(image) * 0.7 * (1 - strengths.amax(0)) + (lights * strengths).sum(0)).clamp(0, 1)
+
+
+def pair_colours() -> tuple[str, str, str]:
+    """The colours of `both` as #rrggbb: of the first map, of the second, and of a place where both are strongest.
+
+    >>> len(set(pair_colours()))
+    3
+    """
+    first, second = from_oklab(lab(PAIR)).T
+    return tuple(
+        "#" + bytes((colour * 255).round().byte().tolist()).hex()
+        for colour in (first, second, (first + second).clamp_max(1))
+    )
 
 
 def faded(image: torch.Tensor) -> torch.Tensor:

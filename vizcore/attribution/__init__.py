@@ -2,6 +2,7 @@
 
 from vizcore.attribution.cam import cam, grad_cam, grad_cams
 from vizcore.attribution.cam_variants import grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from vizcore.attribution.contrast import cam_contrast, contrast, contrasts
 from vizcore.attribution.gradients import (
     deconvnet,
     gradient_times_input,
@@ -16,6 +17,9 @@ from vizcore.attribution.segmentation import Segmentation, grabcut
 __all__ = [
     "Segmentation",
     "cam",
+    "cam_contrast",
+    "contrast",
+    "contrasts",
     "deconvnet",
     "grabcut",
     "grad_cam",

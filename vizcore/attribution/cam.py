@@ -19,6 +19,10 @@ UNMOVED = (
     "No small change in {layer} would move {unit}, so its gradient is zero everywhere. A unit that a rectifier "
     "holds at zero is like that."
 )
+NOWHERE = (
+    "{unit} is best at no pixel of this picture, so there is no region to ask about; its channel of pixel_scores "
+    "asks about all pixels instead."
+)
 UNREAD = "What {unit} reads in {layer} is silent for this picture, so nothing argues for it or against it."
 
 # What makes a layer worth a place in a row of at most so many.
@@ -70,7 +74,7 @@ def grad_cam(
     [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])  # (K, h, w) each
     weights = slopes.mean((1, 2), keepdim=True)  # (K, 1, 1)
     evidence = (weights * maps).sum(0)  # (h, w)
-    return with_note(evidence_map(evidence, unit, both_signs), slopes, unit, layer)
+    return with_note(evidence_map(evidence, unit, both_signs), slopes, probe, unit, layer)
 
 
 def grad_cams(
@@ -94,7 +98,7 @@ def grad_cams(
         answers.append([])
         for layer, (maps, slopes) in zip(layers, found, strict=True):
             evidence = (slopes.mean((1, 2), keepdim=True) * maps).sum(0)
-            answers[-1].append(with_note(evidence_map(evidence, unit, both_signs), slopes, unit, layer))
+            answers[-1].append(with_note(evidence_map(evidence, unit, both_signs), slopes, probe, unit, layer))
     return answers
 
 
@@ -133,12 +137,16 @@ def evidence_map(evidence: torch.Tensor, unit: Unit, both_signs: bool) -> Map:
     return Map(evidence if both_signs else evidence.relu(), signed=both_signs, measure=measure)
 
 
-def with_note(map: Map, slopes: torch.Tensor, unit: Unit, layer: str) -> Map:
+def with_note(map: Map, slopes: torch.Tensor, probe: Probe, unit: Unit, layer: str) -> Map:
     """A map as it is, or, where it is blank, with a note that says why."""
     if not map.blank:
         return map
-    why = UNMOVED if not slopes.any() else UNREAD if map.signed else ALL_AGAINST
-    return replace(map, note=why.format(unit="the class" if unit.is_class else "the unit", layer=layer))
+    if not slopes.any():
+        why = NOWHERE if probe.by_pixel and unit.is_class else UNMOVED
+    else:
+        why = UNREAD if map.signed else ALL_AGAINST
+    note = why.format(unit="the class" if unit.is_class else "the unit", layer=layer)
+    return replace(map, note=note[0].upper() + note[1:])
 
 
 def leaf(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor | tuple:

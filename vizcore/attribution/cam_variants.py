@@ -80,7 +80,7 @@ def weighed(
     units = [probe.unit(unit) for unit in units]
     return [
         [
-            with_note(evidence_map(rule(maps, slopes), unit, False), slopes, unit, layer)
+            with_note(evidence_map(rule(maps, slopes), unit, False), slopes, probe, unit, layer)
             for layer, (maps, slopes) in zip(layers, found, strict=True)
         ]
         for unit, found in zip(units, maps_and_slopes(probe, image, units, layers), strict=True)
@@ -122,7 +122,7 @@ def score_cam(
         raised = torch.cat([raised, unit_values(probe, masks * pixels, unit) - dark])
         weights = raised.softmax(0)[:, None, None]
         evidence = (weights * maps[order[: len(raised)]]).sum(0)
-        yield Frame(len(raised), len(order), with_note(evidence_map(evidence, unit, False), slopes, unit, layer))
+        yield Frame(len(raised), len(order), with_note(evidence_map(evidence, unit, False), slopes, probe, unit, layer))
     if not order:
         silent = evidence_map(torch.zeros_like(maps[0]), unit, False)
         yield Frame(1, 1, replace(silent, note=f"Every map of {layer} is flat for this picture; none marks a place."))

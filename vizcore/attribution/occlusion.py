@@ -117,7 +117,7 @@ class Watch:
 
     def __init__(self, probe: Probe, pixels: torch.Tensor, unit: Unit, measure: str):
         self.probe, self.pixels, self.unit = probe, pixels, unit
-        self.measure = measure if unit.is_class else "activation"
+        self.measure = ("score" if probe.by_pixel else measure) if unit.is_class else "activation"
         self.maps = probe.deepest_maps
         self.taps = list(dict.fromkeys([unit.layer, SCORES, self.maps]))
         _, found = probe.run(pixels[None], self.taps)
