@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, pair, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
@@ -12,16 +12,27 @@ from vizcore.attribution.cam import along_depth, layers_behind, takes_layer, usu
 from vizcore.attribution.cam_variants import FORMULAS as LATER_FORMULAS
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.cam_variants import side_by_side
+from vizcore.attribution.contrast import FORMULAS as CONTRAST_FORMULAS
+from vizcore.attribution.contrast import cam_contrast, common_layers, contrast, contrasts, usual_common_layer
 from vizcore.export import sheet
 from vizcore.map import shared_extent
 from vizcore.unit import SCORES
 
-METHODS, FORMULAS = FIRST | LATER, FIRST_FORMULAS | LATER_FORMULAS
+METHODS, FORMULAS = FIRST | LATER, FIRST_FORMULAS | LATER_FORMULAS | CONTRAST_FORMULAS
+ONE, TWO, RATHER = "one", "two", "difference"
+QUICK = [name for name, method in METHODS.items() if not hasattr(method, "frames")]
+CONTRASTS = {"Grad-CAM": contrast, "CAM": cam_contrast}  # what adds up over units, so that a difference is one too
 LAYER, JOB = "cam.layer", "cam"
 SCALES = ("each its own", "one for all")
 SEEN = """Colour lies where **{layer}** holds evidence for **{unit}**, the brighter the more; with both signs, orange
 speaks for it and blue against it. A map that stays blank is an answer too: everything in the layer may argue against
 the unit, or the unit may be one that no small change can move, as a rectifier that is held at zero."""
+
+SEEN_BOTH = """Green lies where **{layer}** holds evidence for **{unit}**, magenta where it holds evidence for
+**{other}**; where both lie on the same place the picture turns nearly white. Two classes that stand on the same
+places are told apart by something else; their *difference* shows what."""
+SEEN_RATHER = """Orange lies where **{layer}** speaks for **{unit}** rather than **{other}**, blue where it is the other
+way round. What speaks for both alike cancels, so this shows what tells them apart, not where either is."""
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -74,10 +85,15 @@ def best_answers(maps: list, extent: float | None) -> None:
                 )  # fmt: skip
 
 
-def depth() -> None:
-    """The unit's maps at all layers in one row, from the picture to the scores; the one picked becomes the layer."""
-    layers = tuple(along_depth(probe, unit))
-    maps, drawn = strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def differences(network: str, picture: str, unit: Unit, other: Unit, layers: tuple, _chosen) -> tuple:
+    """The contrasts of two units at some layers, and all of them on one sheet, small and over the picture."""
+    maps = contrasts(_chosen.probe, _chosen.image, unit, other, layers)
+    return maps, sheet(render.overlays(_chosen.prepared, maps, side=128))
+
+
+def depth(layers: tuple, maps: list, drawn) -> None:
+    """The maps at all layers in one row, from the picture to the scores; the one picked becomes the layer."""
     show.heading("From the picture to the answer")
     components.grid(
         drawn,
@@ -96,22 +112,46 @@ def depth() -> None:
 chosen = selection()
 probe, unit = chosen.probe, chosen.unit
 show.question("Which part of the picture made the answer?", "Class activation maps, of any unit at any layer")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", METHODS, key="cam.method")
-    method = METHODS[name]
+with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment="bottom"):
+    asked = dials.choose("units", (ONE, TWO, RATHER), key="cam.units")
+    other = pair.other_unit(chosen) if asked != ONE else None
+    name = dials.choose("method", {ONE: METHODS, TWO: QUICK, RATHER: CONTRASTS}[asked], key="cam.method")
+    method = CONTRASTS[name] if asked == RATHER else METHODS[name]
     layer = None
     if takes_layer(method):
-        layer = dials.choose("layer", layers_behind(probe, unit), key=LAYER, default=usual_layer(probe, unit))
-    scale = dials.choose("scale", SCALES, key="cam.scale")
-    turned = tuple(dials.draw(method).items())
+        behind = common_layers(probe, unit, other.unit) if other else layers_behind(probe, unit)
+        usual = usual_common_layer(probe, unit, other.unit) if other else usual_layer(probe, unit)
+        layer = dials.choose("layer", behind, key=LAYER, default=usual)
+    scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
+    turned = tuple(dials.draw(method).items()) if asked == ONE else ()
 
 with calm():
     here = (layer,) if layer else ()
     shown = {"layer": layer} if layer else {}
     left, right = st.columns([1, 1], gap="large")
     with left:
-        show.chip(chosen)
-    if hasattr(method, "frames"):
+        if other:
+            pair.chips(chosen, other, "rather than" if asked == RATHER else "and")
+        else:
+            show.chip(chosen)
+    map, taken = None, None
+    if asked != ONE:
+        maps = [one for [one] in answers(
+            chosen.network, chosen.picture, name, (unit, other.unit), here, turned, chosen)]  # fmt: skip
+        extent = shared_extent(maps) if scale == SCALES[1] else None
+        with right:
+            pair.each(chosen, other, maps, extent)
+        with left:
+            if asked == TWO:
+                pair.both(chosen, other, maps, extent)
+                taken = lambda: pair.picture_of_both(chosen, maps, extent)  # noqa: E731 (made only when it is taken)
+            else:
+                map = method(probe, chosen.image, unit, other.unit, **shown)
+                pair.rather(chosen, other, map, name)
+        if asked == RATHER and layer:
+            layers = tuple(one for one in along_depth(probe, unit) if one in behind)
+            depth(layers, *differences(chosen.network, chosen.picture, unit, other.unit, layers, chosen))
+    elif hasattr(method, "frames"):
         question = (chosen.network, chosen.picture, name, unit, here, turned)
         job = jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, unit, **shown, **dict(turned)))
         with left:
@@ -131,22 +171,42 @@ with calm():
         with right:
             best_answers(others, extent)
         if layer:
-            depth()
+            layers = tuple(along_depth(probe, unit))
+            depth(layers, *strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen))
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in {**shown, **dict(turned)}.items())
+    call = f"vizcore.attribution.{method.__name__}"
+    second = other and f'other = "{other.unit}"  # {other.name}\n'
+    snippet = {
+        ONE: f"map = {call}(probe, image, unit{arguments})",
+        TWO: f"{second}first = {call}(probe, image, unit{arguments})\n"
+        f"second = {call}(probe, image, other{arguments})\n\nfrom vizcore.render import both\n\n"
+        "vizcore.to_picture(both(probe.prepare(image), first, second))",
+        RATHER: f"{second}map = {call}(probe, image, unit, other{arguments})",
+    }[asked]
     learn.below(
         method,
-        seen=SEEN.format(layer=show.plain(layer or "the last maps"), unit=show.plain(chosen.name)),
+        seen={ONE: SEEN, TWO: SEEN_BOTH, RATHER: SEEN_RATHER}[asked].format(
+            layer=show.plain(layer or "the last maps"),
+            unit=show.plain(chosen.name),
+            other=show.plain(other.name if other else ""),
+        ),
         tries=[
-            learn.Try("What argues against it?", session={"cam.method": "Grad-CAM", "grad_cam.both_signs": True}),
-            learn.Try("Where is its second guess?", unit=chosen.predictions[1].index),
+            learn.Try(
+                "What argues against it?",
+                session={"cam.units": ONE, "cam.method": "Grad-CAM", "grad_cam.both_signs": True},
+            ),
+            learn.Try("Why this and not its second guess?", unit=chosen.predictions[0].index,
+                      session={"cam.units": RATHER, "cam.method": "Grad-CAM"}),
+            learn.Try("The first two guesses on one picture", unit=chosen.predictions[0].index,
+                      session={"cam.units": TWO, "cam.method": "Grad-CAM"}),
             learn.Try(
                 "What a channel in the middle answers to",
                 unit=chosen.middle,
-                session={"cam.method": "Grad-CAM"},
+                session={"cam.units": ONE, "cam.method": "Grad-CAM"},
             ),
         ],
         formula=FORMULAS[method],
-        picture=map and (lambda: render.overlays(chosen.prepared, [map], side=512)[0]),
+        picture=taken or (map and (lambda: render.overlays(chosen.prepared, [map], side=512)[0])),
         data=map and map.values,
-        snippet=f"map = vizcore.attribution.{method.__name__}(probe, image, unit{arguments})",
-    )
+        snippet=snippet,
+    )  # fmt: skip
