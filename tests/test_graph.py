@@ -152,12 +152,13 @@ REFUSED = {
     ),
     "two answers": (lambda network, x: (x, x), "returns a tuple; a network here returns one tensor of scores"),
     "an answer in words": (lambda network, x: {"scores": x}, "returns a dict; a network here returns one tensor"),
-    "an answer for every place": (lambda network, x: x, r"returns \(1, 3, 16, 16\) for a picture; .*\(N, classes\)"),
+    "an answer for every row": (lambda network, x: x.mean(3), r"returns \(1, 3, 16\) for a picture; .*\(N, classes\)"),
+    "every pixel as it came": (lambda network, x: x, "does nothing to its input"),
     "another kind of picture": (
         lambda network, x: F.conv2d(x, torch.ones(2, 1, 3, 3)).mean((2, 3)),
         r"cannot look at a picture of shape \(1, 3, 16, 16\)",
     ),
-    "its input as it came": (lambda network, x: x.mean((2, 3)) if x is None else x, "returns"),
+    "its input as it came": (lambda network, x: x.mean((2, 3)) if x is None else x, "does nothing"),
 }
 
 

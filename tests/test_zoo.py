@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from vizcore import Probe, open_probe, zoo
-from vizcore.architectures import blueprint, empty, misfits, published
+from vizcore.architectures import blueprint, empty, misfits, published, segmenting
 from vizcore.official import OFFICIAL, WeightsAbsent, architecture, as_built_now, prepared, preprocessing
 from vizcore.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.torchvision_import import torchvision
@@ -40,6 +40,11 @@ def test_scores_are_those_of_the_bare_network(name):
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_labels_and_sizes_are_the_official_ones(name):
     settings = preprocessing(name)
+    if name in segmenting():
+        assert settings["labels"] == [label.strip("_") for label in published(name).meta["categories"]]
+        assert len(settings["labels"]) == 21 and settings["labels"][:3] == ["background", "aeroplane", "bicycle"]
+        assert (settings["input_size"], settings["resize"]) == (256, 256)
+        return
     assert len(settings["labels"]) == 1000 and settings["labels"][207] == "golden retriever"
     assert settings["input_size"] == 224
     assert settings["resize"] == {"convnext_tiny": 236}.get(name, 256)

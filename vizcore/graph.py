@@ -127,17 +127,19 @@ def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ..
     if any(node.args[TRAINING[node.target]] for node in graph.nodes if node.target in TRAINING):
         raise ValueError(f"{kind} was exported while training; call .eval() on the network and export it again.")
     changing = follow_changes(network, graph)
-    result = alone(next(node for node in graph.nodes if node.op == "output").args[0])
-    if by_pixel and isinstance(result, fx.Node):
-        names[result] = PIXEL_SCORES
-        result = graph.call_function(where_it_wins, (result,))
-        names[result] = SCORES
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
     entries = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(entries) != 1:
         raise ValueError(f"{kind} takes {len(entries)} inputs; a network here takes one batch of pictures.")
+    result = alone(next(node for node in graph.nodes if node.op == "output").args[0])
     if result not in nodes:
         raise ValueError(f"{kind} does nothing to its input, or returns more than one thing; it has to return scores.")
+    if by_pixel:
+        names = {node: f"{name}_" if name in (SCORES, PIXEL_SCORES) else name for node, name in names.items()}
+        summed = graph.call_function(where_it_wins, (result,))
+        names |= {result: PIXEL_SCORES, summed: SCORES}
+        result = summed
+        nodes.append(summed)
     last_use = {source: node for node in nodes for source in node.all_input_nodes}
     steps = tuple(
         Step(

@@ -149,9 +149,14 @@ class Watch:
 
     @property
     def note(self) -> str:
-        """From where on parts were not enough, for the reader who wonders about the time."""
+        """What is watched if it is no probability, and from where on parts were not enough."""
         whole = self.projection.whole_from if self.projection else "the first layer"
-        return f"Computed in parts up to {whole}, whole from there." if whole else ""
+        said = []
+        if self.probe.by_pixel and self.unit.is_class:
+            said.append("A network that answers for every pixel gives no probabilities, so the score is watched.")
+        if whole:
+            said.append(f"Computed in parts up to {whole}, whole from there.")
+        return " ".join(said)
 
 
 def filling(pixels: torch.Tensor, fill: str, patch: int, generator: torch.Generator) -> torch.Tensor:
