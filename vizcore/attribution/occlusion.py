@@ -59,7 +59,7 @@ def occlusion(
     fall, visits = torch.zeros(side, side), torch.zeros(side, side)
     at = torch.tensor(starts)
     done = 0
-    for batch in torch.tensor(places).split(pictures_a_frame(probe, AT_A_TIME, least=6)):
+    for batch in batches(torch.tensor(places), probe, exact_parts):
         rows, columns = batch.unbind(1)
         tops, lefts = at[rows], at[columns]
         patches = torch.stack([filler[:, t : t + patch, x : x + patch] for t, x in zip(tops, lefts, strict=True)])
@@ -192,6 +192,20 @@ def coarseness(row: int, column: int) -> int:
     """
     both = row | column | 16
     return both & -both
+
+
+def batches(places: torch.Tensor, probe: Probe, exact_parts: bool) -> Iterator[torch.Tensor]:
+    """Places (P, 2) in batches, each worked through before somebody may see it and stop.
+
+    The first is small, because before it the network looks at the whole picture. Where squares are not computed
+    in parts, or reach nearly everywhere as in a network that answers for every pixel, a square costs a picture.
+    """
+    first = pictures_a_frame(probe, AT_A_TIME // 8)
+    cheap = exact_parts and not probe.by_pixel
+    size = pictures_a_frame(probe, AT_A_TIME, least=6) if cheap else pictures_a_frame(probe, AT_A_TIME // 2)
+    yield places[:first]
+    if len(places) > first:
+        yield from places[first:].split(size)
 
 
 METHODS = {"Occlusion": occlusion}
