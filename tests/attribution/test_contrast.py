@@ -76,7 +76,7 @@ def test_several_layers_at_once_are_what_each_is_alone():
 def test_units_of_two_depths_meet_in_the_layers_of_the_shallower():
     assert common_layers(PROBE, 16, "conv2.relu:1") == common_layers(PROBE, "conv2.relu:1", 16)
     assert contrast(PROBE, CAT, 16, "conv2.relu:1").values.shape == (32, 32)
-    with pytest.raises(ValueError, match="does not depend on conv5.relu"):
+    with pytest.raises(ValueError, match=r"does not depend on conv5\.relu"):
         contrast(PROBE, CAT, 16, "conv2.relu:1", layer="conv5.relu")
     with pytest.raises(ValueError, match="there is no number 64 among the 64 classes"):
         contrast(PROBE, CAT, 16, 64)
