@@ -55,6 +55,7 @@ GIVEN: dict[str, Callable[[int], Any]] = {
 }
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
+    "contrast": {"other": lambda number: (number + 1) % 5},
     "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
 }
 
