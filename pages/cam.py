@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
@@ -41,6 +41,7 @@ def large(map, extent: float | None = None) -> None:
     """The map of the unit under question, as large as there is room, and its numbers."""
     components.map_view(
         chosen.prepared, map, key="cam map", label=f"{name} of {chosen.name}", extent=extent, width=460,
+        stamp=meter.stamp(meter.asked(chosen, method, shown | dict(turned))),
     )  # fmt: skip
     if map.note:
         apology(map.note)
@@ -120,7 +121,7 @@ with calm():
             show.heading("One map at a time")
             st.caption(f"{name} asks the network once for every channel. The five best answers and the row of layers "
                        "would each take as long again; the other methods show them.")  # fmt: skip
-        map = job.latest.picture if job.latest else None
+        map, done = job.latest.picture if job.latest else None, not job.going
     else:
         best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
         [[map]] = answers(chosen.network, chosen.picture, name, (unit,), here, turned, chosen)
@@ -132,6 +133,10 @@ with calm():
             best_answers(others, extent)
         if layer:
             depth()
+        done = True
+    if map and done:
+        with left:
+            meter.strip(chosen, method, shown | dict(turned))
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in {**shown, **dict(turned)}.items())
     learn.below(
         method,
