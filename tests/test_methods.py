@@ -21,6 +21,7 @@ import pytest
 import torch
 
 import vizcore
+from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
 from vizcore.map import Map
 from vizcore.probe import Probe
@@ -56,6 +57,11 @@ GIVEN: dict[str, Callable[[int], Any]] = {
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
+    "trust": {
+        "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),
+        "method": lambda number: saliency,
+    },
+    "meter": {"method": lambda number: saliency},
 }
 
 
