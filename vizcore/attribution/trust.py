@@ -4,18 +4,20 @@ Three questions that need no human: does the map change when the network forgets
 fall when what the map marks is removed, and does the map stay when the picture changes too little to see?
 """
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
+from torch import nn
 
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
+from vizcore.graph import Step
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import Unit
@@ -115,30 +117,51 @@ def randomisation(
     """
     unit = probe.unit(unit)
     intact = method(probe, image, unit, **dials)
+    layers = forgotten_in_turn(probe, unit)
+    yield Frame(0, len(layers), intact, likeness(intact, intact))
+    for number, (name, other) in enumerate(cascade(probe, layers, seed), 1):
+        map = method(other, image, unit, **dials)
+        yield Frame(number, len(layers), map, likeness(intact, map), detail=name)
+
+
+def forgotten_in_turn(probe: Probe, unit: Unit) -> list[str]:
+    """The layers with weights that a unit depends on, from the unit down to the picture.
+
+    >>> from vizcore import Unit, open_probe
+    >>> forgotten_in_turn(open_probe("tiny-vgg"), Unit("conv2.relu", 0))
+    ['conv2.conv', 'conv1.conv']
+    """
     names = [name for name, layer in probe.layers.items() if layer.kind in ("convolution", "linear")]
-    names = [name for name in names if probe.feeds(name, unit.layer)][::-1]
-    yield Frame(0, len(names), intact, likeness(intact, intact))
+    return [name for name in names if probe.feeds(name, unit.layer) and probe.weight(name) is not None][::-1]
+
+
+def cascade(probe: Probe, layers: Sequence[str], seed: int) -> Iterator[tuple[str, Probe]]:
+    """A network that has forgotten the first layer, then the first two, and so on; with each the layer just lost."""
     generator = torch.Generator().manual_seed(seed)
-    forgotten: dict[str, torch.Tensor] = {}
-    for number, name in enumerate(names, 1):
+    lost: dict[str, torch.Tensor] = {}
+    for name in layers:
         weight = probe.weight(name)
-        drawn = torch.randn(weight.shape, generator=generator) * weight.std().cpu() + weight.mean().cpu()
-        forgotten[name] = drawn
-        map = method(forgetful(probe, forgotten), image, unit, **dials)
-        yield Frame(number, len(names), map, likeness(intact, map), detail=name)
+        lost[name] = torch.randn(weight.shape, generator=generator) * weight.std().cpu() + weight.mean().cpu()
+        yield name, forgetful(probe, lost)
 
 
 def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
-    """A copy of a probe in which some layers have other weights; the probe itself is left alone."""
-    names = {id(value): name for name, value in probe.network.state_dict(keep_vars=True).items()}
-    network = deepcopy(probe.network)
-    content = network.state_dict(keep_vars=True)
-    for layer, drawn in weights.items():
-        content[names[id(probe.weight(layer))]].data = torch.as_tensor(drawn, device=probe.device)
-    return Probe(
-        network, name=probe.name, labels=probe.labels, input_size=probe.input_size, resize=probe.resize,
-        mean=probe.mean, std=probe.std, interpolation=probe.interpolation, device=probe.device,
-    )  # fmt: skip
+    """A probe in which some layers have other weights; the first one is left alone, and all else is shared with it."""
+    others = {id(probe.weight(name)): torch.as_tensor(drawn, device=probe.device) for name, drawn in weights.items()}
+    other = copy(probe)
+    other.steps = tuple(replace(step, operation=reweighed(step, others)) for step in probe.steps)
+    return other
+
+
+def reweighed(step: Step, others: dict[int, torch.Tensor]) -> Callable:
+    """What a step does once the weights in it are others, told by the identity of those it has."""
+    if step.node.op == "get_attr":
+        drawn = others.get(id(step.operation()))
+        return step.operation if drawn is None else lambda: drawn
+    mine = id(getattr(step.operation, "weight", None))
+    if mine not in others:
+        return step.operation
+    return deepcopy(step.operation, {mine: nn.Parameter(others[mine], requires_grad=False)})  # all but the weight
 
 
 def stability(
@@ -162,13 +185,17 @@ def stability(
     >>> stability(open_probe("tiny-vgg"), bundled_image("cat"), 0, saliency, noise=0.0, samples=1)
     1.0
     """
-    pixels, generator = probe.prepare(image), torch.Generator().manual_seed(seed)
+    pixels = probe.prepare(image)
     first = method(probe, pixels, unit, **dials)
-    found = []
+    maps = [method(probe, picture, unit, **dials) for picture in shaken(pixels, noise, samples, seed)]
+    return sum(rank_correlation(first.values, map.values) for map in maps) / len(maps)
+
+
+def shaken(pixels: torch.Tensor, noise: float, samples: int, seed: int) -> Iterator[torch.Tensor]:
+    """Copies of a picture (3, S, S) with uniform noise of at most `noise` on every value."""
+    generator = torch.Generator().manual_seed(seed)
     for _ in range(samples):
-        shaken = pixels + noise * (2 * torch.rand(pixels.shape, generator=generator) - 1)
-        found.append(rank_correlation(first.values, method(probe, shaken.clamp(0, 1), unit, **dials).values))
-    return sum(found) / len(found)
+        yield (pixels + noise * (2 * torch.rand(pixels.shape, generator=generator) - 1)).clamp(0, 1)
 
 
 def likeness(first: Map, second: Map) -> dict[str, float]:
@@ -216,6 +243,23 @@ def centred(side: int) -> Map:
     return Map(2 - away[:, None] - away[None], signed=False, measure="nearness to the middle")
 
 
+def elsewhere(map: Map, side: int) -> list[Map]:
+    """A map at eight other places: moved by thirds of the picture, what leaves on one side enters on the other.
+
+    The grain stays the same, only the places are wrong. That makes it a fairer control than scattered pixels, which
+    hide every part of a picture at once.
+
+    >>> [int(moved.values.argmax()) for moved in elsewhere(Map(torch.eye(9)[:, :1] @ torch.eye(9)[:1], True, "score"), 9)]
+    [3, 6, 27, 30, 33, 54, 57, 60]
+    """
+    values, third = map.at_size(side, side).values, side // 3
+    places = [(row * third, column * third) for row in range(3) for column in range(3)][1:]
+    return [replace(map, values=values.roll(place, (0, 1))) for place in places]
+
+
 def scattered(side: int, seed: int = 0) -> Map:
     """The map of somebody who guesses."""
     return Map(torch.rand(side, side, generator=torch.Generator().manual_seed(seed)), signed=False, measure="chance")
+
+
+METHODS = {"Randomisation": randomisation, "Deletion": deletion, "Insertion": insertion, "Stability": stability}

@@ -1,0 +1,230 @@
+"""The trust meter: three tests that any map can be put to, and a verdict on each."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from inspect import isgeneratorfunction
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import torch
+
+from vizcore.attribution.trust import (
+    Curve,
+    Seed,
+    cascade,
+    centred,
+    deletion,
+    elsewhere,
+    forgotten_in_turn,
+    insertion,
+    likeness,
+    rank_correlation,
+    scattered,
+    shaken,
+)
+from vizcore.dial import Range
+from vizcore.frames import Frame
+from vizcore.map import Map
+from vizcore.probe import Probe
+from vizcore.unit import Unit
+
+# Halfway between no relation and the same order. On the bundled network guided backprop keeps far more than that when
+# the upper half of the layers is forgotten, and the gradient and Grad-CAM far less.
+ALIKE = 0.5
+# A map that marks nothing in particular beats three or more in four of its moved copies about once in four trials;
+# all eight would be asking for luck too, because moved marks may fall on a second object.
+BEATEN = 0.75
+STAMPS = {
+    "randomised weights": "unchanged when the network forgets",
+    "deletion": "no better than elsewhere",
+    "stability": "changed by noise nobody sees",
+}
+TESTS = tuple(STAMPS)
+NO_DIALS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One test of a map: what was measured, the limit, and whether the map passes; None where it was not asked yet.
+
+    >>> Reading("stability").passes is None
+    True
+    """
+
+    test: str
+    value: float | None = None
+    limit: float | None = None
+    passes: bool | None = None
+    sentence: str = "Not asked yet."
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What three tests found about a map, as far as they are: a reading each, and what it was read from.
+
+    `film` holds the map, and the maps after each of `layers` was forgotten as well; `likenesses` compares each of
+    them with the first. `curves` are the deletion and insertion curves of the map, of the middle, of chance, and the
+    areas of moved copies are in `moved`. `shaken` are the maps of pictures with a noise that nobody sees.
+    """
+
+    film: tuple[Map, ...] = ()
+    layers: tuple[str, ...] = ()
+    likenesses: tuple[Mapping[str, float], ...] = ()
+    curves: Mapping[str, tuple[Curve, Curve]] = field(default_factory=dict)
+    shaken: tuple[Map, ...] = ()
+    readings: tuple[Reading, ...] = tuple(Reading(test) for test in TESTS)
+
+    @property
+    def failed(self) -> tuple[Reading, ...]:
+        """The tests that the map did not pass."""
+        return tuple(reading for reading in self.readings if reading.passes is False)
+
+    @property
+    def stamp(self) -> str:
+        """What is written across a map that fails; nothing on one that passes, or was not asked yet."""
+        return "; ".join(STAMPS[reading.test] for reading in self.failed)
+
+    def with_reading(self, reading: Reading) -> "Meter":
+        """The meter with one test answered."""
+        return replace(self, readings=tuple(reading if old.test == reading.test else old for old in self.readings))
+
+
+def meter(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    method: Callable,
+    turned: Mapping[str, Any] = NO_DIALS,
+    *,
+    steps: Annotated[int, Range(8, 64, 8, help="Pictures along a curve of deletion or insertion.")] = 16,
+    noise: Annotated[float, Range(0, 0.05, 0.001, help="How far a pixel value may be off, of 1.")] = 2 / 255,
+    samples: Annotated[int, Range(1, 16, 1, help="Noisy copies of the picture.")] = 4,
+    seed: Seed = 0,
+) -> Iterator[Frame]:
+    """Put a method's map of one picture to three tests: does it depend on the network, on the place, on noise?
+
+    Adebayo et al. 2018, *Sanity Checks for Saliency Maps*: layers forget one after the other, from the unit down. The
+    mean rank correlation with the first map, over the upper half of the layers, must stay below a half. Petsiuk
+    et al. 2018: the area under the insertion curve less that under the deletion curve must beat the same
+    map moved elsewhere in six of eight places. Alvarez-Melis and Jaakkola 2018: under noise that nobody
+    sees the rank correlation must stay above a half. `turned` are the method's own dials; a frame's
+    `detail` is the Meter so far.
+
+    >>> from vizcore import bundled_image, last, open_probe
+    >>> from vizcore.attribution import guided_backprop
+    >>> found = last(meter(open_probe("tiny-vgg"), bundled_image("cat"), 19, guided_backprop, steps=8)).detail
+    >>> [(reading.test, reading.passes) for reading in found.readings][0]
+    ('randomised weights', False)
+    """
+    unit, pixels = probe.unit(unit), probe.prepare(image)
+    layers = forgotten_in_turn(probe, unit)
+    of = 1 + len(layers) + len(CONTROLS) + 8 + samples
+    found, done = Meter(layers=tuple(layers)), 0
+    for map in growing(method, probe, pixels, unit, turned):
+        yield Frame(done, of, map, detail=found)
+    map = lean(map)
+    found, done = replace(found, film=(map,), likenesses=(likeness(map, map),)), 1
+    for _, other in cascade(probe, layers, seed):
+        for after in growing(method, other, pixels, unit, turned):
+            yield Frame(done, of, map, detail=found)
+        film, likenesses = (*found.film, lean(after)), (*found.likenesses, likeness(map, after))
+        found, done = replace(found, film=film, likenesses=likenesses), done + 1
+        yield Frame(done, of, map, detail=found)
+    found = found.with_reading(weights_verdict(map, found.likenesses))
+    for name, control in CONTROLS.items():
+        marks = control(map, probe.input_size)
+        curves = tuple(curve(probe, pixels, unit, marks, steps=steps) for curve in (deletion, insertion))
+        found, done = replace(found, curves={**found.curves, name: curves}), done + 1
+        yield Frame(done, of, map, detail=found)
+    moved = []
+    for marks in elsewhere(map, probe.input_size):
+        moved.append([curve(probe, pixels, unit, marks, steps=steps).area for curve in (deletion, insertion)])
+        done += 1
+        yield Frame(done, of, map, detail=found)
+    found = found.with_reading(deletion_verdict(map, found.curves, [back - away for away, back in moved]))
+    for picture in shaken(pixels, noise, samples, seed):
+        for after in growing(method, probe, picture, unit, turned):
+            yield Frame(done, of, map, detail=found)
+        found, done = replace(found, shaken=(*found.shaken, lean(after))), done + 1
+        yield Frame(done, of, map, detail=found)
+    yield Frame(of, of, map, detail=found.with_reading(stability_verdict(map, found.shaken)))
+
+
+def weights_verdict(map: Map, likenesses: tuple[Mapping[str, float], ...]) -> Reading:
+    """Whether a map notices that the network forgets, from its likenesses to the maps after each layer was lost.
+
+    The upper half of the layers decides: they hold what tells one class from another, and when they are lost a map
+    that still looks the same shows the picture's edges and not the reasons. What the lowest layers
+    lose changes every map.
+    """
+    [test, _, _] = TESTS
+    upper = likenesses[1 : 1 + (len(likenesses) // 2 or 1)]
+    if map.blank or not upper:
+        return Reading(test, sentence="There is nothing to compare: the map is blank, or no layer has weights.")
+    kept = sum(one["rank correlation"] for one in upper) / len(upper)
+    passes = kept < ALIKE
+    sentence = "With {} upper layers forgotten, the map keeps {:.2f} of its order (rank correlation); {}."
+    told = "it shows what was learned" if passes else "it would look much the same without what was learned"
+    return Reading(test, kept, ALIKE, passes, sentence.format(len(upper), kept, told))
+
+
+def deletion_verdict(map: Map, curves: Mapping[str, tuple[Curve, Curve]], moved: list[float]) -> Reading:
+    """Whether what a map marks matters more than the same marks elsewhere, by insertion less deletion."""
+    [_, test, _] = TESTS
+    if map.blank:
+        return Reading(test, sentence="There is nothing to delete: the map is blank.")
+    net = {name: back.area - away.area for name, (away, back) in curves.items()}
+    beaten = sum(net["the map"] > other for other in moved) / len(moved)
+    middle = "more" if net["the map"] > net["the middle"] else "no more"
+    sentence = (
+        f"What it marks matters more than the same marks elsewhere in {round(beaten * len(moved))} of {len(moved)} "
+        f"places, and {middle} than the middle of the picture."
+    )
+    return Reading(test, beaten, BEATEN, beaten >= BEATEN, sentence)
+
+
+def stability_verdict(map: Map, others: tuple[Map, ...]) -> Reading:
+    """Whether a map stays when the picture changes too little to see."""
+    [_, _, test] = TESTS
+    if map.blank:
+        return Reading(test, sentence="There is nothing to shake: the map is blank.")
+    kept = sum(rank_correlation(map.values, other.values) for other in others) / len(others)
+    passes = kept > ALIKE
+    told = "it is about the picture" if passes else "it is about the noise as well"
+    return Reading(test, kept, ALIKE, passes, f"Under noise nobody sees, it keeps {kept:.2f} of its order; {told}.")
+
+
+def growing(
+    method: Callable, probe: Probe, image: torch.Tensor, unit: Unit, turned: Mapping[str, Any] = NO_DIALS
+) -> Iterator[Map]:
+    """A method's map as it grows; one that comes at once is its own last."""
+    found = getattr(method, "frames", method)(probe, image, unit, **turned)
+    if isinstance(found, Map):
+        yield found
+    else:
+        yield from (frame.picture for frame in found)
+
+
+def takes_long(probe: Probe, method: Callable) -> bool:
+    """Whether a meter of a method's maps is better asked for than run unasked: it comes in frames, or on a large network.
+
+    >>> from vizcore import open_probe
+    >>> from vizcore.attribution import occlusion, saliency
+    >>> takes_long(open_probe("tiny-vgg"), saliency), takes_long(open_probe("tiny-vgg"), occlusion)
+    (False, True)
+    """
+    operations = sum(layer.operations for layer in probe.layers.values())
+    return operations > 500_000_000 or hasattr(method, "frames") or isgeneratorfunction(method)
+
+
+def lean(map: Map) -> Map:
+    """A map without its colours, which a meter does not need to keep."""
+    return replace(map, colour=None)
+
+
+CONTROLS: Mapping[str, Callable[[Map, int], Map]] = {
+    "the map": lambda map, side: map,
+    "the middle": lambda map, side: centred(side),
+    "chance": lambda map, side: scattered(side),
+}
+METHODS = {"Trust meter": meter}
