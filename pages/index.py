@@ -15,6 +15,7 @@ CHAPTERS = {
         st.Page("cam.py", title="Class activation maps"),
         st.Page("gradients.py", title="Saliency"),
         st.Page("occlusion.py", title="Occlusion"),
+        st.Page("trust.py", title="Trust"),
     ],
 }
 

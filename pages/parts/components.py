@@ -111,6 +111,7 @@ def map_view(
     bare: bool = False,
     solid: bool = False,
     ramp: str | None = None,
+    stamp: str = "",
 ) -> None:
     """Draw a picture (3, H, W) and a `Map` of any size over it; picking a cell calls `on_pick((row, column))`.
 
@@ -118,7 +119,8 @@ def map_view(
     `field`, a layer's `ReceptiveField`, shows under the cursor what the cell there can see. `cells` divides the
     picture where there is no map; `cell` is framed. `extent` fixes the end of the colour scale, so that several
     maps share one. `bare` leaves out the scale and the slider, for maps beside a large one; the slider moves all.
-    A `solid` map hides the picture. `ramp` names a colour ramp of `render` other than the map's own.
+    A `solid` map hides the picture. `ramp` names a colour ramp of `render` other than the map's own. A `stamp` is
+    written across a map that should not be believed.
     """
     rows, columns = cells or (tuple(map.values.shape) if map is not None else (0, 0))
     data = {
@@ -137,7 +139,8 @@ def map_view(
         "note": note or (map.note if map is not None else ""),
         "bare": bare,
         "solid": solid,
-        "label": label,
+        "label": f"{label}, which fails a test: {stamp}" if stamp else label,
+        "stamp": stamp,
     }
     if map is not None and (solid or not map.blank):  # a blank map leaves the picture as it is, and its note
         end = extent or map.extent

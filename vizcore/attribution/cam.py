@@ -246,3 +246,9 @@ FORMULAS = {
     r"w_k = \frac{1}{h\,w} \sum_{i,j} \frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}",
     cam: r"M = \sum_k w_k A_k, \qquad \mathrm{score} = \frac{1}{h\,w} \sum_{i,j} M_{i,j} + b",
 }
+# How each method misleads, in a sentence for the reader.
+FAILINGS = {
+    "Grad-CAM": "It is as coarse as the layer it reads, and averaging the slopes can hide one of several objects or, "
+    "in earlier layers, mark places that do nothing.",
+    "CAM": "It is exact only where nothing but averaging and one linear layer follows, and as coarse as the last maps.",
+}

@@ -208,3 +208,10 @@ FORMULAS = {
     r"w = \mathrm{softmax}_k\big(\mathrm{unit}(x \odot \hat{A}_k) - \mathrm{unit}(0)\big)",
     guided_grad_cam: r"M_{ij} = \sum_c g^{\,\mathrm{guided}}_{c,i,j}\;\cdot\;\mathrm{Grad\text{-}CAM}_{ij}",
 }
+# How each method misleads, in a sentence for the reader.
+FAILINGS = {
+    "Grad-CAM++": "It leaves out every slope that argues against the unit, so two classes often get much the same map.",
+    "LayerCAM": "It leaves out what argues against the unit too, and in early layers it follows edges.",
+    "Score-CAM": "It judges by the answers to masked pictures, and those are unlike any the network has learned from.",
+    "Guided Grad-CAM": "Its detail is guided backprop's: sharp edges that have little to do with the class.",
+}

@@ -205,3 +205,15 @@ FORMULAS = {
     guided_backprop: r"\text{at every rectifier:}\quad g \leftarrow [x > 0]\,[g > 0]\,g",
     deconvnet: r"\text{at every rectifier:}\quad g \leftarrow [g > 0]\,g",
 }
+# How each method misleads, in a sentence for the reader.
+FAILINGS = {
+    "Saliency": "It tells what a tiny change would do, not what made the score: where the score is saturated it is "
+    "faint, and it is grainy everywhere.",
+    "Gradient x input": "A black pixel counts for nothing, however much it matters, because its value is zero.",
+    "SmoothGrad": "It explains the network on noisy pictures, and its smoothness depends on how much noise was added.",
+    "Integrated gradients": "It depends on the picture that stands for nothing: against black, whatever is black "
+    "cannot count.",
+    "Guided backprop": "It draws the edges of the picture, much the same for every class and even for a network that "
+    "has forgotten most of what it learned.",
+    "Deconvnet": "It mostly rebuilds the picture, and says little about which class is asked.",
+}

@@ -55,7 +55,12 @@ class Reading:
     value: float | None = None
     limit: float | None = None
     passes: bool | None = None
-    sentence: str = "Not asked yet."
+    sentence: str = ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is an answer, and be it that there can be none."""
+        return bool(self.sentence)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def meter(
     method: Callable,
     turned: Mapping[str, Any] = NO_DIALS,
     *,
-    steps: Annotated[int, Range(8, 64, 8, help="Pictures along a curve of deletion or insertion.")] = 16,
+    steps: Annotated[int, Range(8, 64, 8, help="Pictures along a curve of deletion or insertion.")] = 8,
     noise: Annotated[float, Range(0, 0.05, 0.001, help="How far a pixel value may be off, of 1.")] = 2 / 255,
     samples: Annotated[int, Range(1, 16, 1, help="Noisy copies of the picture.")] = 4,
     seed: Seed = 0,
@@ -112,7 +117,7 @@ def meter(
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> from vizcore.attribution import guided_backprop
-    >>> found = last(meter(open_probe("tiny-vgg"), bundled_image("cat"), 19, guided_backprop, steps=8)).detail
+    >>> found = last(meter(open_probe("tiny-vgg"), bundled_image("cat"), 19, guided_backprop)).detail
     >>> [(reading.test, reading.passes) for reading in found.readings][0]
     ('randomised weights', False)
     """
@@ -125,7 +130,7 @@ def meter(
     map = lean(map)
     found, done = replace(found, film=(map,), likenesses=(likeness(map, map),)), 1
     for _, other in cascade(probe, layers, seed):
-        for after in growing(method, other, pixels, unit, turned):
+        for after in growing(method, other, pixels, unit, turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
         film, likenesses = (*found.film, lean(after)), (*found.likenesses, likeness(map, after))
         found, done = replace(found, film=film, likenesses=likenesses), done + 1
@@ -143,7 +148,7 @@ def meter(
         yield Frame(done, of, map, detail=found)
     found = found.with_reading(deletion_verdict(map, found.curves, [back - away for away, back in moved]))
     for picture in shaken(pixels, noise, samples, seed):
-        for after in growing(method, probe, picture, unit, turned):
+        for after in growing(method, probe, picture, unit, turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
         found, done = replace(found, shaken=(*found.shaken, lean(after))), done + 1
         yield Frame(done, of, map, detail=found)
@@ -206,7 +211,7 @@ def growing(
 
 
 def takes_long(probe: Probe, method: Callable) -> bool:
-    """Whether a meter of a method's maps is better asked for than run unasked: it comes in frames, or on a large network.
+    """Whether a meter is better asked for than run unasked: the method comes in frames, or the network is large.
 
     >>> from vizcore import open_probe
     >>> from vizcore.attribution import occlusion, saliency
@@ -228,3 +233,8 @@ CONTROLS: Mapping[str, Callable[[Map, int], Map]] = {
     "chance": lambda map, side: scattered(side),
 }
 METHODS = {"Trust meter": meter}
+FORMULAS = {
+    meter: r"\frac{2}{L} \sum_{l \le L/2} \rho(M, M_{-l}) < \tfrac12, \qquad "
+    r"A_{\mathrm{ins}}(M) - A_{\mathrm{del}}(M) > A_{\mathrm{ins}}(M') - A_{\mathrm{del}}(M'), \qquad "
+    r"\rho(M, M_{x + \varepsilon}) > \tfrac12"
+}

@@ -213,3 +213,8 @@ FORMULAS = {
     occlusion: r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s\,\ni\,(i,j)} \big( \mathrm{unit}(x) - "
     r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big)"
 }
+# How the method misleads, in a sentence for the reader.
+FAILINGS = {
+    "Occlusion": "The square is something new in the picture: size and filling change the map, and what is there twice "
+    "is never missed.",
+}

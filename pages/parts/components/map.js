@@ -23,7 +23,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 class MapView {
   constructor(parent) {
-    for (const name of ["map", "stage", "picture", "heat", "boxes", "field", "cell", "bar", "low", "high", "measure", "smoothing", "reading", "controls"])
+    for (const name of ["map", "stage", "picture", "heat", "boxes", "field", "cell", "stamp", "bar", "low", "high", "measure", "smoothing", "reading", "controls"])
       this[name] = parent.querySelector(`.${name}`)
     this.slider = parent.querySelector("input")
     this.slider.oninput = () => {
@@ -58,6 +58,8 @@ class MapView {
     this.map.classList.toggle("solid", data.solid)
     this.stage.classList.toggle("pickable", data.pickable)
     this.stage.setAttribute("aria-label", data.label)
+    this.stamp.textContent = data.stamp
+    this.stamp.hidden = !data.stamp
     this.stage.tabIndex = data.pickable ? 0 : -1
     if (this.values) this.legend()
     this.fit()

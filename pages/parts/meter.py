@@ -1,0 +1,120 @@
+"""The trust meter that every map carries: three readings, found in the background or on one click, and a stamp.
+
+asked(chosen, method, turned)      the question that a meter answers; the same everywhere, so that it is asked once
+known(question) / stamp(question)  its Meter, if it was found before; what is to be written across the map
+strip(chosen, method, turned)      the three readings in one quiet line beneath a map
+readings(meter)                    the same line for a Meter at hand
+"""
+
+import html
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.parts import jobs, show
+from vizcore.attribution.meter import Meter, Reading, meter, takes_long
+
+JOB = "meter"
+KEPT = 96  # meters that the server remembers
+EVERY = 0.5  # seconds between two looks
+MEANS = {
+    "randomised weights": "Does the map change when the network forgets what it learned?",
+    "deletion": "Does what the map marks matter more than the same marks elsewhere?",
+    "stability": "Does the map stay when the picture changes too little to see?",
+}
+WORDS = {True: "passes", False: "fails", None: "not asked yet"}
+
+
+@st.cache_resource(show_spinner=False)
+def shelf() -> dict[tuple, Meter]:
+    """The meters found so far, of all readers, by their questions."""
+    return {}
+
+
+def asked(chosen, method: Callable, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> tuple:
+    """What a meter answers: selection, method, the method's dials, and the meter's own."""
+    dials = tuple(sorted(turned.items())), tuple(sorted((given or {}).items()))
+    return chosen.network, chosen.picture, str(chosen.unit), method.__name__, *dials
+
+
+def known(question: tuple) -> Meter | None:
+    """The meter of a question that was asked before."""
+    return shelf().get(question)
+
+
+def stamp(question: tuple) -> str:
+    """What is to be written across a map; nothing where it passes, or was not asked yet."""
+    found = known(question)
+    return found.stamp if found else ""
+
+
+def run(chosen, method: Callable, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Iterator:
+    """Frames of a meter that is kept once it is complete. Everything it needs is taken out of the session first."""
+    question, kept = asked(chosen, method, turned, given), shelf()
+    probe, image, unit = chosen.probe, chosen.prepared, chosen.unit
+
+    def frames() -> Iterator:
+        for frame in meter(probe, image, unit, method, turned, **(given or {})):
+            yield frame
+        kept[question] = frame.detail
+        while len(kept) > KEPT:
+            kept.pop(next(iter(kept)), None)
+
+    return frames()
+
+
+def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
+    """The three readings of the map above; quick ones are found unasked, long ones when the reader asks."""
+    question = asked(chosen, method, turned)
+    if found := known(question):
+        readings(found)
+        return
+    job, frames = jobs.running(JOB), run(chosen, method, turned)
+    mine = job is not None and job.question == question
+    if not mine and not takes_long(chosen.probe, method):
+        job, mine = jobs.start(JOB, lambda: frames, question), True
+    if mine and not job.stopped:
+        follow(job)
+        return
+    readings(Meter())
+    st.button(
+        "Can it be trusted? Ask", key="meter ask", type="tertiary",
+        on_click=lambda: jobs.start(JOB, lambda: frames, question),
+        help="Lets the network forget, deletes what the map marks, and shakes the picture: a dozen maps more.",
+    )  # fmt: skip
+
+
+def follow(job: jobs.Job) -> None:
+    """The readings of a meter that is still being found; the page runs once more when all are."""
+
+    @st.fragment(run_every=EVERY if job.going else None)
+    def look() -> None:
+        frame = job.latest
+        readings(frame.detail if frame else Meter(), going=job.going)
+        if job.problem:
+            st.text(job.problem)
+        if not job.going and not job.seen:
+            job.seen = True
+            st.rerun()
+
+    look()
+
+
+def readings(found: Meter, *, going: bool = False) -> None:
+    """The three readings side by side; what each means is told under the cursor."""
+    cells = "".join(
+        f'<div title="{html.escape(reading.sentence or MEANS[reading.test])}"><dt>{html.escape(reading.test)}</dt>'
+        f"<dd>{verdict(reading, going)}</dd></div>"
+        for reading in found.readings
+    )
+    show.markup(f'<dl class="trust" aria-label="trust meter">{cells}</dl>')
+
+
+def verdict(reading: Reading, going: bool = False) -> str:
+    """One reading in a word and a number, as markup."""
+    if reading.passes is None:
+        word = "cannot be asked" if reading.asked else "being asked" if going else WORDS[None]
+        return f"<small>{word}</small>"
+    kind = WORDS[reading.passes]
+    return f'<b class="{kind}">{kind}</b> <small>{show.figures(reading.value)}</small>'
