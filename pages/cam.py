@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, pair, show
+from pages.parts import components, dials, jobs, learn, meter, pair, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
@@ -52,6 +52,7 @@ def large(map, extent: float | None = None) -> None:
     """The map of the unit under question, as large as there is room, and its numbers."""
     components.map_view(
         chosen.prepared, map, key="cam map", label=f"{name} of {chosen.name}", extent=extent, width=460,
+        stamp=meter.stamp(meter.asked(chosen, method, shown | dict(turned))),
     )  # fmt: skip
     if map.note:
         apology(map.note)
@@ -134,7 +135,7 @@ with calm():
             pair.chips(chosen, other, "rather than" if asked == RATHER else "and")
         else:
             show.chip(chosen)
-    map, taken = None, None
+    map, taken, done = None, None, False
     if asked != ONE:
         maps = [one for [one] in answers(
             chosen.network, chosen.picture, name, (unit, other.unit), here, turned, chosen)]  # fmt: skip
@@ -160,7 +161,7 @@ with calm():
             show.heading("One map at a time")
             st.caption(f"{name} asks the network once for every channel. The five best answers and the row of layers "
                        "would each take as long again; the other methods show them.")  # fmt: skip
-        map = job.latest.picture if job.latest else None
+        map, done = job.latest.picture if job.latest else None, not job.going
     else:
         best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
         [[map]] = answers(chosen.network, chosen.picture, name, (unit,), here, turned, chosen)
@@ -173,6 +174,10 @@ with calm():
         if layer:
             layers = tuple(along_depth(probe, unit))
             depth(layers, *strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen))
+        done = True
+    if map and done:
+        with left:
+            meter.strip(chosen, method, shown | dict(turned))
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in {**shown, **dict(turned)}.items())
     call = f"vizcore.attribution.{method.__name__}"
     second = other and f'other = "{other.unit}"  # {other.name}\n'

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import Unit, render
@@ -49,6 +49,7 @@ def large(map) -> None:
     """The map as large as there is room, in the view that was chosen."""
     seen = render.view(map, view)
     options = {"key": "gradients map", "label": f"{name} of {chosen.name}", "width": 520, "smooth": False}
+    options["stamp"] = meter.stamp(meter.asked(chosen, method, dict(turned)))
     if view == "colour":
         picture = render.coloured(map, chosen.prepared if place == OVER else None)
         components.map_view(picture, **options)
@@ -123,6 +124,9 @@ with calm():
         )
         if map and done:
             object_of(map)
+    if map and done:
+        with left:
+            meter.strip(chosen, method, dict(turned))
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned)
     learn.below(
         method,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import render
@@ -50,6 +50,7 @@ def draw(frame) -> None:
         components.map_view(
             chosen.prepared, map, key="occlusion map", label=f"occlusion of {chosen.name}", width=520,
             boxes=[readings.box(place)] if rests else (), on_pick=lambda pixel: look_at(readings.place(pixel)),
+            stamp=meter.stamp(meter.asked(chosen, METHOD, turned)),
         )  # fmt: skip
         if rests and map.blank:
             apology("No square changes this unit, wherever it lies.")
@@ -125,6 +126,7 @@ with calm():
         )
         if frame.picture.note:
             st.caption(frame.picture.note)
+        meter.strip(chosen, METHOD, turned)
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         METHOD,

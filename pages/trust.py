@@ -125,7 +125,7 @@ def matrix(compared):
         )
     )  # fmt: skip
     chart.update_xaxes(tickangle=-50, tickfont={"size": 11})
-    chart.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 11}, nticks=len(values))
+    chart.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 11}, tickmode="linear", dtick=1)
     return chart
 
 
@@ -164,7 +164,7 @@ def film(found: Meter) -> None:
         captions=[f"without {layer} and what lies above: rank correlation {show.figures(one['rank correlation'])}"
                   if number else "the trained network"
                   for number, (layer, one) in enumerate(zip(lost, found.likenesses, strict=False))],
-        tile=84,
+        columns=max(8, -(-len(lost) // 2)),
         gap=6,
     )  # fmt: skip
     if len(found.film) > 1:
@@ -178,13 +178,13 @@ def falling(found: Meter):
     layers = ["nothing", *found.layers][: len(found.likenesses)]
     chart = Figure()
     colours = {"rank correlation": show.accent(), "structural similarity": show.quiet()}
-    for kind, colour in colours.items():
+    for (kind, colour), side in zip(colours.items(), (11, -11), strict=True):
         values = [one[kind] for one in found.likenesses]
         chart.add_scatter(
             x=layers, y=values, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 6},
             hovertemplate=f"%{{y:.2f}} {kind}<extra></extra>",
         )  # fmt: skip
-        chart.add_annotation(x=layers[1], y=values[1], text=kind, showarrow=False, xanchor="left", yshift=10,
+        chart.add_annotation(x=layers[1], y=values[1], text=kind, showarrow=False, xanchor="left", yshift=side,
                              font={"color": colour})  # fmt: skip
     chart.add_hline(y=ALIKE, line={"color": show.quiet(), "dash": "dot", "width": 1})
     chart.update_yaxes(title="likeness")

@@ -75,9 +75,9 @@ def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
     if not mine and not takes_long(chosen.probe, method):
         job, mine = jobs.start(JOB, lambda: frames, question), True
     if mine and not job.stopped:
-        follow(job)
+        follow(job, may_stop=takes_long(chosen.probe, method))
         return
-    readings(Meter())
+    readings(job.latest.detail if mine and job.latest else Meter())
     st.button(
         "Can it be trusted? Ask", key="meter ask", type="tertiary",
         on_click=lambda: jobs.start(JOB, lambda: frames, question),
@@ -85,13 +85,18 @@ def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def follow(job: jobs.Job) -> None:
+def follow(job: jobs.Job, *, may_stop: bool) -> None:
     """The readings of a meter that is still being found; the page runs once more when all are."""
 
     @st.fragment(run_every=EVERY if job.going else None)
     def look() -> None:
         frame = job.latest
         readings(frame.detail if frame else Meter(), going=job.going)
+        if job.going and may_stop:
+            left = f"about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                st.caption(left, width="content")
+                st.button("Stop", key="stop meter", type="tertiary", on_click=job.stop)
         if job.problem:
             st.text(job.problem)
         if not job.going and not job.seen:
