@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
     trust.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
     trust.add_argument("--network", default="tiny-vgg")
-    trust.add_argument("--limit", type=int, default=200, help="at most so many photographs, spread over the classes")
+    trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, spread over the classes")
     trust.set_defaults(run=judge_methods)
     return whole
 
@@ -128,10 +128,12 @@ def judge_methods(given: argparse.Namespace) -> int:
     chosen = known[:: max(1, len(known) // given.limit)][: given.limit]
     labels = [probe.labels.index(photographs.labels[photographs.classes[number]]) for number in chosen]
     images = (probe.prepare(image) for image in photographs.pixels[chosen].float() / 255)
-    boxes = photographs.boxes[chosen] * probe.input_size // photographs.pixels.shape[-1]
-    judged = survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes)
-    print(f"{len(chosen)} photographs, {probe.name}")
-    print(table(last(judged).detail))
+    boxes = photographs.boxes[chosen] + torch.tensor([0, 0, 1, 1])  # the last row and column named are inside
+    boxes = boxes * probe.input_size // photographs.pixels.shape[-1]
+    standings = last(survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes)).detail
+    small = next(iter(standings.values())).small
+    print(f"{len(chosen)} photographs, {probe.name}; on {small} the object covers less than a quarter of the picture")
+    print(table(standings))
     return 0
 
 

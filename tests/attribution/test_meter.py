@@ -22,7 +22,9 @@ def edges(probe: Probe, image: torch.Tensor, unit) -> Map:
 def passes(method, picture: str, **dials) -> dict[str, bool | None]:
     probe, image = open_probe("tiny-vgg"), bundled_image(picture)
     unit = probe.predict(image)[0].index
-    return {one.test: one.passes for one in last(meter(probe, image, unit, method, **{**QUICK, **dials})).detail.readings}
+    return {
+        one.test: one.passes for one in last(meter(probe, image, unit, method, **{**QUICK, **dials})).detail.readings
+    }
 
 
 @pytest.mark.parametrize("picture", ["cat", "coffee", "rocket"])
@@ -60,7 +62,7 @@ def test_marks_on_the_quarter_that_matters_hurt_more_than_the_same_marks_elsewhe
     for right, map in bright.items():
         found = last(meter(probe, white, 0, lambda probe, image, unit, map=map: map, **QUICK)).detail
         assert found.readings[1].passes is right
-        away, back = found.curves["the map"]
+        away, _ = found.curves["the map"]
         other, _ = found.curves["chance"]
         assert (away.area < other.area) is right
 

@@ -7,7 +7,7 @@ from tests.attribution.test_trust import Corner, quarter_map
 from vizcore import last
 from vizcore.attribution import saliency
 from vizcore.attribution.survey import points_at, survey, table
-from vizcore.attribution.trust import centred
+from vizcore.attribution.trust import centred, deletion
 from vizcore.map import Map
 from vizcore.probe import Probe
 
@@ -23,7 +23,7 @@ def test_the_highest_place_is_in_the_box_or_not(row, column, margin, hit):
     assert points_at(map, (30, 20, 40, 30), 64, margin=margin) is hit
 
 
-def test_a_survey_is_the_mean_over_its_photographs():
+def test_a_survey_is_the_sum_over_its_photographs():
     probe = Probe(Corner(), name="corner", input_size=8, mean=(0, 0, 0), std=(1, 1, 1))
     images, labels = torch.ones(4, 3, 8, 8), torch.zeros(4, dtype=torch.long)
     boxes = torch.tensor([[0, 0, 4, 4]] * 3 + [[6, 6, 8, 8]])
@@ -35,8 +35,21 @@ def test_a_survey_is_the_mean_over_its_photographs():
     }
     frames = list(survey(probe, images, labels, boxes, methods=methods))
     assert [frame.step for frame in frames] == [1, 2, 3, 4]
-    means = last(iter(frames)).detail
-    assert means["right"][0] == means["saliency"][0] == pytest.approx(0.75)
-    assert means["right"][1] < means["wrong"][1]
-    assert means["saliency"][1] == pytest.approx(means["right"][1])
-    assert table(means).splitlines()[1].startswith(("right", "saliency"))
+    found = last(iter(frames)).detail
+    assert found["right"].share == found["saliency"].share == pytest.approx(0.75)
+    assert found["right"].deletion < found["wrong"].deletion
+    assert found["saliency"].deletion == pytest.approx(found["right"].deletion)
+    expected = sum(deletion(probe, image, 0, quarter_map(1.0), steps=8).area for image in images)
+    assert found["right"].deletion == pytest.approx(expected)
+    assert table(found).splitlines()[1].startswith(("right", "saliency"))
+
+
+def test_small_objects_are_counted_apart_and_the_middle_is_what_has_to_be_beaten():
+    probe = Probe(Corner(), name="corner", input_size=8, mean=(0, 0, 0), std=(1, 1, 1))
+    boxes = torch.tensor([[0, 0, 2, 2], [3, 3, 5, 5], [0, 0, 8, 8]])
+    methods = {"corner": lambda probe, image, unit: quarter_map(1.0)}
+    found = last(survey(probe, torch.ones(3, 3, 8, 8), torch.zeros(3, dtype=torch.long), boxes, methods=methods))
+    standing = found.detail["corner"]
+    assert (standing.photographs, standing.hits, standing.small, standing.small_hits) == (3, 2, 2, 1)
+    assert (standing.only_it, standing.only_middle) == (1, 1)
+    assert standing.small_share == 0.5

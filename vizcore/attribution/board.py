@@ -93,7 +93,7 @@ def board(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Iterator
     >>> from vizcore import bundled_image, open_probe
     >>> first = next(board(open_probe("tiny-vgg"), bundled_image("cat"), 0))
     >>> first.step, first.of, first.detail.names
-    (1, 13, ('Saliency',))
+    (0, 13, ('Saliency',))
     """
     unit, pixels = probe.unit(unit), probe.prepare(image)
     maps: dict[str, Map] = {}

@@ -3,7 +3,8 @@
 `python -m vizcore trust --data FOLDER` prints the table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -16,6 +17,8 @@ from vizcore.map import Map
 from vizcore.probe import Probe
 
 Box = tuple[int, int, int, int]
+MIDDLE = "the middle"
+SMALL = 0.25  # of the picture: Zhang et al. call a photograph difficult where the object covers less
 METHODS_SURVEYED: dict[str, Callable[..., Map]] = {
     "Grad-CAM": grad_cam,
     "CAM": cam,
@@ -26,7 +29,7 @@ METHODS_SURVEYED: dict[str, Callable[..., Map]] = {
     "Gradient x input": gradient_times_input,
     "Guided backprop": guided_backprop,
     "Deconvnet": deconvnet,
-    "the middle": lambda probe, image, unit: centred(probe.input_size),
+    MIDDLE: lambda probe, image, unit: centred(probe.input_size),
     "chance": lambda probe, image, unit: scattered(probe.input_size, seed=int(image.sum() * 1000)),
 }
 
@@ -48,38 +51,94 @@ def points_at(map: Map, box: Box, side: int, *, margin: float = 15 / 224) -> boo
     return left - slack <= column < right + slack and top - slack <= row < bottom + slack
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a method has done on the photographs so far: counts, and the sums of the areas under its two curves.
+
+    `only_it` counts the photographs on which it points at the object and somebody who points at the middle does
+    not, `only_middle` the reverse: what remains when everything that both find is taken away.
+    """
+
+    photographs: int = 0
+    hits: int = 0
+    small: int = 0
+    small_hits: int = 0
+    only_it: int = 0
+    only_middle: int = 0
+    deletion: float = 0.0
+    insertion: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """The share of photographs on which it points at the object."""
+        return self.hits / self.photographs
+
+    @property
+    def small_share(self) -> float:
+        """The same where the object covers less than a quarter of the picture; NaN where there is none such."""
+        return self.small_hits / self.small if self.small else float("nan")
+
+    def after(self, hit: bool, middle: bool, small: bool, deletion: float, insertion: float) -> "Standing":
+        """The standing with one photograph more.
+
+        >>> Standing().after(True, False, True, 0.1, 0.5).only_it
+        1
+        """
+        return replace(
+            self,
+            photographs=self.photographs + 1,
+            hits=self.hits + hit,
+            small=self.small + small,
+            small_hits=self.small_hits + (hit and small),
+            only_it=self.only_it + (hit and not middle),
+            only_middle=self.only_middle + (middle and not hit),
+            deletion=self.deletion + deletion,
+            insertion=self.insertion + insertion,
+        )
+
+
 def survey(
     probe: Probe,
     images: torch.Tensor,
     labels: torch.Tensor,
     boxes: torch.Tensor,
     *,
-    methods: dict[str, Callable[..., Map]] = METHODS_SURVEYED,
+    methods: Mapping[str, Callable[..., Map]] = METHODS_SURVEYED,
+    steps: int = 8,
 ) -> Iterator[Frame]:
     """Judge methods on labelled photographs (N, 3, S, S) with boxes (N, 4), one photograph a frame.
 
-    Each frame's `detail` is, for every method, its means so far: the share of photographs on which it points
-    at the object, the area under the deletion curve (small is good) and under the insertion curve (large is good).
+    Each frame's `detail` is every method's Standing so far. Most objects of photographs lie in the middle, so
+    whoever always points there is the one to beat, above all where the object is small.
     """
-    sums = {name: torch.zeros(3) for name in methods}
+    standings = {name: Standing() for name in methods}
     for number, (image, label, box) in enumerate(zip(images, labels.tolist(), boxes.tolist(), strict=True), 1):
+        left, top, right, bottom = box
+        side = image.shape[1]
+        small = (right - left) * (bottom - top) < SMALL * side**2
+        middle = points_at(centred(side), tuple(box), side)
         for name, method in methods.items():
             map = method(probe, image, label)
-            hit = points_at(map, tuple(box), image.shape[1])
-            away, back = (curve(probe, image, label, map, steps=16).area for curve in (deletion, insertion))
-            sums[name] += torch.tensor([hit, away, back])
-        means = {name: tuple((total / number).tolist()) for name, total in sums.items()}
-        yield Frame(number, len(images), None, detail=means)
+            hit = points_at(map, tuple(box), side)
+            areas = (curve(probe, image, label, map, steps=steps).area for curve in (deletion, insertion))
+            standings[name] = standings[name].after(hit, middle, small, *areas)
+        yield Frame(number, len(images), None, detail=dict(standings))
 
 
-def table(means: dict[str, tuple[float, float, float]]) -> str:
-    """A survey's result as lines of text, best at pointing first.
+def table(standings: Mapping[str, Standing]) -> str:
+    """A survey's result as lines of text, best at pointing to small objects first.
 
-    >>> print(table({"Grad-CAM": (0.9, 0.1, 0.5)}))
-    method               points at it  deletion  insertion
-    Grad-CAM                    90.0%     0.100      0.500
+    >>> print(table({"Grad-CAM": Standing().after(True, False, True, 0.1, 0.5)}))
+    method               points at it  small ones  only it : only the middle  deletion  insertion
+    Grad-CAM                   100.0%      100.0%                    1 : 0       0.100      0.500
     """
-    lines = [f"{'method':20} {'points at it':>12}  {'deletion':>8}  {'insertion':>9}"]
-    for name, (hit, away, back) in sorted(means.items(), key=lambda item: -item[1][0]):
-        lines.append(f"{name:20} {hit:>12.1%}  {away:>8.3f}  {back:>9.3f}")
+    lines = [
+        f"{'method':20} {'points at it':>12}  {'small ones':>10}  only it : only the middle  "
+        f"{'deletion':>8}  {'insertion':>9}"
+    ]
+    for name, one in sorted(standings.items(), key=lambda item: (-item[1].small_hits, -item[1].hits)):
+        lines.append(
+            f"{name:20} {one.share:>12.1%}  {one.small_share:>10.1%}  {one.only_it:>19} : {one.only_middle:<3}  "
+            f"{one.deletion / one.photographs:>8.3f}  {one.insertion / one.photographs:>9.3f}"
+        )
     return "\n".join(lines)
