@@ -290,7 +290,8 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
 
 with calm():
     here = (chosen.network, chosen.picture, str(unit))
-    job = jobs.ask(BOARD, here, lambda: board(probe, chosen.image, unit))
+    pixels = chosen.prepared
+    job = jobs.ask(BOARD, here, lambda: board(probe, pixels, unit))
     jobs.watch(BOARD, draw_board, what="every method")
     if job.latest and not job.going:
         st.space("small")

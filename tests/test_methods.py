@@ -21,6 +21,7 @@ import pytest
 import torch
 
 import vizcore
+from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
 from vizcore.map import Map
 from vizcore.probe import Probe
@@ -57,6 +58,11 @@ GIVEN: dict[str, Callable[[int], Any]] = {
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "contrast": {"other": lambda number: (number + 1) % 5},
     "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
+    "trust": {
+        "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),
+        "method": lambda number: saliency,
+    },
+    "meter": {"method": lambda number: saliency},
 }
 
 
