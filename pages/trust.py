@@ -20,7 +20,7 @@ BOARD, OTHERS = "trust board", "trust others"
 WAYS = ("for it", "either way")
 LITERATURE = ("Saliency", "Grad-CAM", "Guided backprop")
 SEEN = """Every map on one scale: brought to the picture's size, smoothed over a 32nd of its side, and each pixel
-replaced by its rank, so that every method colours the same half of the picture and is brightest on the same few pixels.
+replaced by its rank, so that no method colours more than half of the picture or shouts louder than another.
 Where maps agree, that is no proof; a map also has to change when the network forgets what it learned."""
 FOUND = """Adebayo and others (2018) let networks forget, layer by layer. The gradient and Grad-CAM changed at once;
 guided backprop went on drawing the same edges, and what does not depend on what was learned cannot explain it.
@@ -263,7 +263,8 @@ def put_to_the_test() -> None:
 
 def every_method() -> None:
     """The verdicts on all methods; the quick ones are asked one after the other once the chosen one is known."""
-    waiting = [one for one in COMPARED if not takes_long(probe, COMPARED[one]) and not known_of(one)]
+    order = [*LITERATURE, *(one for one in COMPARED if one not in LITERATURE)]
+    waiting = [one for one in order if not takes_long(probe, COMPARED[one]) and not known_of(one)]
     if known_of(name) and waiting:
         runs = [meters.run(chosen, COMPARED[one], coarsely(probe, COMPARED[one]), given) for one in waiting]
         jobs.ask(OTHERS, (here, tuple(given.items())), lambda: one_by_one(runs))

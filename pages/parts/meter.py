@@ -16,7 +16,7 @@ from pages.parts import jobs, show
 from vizcore.attribution.meter import Meter, Reading, meter, takes_long
 
 JOB = "meter"
-KEPT = 96  # meters that the server remembers
+KEPT = 48  # meters that the server remembers
 EVERY = 0.5  # seconds between two looks
 MEANS = {
     "randomised weights": "Does the map change when the network forgets what it learned?",

@@ -117,5 +117,6 @@ def test_a_verdict_needs_six_of_eight_places():
 def test_at_first_nothing_was_asked_and_nothing_is_stamped():
     assert [one.asked for one in Meter().readings] == [False] * 3
     assert Meter().stamp == "" and not Meter().failed
-    shy = stability_verdict(quarter_map(1.0), (quarter_map(-1.0),))
+    shy = stability_verdict(quarter_map(1.0), [-1.0, 0.2])
+    assert shy.value == -0.4
     assert Meter().with_reading(shy).stamp == STAMPS["stability"]

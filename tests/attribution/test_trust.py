@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution import grad_cam, guided_backprop, saliency
@@ -10,7 +11,9 @@ from vizcore.attribution.trust import (
     blurred,
     centred,
     deletion,
+    elsewhere,
     forgetful,
+    forgotten_in_turn,
     insertion,
     likeness,
     randomisation,
@@ -100,6 +103,34 @@ def test_a_probe_that_forgets_leaves_the_first_one_alone():
     bias = probe.network.state_dict()["fc.bias"]
     assert torch.allclose(scores[0], bias, atol=1e-6)
     assert all(value.equal(before[name]) for name, value in probe.network.state_dict().items())
+
+
+def test_weights_that_a_network_wrote_as_a_function_can_be_forgotten_too(corner):
+    class Functional(Corner):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return functional.linear(images.flatten(1), self.line.weight)
+
+    probe = Probe(Functional(), name="functional", input_size=8, mean=(0, 0, 0), std=(1, 1, 1))
+    [layer] = forgotten_in_turn(probe, probe.unit(0))
+    white = torch.ones(1, 3, 8, 8)
+    scores, _ = forgetful(probe, {layer: torch.ones(2, 192)}).run(white)
+    assert scores.tolist() == [[192.0, 192.0]]
+    assert probe.run(white)[0].tolist() == [[48.0, 0.0]] == corner.run(white)[0].tolist()
+
+
+def test_a_network_forgets_while_others_go_on_asking_it(corner):
+    """What is forgotten belongs to the copy: both share every step that has no forgotten weights."""
+    probe = open_probe("tiny-vgg")
+    other = forgetful(probe, {"conv6.conv": torch.zeros_like(probe.weight("conv6.conv"))})
+    changed = [a.layer for a, b in zip(probe.steps, other.steps, strict=True) if a.operation is not b.operation]
+    assert changed == ["conv6.conv"]
+    assert other.turns is probe.turns
+
+
+def test_the_same_marks_elsewhere_are_the_same_marks():
+    places = elsewhere(quarter_map(1.0), 9)
+    assert len(places) == 8 and len({tuple(moved.values.flatten().tolist()) for moved in places}) == 8
+    assert all(moved.values.sum() == places[0].values.sum() for moved in places)
 
 
 def test_the_gradient_and_grad_cam_notice_what_guided_backprop_does_not():
