@@ -1,6 +1,7 @@
 """Which map should I believe?"""
 
 import html
+from collections.abc import Callable
 from contextlib import suppress
 
 import streamlit as st
@@ -83,6 +84,16 @@ def draw_board(frame) -> None:
             st.caption(show.plain(f"{method}: {reason}"))
     with right:
         agreement(compared)
+
+
+def calmly(draw: Callable) -> Callable:
+    """Draw what can be drawn, and a sentence in place of what cannot, such as a board of blank maps."""
+
+    def drawn(frame) -> None:
+        with calm():
+            draw(frame)
+
+    return drawn
 
 
 def agreement(compared) -> None:
@@ -258,7 +269,7 @@ def put_to_the_test() -> None:
         return
     frames = meters.run(chosen, method, coarsely(probe, method), given)
     jobs.ask(meters.JOB, question, lambda: frames)
-    jobs.watch(meters.JOB, lambda frame: draw_meter(frame.detail), what=f"{name}, put to the test")
+    jobs.watch(meters.JOB, calmly(lambda frame: draw_meter(frame.detail)), what=f"{name}, put to the test")
 
 
 def every_method() -> None:
@@ -293,7 +304,7 @@ with calm():
     here = (chosen.network, chosen.picture, str(unit))
     pixels = chosen.prepared
     job = jobs.ask(BOARD, here, lambda: board(probe, pixels, unit))
-    jobs.watch(BOARD, draw_board, what="every method")
+    jobs.watch(BOARD, calmly(draw_board), what="every method")
     if job.latest and not job.going:
         st.space("small")
         show.heading(f"{name}, put to the test")

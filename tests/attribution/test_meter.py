@@ -5,7 +5,7 @@ import torch
 
 from tests.attribution.test_trust import Corner, quarter_map
 from vizcore import Map, bundled_image, last, open_probe
-from vizcore.attribution import deconvnet, grad_cam, gradient_times_input, guided_backprop, meter, saliency, smooth_grad
+from vizcore.attribution import grad_cam, gradient_times_input, guided_backprop, meter, saliency, smooth_grad
 from vizcore.attribution.meter import ALIKE, STAMPS, Meter, deletion_verdict, stability_verdict, weights_verdict
 from vizcore.attribution.trust import stability
 from vizcore.probe import Probe
@@ -28,9 +28,7 @@ def passes(method, picture: str, **dials) -> dict[str, bool | None]:
 
 
 @pytest.mark.parametrize("picture", ["cat", "coffee", "rocket"])
-@pytest.mark.parametrize(
-    ("method", "notices"), [(saliency, True), (grad_cam, True), (guided_backprop, False), (deconvnet, False)]
-)
+@pytest.mark.parametrize(("method", "notices"), [(saliency, True), (grad_cam, True), (guided_backprop, False)])
 def test_the_gradient_and_grad_cam_notice_that_the_network_forgets_and_guided_backprop_does_not(
     picture, method, notices
 ):
