@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
     trust.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
     trust.add_argument("--network", default="tiny-vgg")
-    trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, spread over the classes")
+    trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, drawn at random")
     trust.set_defaults(run=judge_methods)
     return whole
 
@@ -119,20 +119,26 @@ def judge_methods(given: argparse.Namespace) -> int:
     import torch
 
     from vizcore.attribution.survey import survey, table
-    from vizcore.frames import last
     from vizcore.zoo import open_probe
 
     photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
     known = [number for number, label in enumerate(photographs.labels[i] for i in photographs.classes.tolist())
              if label in probe.labels]  # fmt: skip
-    chosen = known[:: max(1, len(known) // given.limit)][: given.limit]
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[: given.limit]
+    chosen = [known[number] for number in order.tolist()]
     labels = [probe.labels.index(photographs.labels[photographs.classes[number]]) for number in chosen]
     images = (probe.prepare(image) for image in photographs.pixels[chosen].float() / 255)
     boxes = photographs.boxes[chosen] + torch.tensor([0, 0, 1, 1])  # the last row and column named are inside
     boxes = boxes * probe.input_size // photographs.pixels.shape[-1]
-    standings = last(survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes)).detail
-    small = next(iter(standings.values())).small
-    print(f"{len(chosen)} photographs, {probe.name}; on {small} the object covers less than a quarter of the picture")
+    standings = {}
+    try:
+        for frame in survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes):
+            standings = frame.detail
+    except KeyboardInterrupt:  # what was reached is worth reading
+        if not standings:
+            raise
+    one = next(iter(standings.values()))
+    print(f"{one.photographs} photographs, {probe.name}; on {one.small} the object covers less than a quarter")
     print(table(standings))
     return 0
 
