@@ -6,14 +6,14 @@ from contextlib import suppress
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, show, trust_charts
 from pages.parts import meter as meters
 from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore import render
 from vizcore.attribution import board
 from vizcore.attribution.board import COMPARED, FAILINGS, coarsely, compare
-from vizcore.attribution.meter import ALIKE, FORMULAS, Meter, meter, takes_long
+from vizcore.attribution.meter import FORMULAS, Meter, meter, takes_long
 from vizcore.export import sheet
 
 METHOD, COUNTED = "trust.method", "trust.counted"
@@ -112,32 +112,14 @@ def agreement(compared) -> None:
     if len(compared.names) > 1 and not jobs.running(BOARD).going:
         first, *_, last = compared.pairs
         show.heading("Rank correlation of every two")
-        show.figure(matrix(compared), key="trust matrix", height=420, alt="rank correlations of all methods")
+        show.figure(
+            trust_charts.matrix(compared), key="trust matrix", height=420, alt="rank correlations of all methods"
+        )
         st.caption(
             show.plain(
                 f"{first[0]} and {first[1]} agree most ({first[2]:.2f}), {last[0]} and {last[1]} least ({last[2]:.2f})."
             )
         )
-
-
-def matrix(compared):
-    """The rank correlations as a heat map with its numbers."""
-    from plotly.graph_objects import Figure, Heatmap
-
-    values = compared.correlations.tolist()
-    dark = st.context.theme.type == "dark"
-    chart = Figure(
-        Heatmap(
-            z=values, x=compared.names, y=compared.names, zmin=-1, zmax=1, showscale=False, xgap=1, ygap=1,
-            text=[[f"{value:.2f}".replace("-", "−") for value in line] for line in values], texttemplate="%{text}",
-            textfont={"size": 10},
-            colorscale=[[0, "#b9562a"], [0.5, "#242424" if dark else "#f6f6f6"], [1, show.accent()]],
-            hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
-        )
-    )  # fmt: skip
-    chart.update_xaxes(tickangle=-50, tickfont={"size": 11})
-    chart.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 11}, tickmode="linear", dtick=1)
-    return chart
 
 
 def draw_meter(found: Meter) -> None:
@@ -179,55 +161,21 @@ def film(found: Meter) -> None:
         gap=6,
     )  # fmt: skip
     if len(found.film) > 1:
-        show.figure(falling(found), key="trust falling", height=190, alt="likeness to the first map")
-
-
-def falling(found: Meter):
-    """Likeness to the trained network's map, as more and more is forgotten."""
-    from plotly.graph_objects import Figure
-
-    layers = ["nothing", *found.layers][: len(found.likenesses)]
-    chart = Figure()
-    colours = {"rank correlation": show.accent(), "structural similarity": show.quiet()}
-    for (kind, colour), side in zip(colours.items(), (11, -11), strict=True):
-        values = [one[kind] for one in found.likenesses]
-        chart.add_scatter(
-            x=layers, y=values, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 6},
-            hovertemplate=f"%{{y:.2f}} {kind}<extra></extra>",
-        )  # fmt: skip
-        chart.add_annotation(x=layers[1], y=values[1], text=kind, showarrow=False, xanchor="left", yshift=side,
-                             font={"color": colour})  # fmt: skip
-    chart.add_hline(y=ALIKE, line={"color": show.quiet(), "dash": "dot", "width": 1})
-    chart.update_yaxes(title="likeness")
-    chart.update_xaxes(title="forgotten down to")
-    return chart
+        show.figure(trust_charts.falling(found), key="trust falling", height=190, alt="likeness to the first map")
 
 
 def curves(found: Meter) -> None:
     """What deleting and inserting by the map does, beside the middle of the picture and chance."""
     colours = dict(zip(found.curves, (show.accent(), "rgba(128,128,128,0.95)", show.quiet()), strict=True))
+    measure = "probability" if unit.is_class else "activation"
     titles = ("What it marks, deleted first", "What it marks, brought back first")
     for place, (column, title) in enumerate(zip(st.columns(2), titles, strict=True)):
         with column:
             show.heading(title)
-            show.figure(one_curve(found, place, colours), key=f"trust curve {place}", height=190, alt=title)
+            show.figure(
+                trust_charts.exchange(found, place, colours, measure), key=f"trust curve {place}", height=190, alt=title
+            )
             show.legend([(one, f"area {show.figures(found.curves[one][place].area)}", colours[one]) for one in colours])
-
-
-def one_curve(found: Meter, place: int, colours: dict[str, str]):
-    """The unit's value along one way, by the map, the middle and chance."""
-    from plotly.graph_objects import Figure
-
-    chart = Figure()
-    for one, colour in reversed(colours.items()):
-        curve = found.curves[one][place]
-        chart.add_scatter(
-            x=curve.shares.tolist(), y=curve.values.tolist(), mode="lines", line={"color": colour, "width": 2},
-            hovertemplate=f"by {one}: %{{y:.3f}} at %{{x:.0%}}<extra></extra>",
-        )  # fmt: skip
-    chart.update_xaxes(title="share of the picture", tickformat=".0%")
-    chart.update_yaxes(title="probability" if unit.is_class else "activation")
-    return chart
 
 
 def noise(found: Meter) -> None:
