@@ -203,10 +203,10 @@ def literature() -> None:
     for method in LITERATURE:
         found = known_of(method)
         if found and found.readings[0].value is not None:
-            told.append(f"{method} keeps {found.readings[0].value:.2f} of its order and "
+            told.append(f"{method} keeps {show.figures(found.readings[0].value)} of its order and "
                         f"{'passes' if found.readings[0].passes else 'fails'}")  # fmt: skip
     if told:
-        st.markdown(FOUND.format(network=show.plain(chosen.title), found="; ".join(told).replace("-", "−")))
+        st.markdown(FOUND.format(network=show.plain(chosen.title), found="; ".join(told)))
 
 
 def put_to_the_test() -> None:

@@ -86,7 +86,7 @@ def arguments(family: str, method: Callable, number: int = 0) -> dict[str, Any]:
     known = GIVEN | OF_A_FAMILY.get(family, {})
     given = {}
     for name, parameter in inspect.signature(method).parameters.items():
-        if parameter.default is inspect.Parameter.empty:
+        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             assert name in known, (
                 f"no test knows what {family} means by {name!r}: call it as other methods do, or say in OF_A_FAMILY of "
                 f"{__name__} what {family} is to be given"
@@ -209,7 +209,7 @@ def test_eight_threads_get_from_a_method_what_one_gets(family, method):
 def test_a_run_that_is_stopped_lets_go_of_everything(family, method):
     before = state(probe())
     frames = method(**arguments(family, method))
-    assert next(frames).step >= 1
+    assert next(frames).step >= 0
     frames.close()
     after = state(probe())
     assert [what for what in before if not same(before[what], after[what])] == []

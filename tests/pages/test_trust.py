@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from pages.parts import meter as meters
+from pages.parts.show import figures
 from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
@@ -70,7 +71,7 @@ def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
     assert canvas(app, "trust film")["titles"] == ["nothing", *found.layers]
     for reading in found.readings:
         assert reading.test in readings(app)
-    assert f"Guided backprop keeps {found.readings[0].value:.2f} of its order and fails" in written(app)
+    assert f"Guided backprop keeps {figures(found.readings[0].value)} of its order and fails" in written(app)
     assert "Saliency keeps" in written(app) and "Grad-CAM keeps" in written(app)
     assert table(app).count("not asked yet") == 4 * len(TESTS), "the four long methods wait for a click"
     exec(snippet(app), {})
