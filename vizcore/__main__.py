@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("name", choices=["tiny-vgg"])
     train.add_argument("--data", type=Path, required=True, help="the folder with the training photographs")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
-    train.add_argument("--epochs", type=int, default=47)
+    train.add_argument("--epochs", type=int, default=32)
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=train_network)
 
