@@ -1,0 +1,6 @@
+"""placeholder"""
+DATASETS: dict = {}
+
+
+def dataset_pictures(dataset):
+    raise NotImplementedError
