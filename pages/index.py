@@ -10,6 +10,7 @@ CHAPTERS = {
         st.Page("network.py", title="Network"),
         st.Page("filters.py", title="Filters"),
         st.Page("activations.py", title="Activations"),
+        st.Page("examples.py", title="Examples"),
     ],
     "Attribution": [
         st.Page("cam.py", title="Class activation maps"),

@@ -1,10 +1,12 @@
-"""The command line: `python -m vizcore fetch | doctor | networks | train | trust`."""
+"""The command line: `python -m vizcore fetch | index | doctor | networks | train | trust`."""
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("names", nargs="+", metavar="NETWORK", help="resnet18, vgg16, ...")
     fetch.add_argument("--address", help="another server that has the same files")
     fetch.set_defaults(run=fetch_networks)
+
+    index = commands.add_parser("index", help="show a corpus to a network once, and keep what it made of it")
+    index.add_argument("--network", default="tiny-vgg")
+    index.add_argument("--corpus", required=True, help="tiles, digits, cifar10, ..., a folder, a zip or a Parquet file")
+    index.add_argument("--layers", nargs="+", metavar="LAYER", help="the layers whose units are indexed; else a few")
+    index.add_argument("--engine", choices=["local", "ray"], default="local", help="this machine, or a Ray cluster")
+    index.set_defaults(run=index_corpus)
 
     doctor = commands.add_parser("doctor", help="say what a weights file holds and what will not work with it")
     doctor.add_argument("file", type=Path)
@@ -75,12 +84,8 @@ def fetch_networks(given: argparse.Namespace) -> int:
     from vizcore.weights import fetch
 
     for name in given.names:
-        bar = sys.stderr.isatty()
-        for frame in fetch(name, address=given.address):
-            if bar:
-                print("\r" + progress(name, frame), end="", file=sys.stderr, flush=True)
-        if bar:
-            print(file=sys.stderr)
+        for _ in shown(fetch(name, address=given.address), lambda frame, name=name: progress(name, frame)):
+            pass
         print(f"{name} is here.")
     return 0
 
@@ -96,6 +101,55 @@ def progress(name: str, frame) -> str:
     left = f", {frame.seconds_left:.0f} s left" if frame.seconds_left is not None else ""
     amount = f"{frame.step / 1e6:5.1f} of {frame.of / 1e6:.1f} MB, {frame.bytes_per_second / 1e6:.1f} MB/s"
     return f"{name:20} [{'#' * int(30 * share):30}] {amount}{left}   "
+
+
+def index_corpus(given: argparse.Namespace) -> int:
+    """Build the index of a network and a corpus, with a bar, and say what is in it."""
+    from vizcore.representation.corpus import open_corpus
+    from vizcore.representation.datasets import DATASETS, fetch_corpus
+    from vizcore.representation.index import build_index
+    from vizcore.zoo import open_probe
+
+    probe = open_probe(given.network)
+    if given.corpus in DATASETS and not DATASETS[given.corpus].available:
+        for _ in shown(fetch_corpus(given.corpus), lambda frame: progress(given.corpus, frame)):
+            pass
+    for frame in shown(open_corpus.frames(given.corpus), lambda frame: counted(given.corpus, frame)):
+        corpus = frame.picture
+    for frame in shown(build_index(probe, corpus, layers=given.layers, engine=given.engine),
+                       lambda frame: counted(f"{probe.name} on {corpus.name}", frame)):  # fmt: skip
+        index = frame.picture
+    print(f"{index.done} pictures, {len(index.layers)} layers: {', '.join(index.layers)}")
+    for name, reason in [*corpus.skipped, *index.skipped][:20]:
+        print(f"skipped {name}: {reason}")
+    if len(corpus.skipped) + len(index.skipped) > 20:
+        print(f"skipped {len(corpus.skipped) + len(index.skipped)} files in all")
+    return 0
+
+
+def shown(frames: Iterator, line: Callable[[Any], str]) -> Iterator:
+    """Pass frames on, and show each as one line where somebody watches."""
+    watched = sys.stderr.isatty()
+    drawn = False
+    for frame in frames:
+        if watched and frame.of:
+            print("\r" + line(frame), end="", file=sys.stderr, flush=True)
+            drawn = True
+        yield frame
+    if drawn:
+        print(file=sys.stderr)
+
+
+def counted(name: str, frame) -> str:
+    """One line that tells how far a count is.
+
+    >>> from vizcore import Frame
+    >>> counted("tiny-vgg on tiles", Frame(500, 2000, None, {"pictures a second": 100.0}))
+    'tiny-vgg on tiles    [#######                       ]  500 of 2000, 100 a second, 15 s left   '
+    """
+    share, pace = min(frame.step / frame.of, 1) if frame.of else 0, frame.terms.get("pictures a second")
+    left = f", {pace:,.0f} a second, {(frame.of - frame.step) / pace:,.0f} s left" if pace else ""
+    return f"{name[:20]:20} [{'#' * int(30 * share):30}] {frame.step:4} of {frame.of}{left}   "
 
 
 def examine(given: argparse.Namespace) -> int:

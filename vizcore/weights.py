@@ -69,7 +69,8 @@ def expected(network: Network) -> int:
 def download(url: str, path: Path, sha256: str, size: int = 0, *, timeout: float = 20.0) -> Iterator[Received]:
     """Download one file to `path`, which appears only when the whole of it is there and its checksum is right.
 
-    Until then it is kept beside it as `.part`. `size` is about how many bytes are expected; 0 if that is unknown.
+    The checksum is a SHA-256, or the first digits of one, or an MD5 written as `md5:...`. Until the file is whole it is
+    kept beside its place as `.part`. `size` is about how many bytes are expected; 0 if that is unknown.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise FetchFailed(f"weights are fetched from http and https addresses, not from {url[:80]}.")
@@ -82,7 +83,7 @@ def download(url: str, path: Path, sha256: str, size: int = 0, *, timeout: float
         while not path.is_file():
             resumed = partial.is_file()
             yield from receive(url, partial, size, timeout)
-            if digest(partial).startswith(sha256.lower()):
+            if digest(partial, sha256).startswith(sha256.lower().removeprefix("md5:")):
                 partial.replace(path)
             else:
                 partial.unlink()
@@ -186,10 +187,10 @@ def bytes_in(path: Path) -> int:
         return 0
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
+def digest(path: Path, like: str = "") -> str:
+    """The checksum of a file, of the kind of another: SHA-256, or MD5 where that is written as `md5:...`."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "md5" if like.startswith("md5:") else "sha256").hexdigest()
 
 
 def locked(file: BinaryIO) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import dials, selection, show
+from pages.parts import corpora, dials, selection, show
 from pages.parts.calm import calm
 from vizcore.export import npy, png
 
@@ -165,8 +165,11 @@ def harmless(cell: Any) -> Any:
 
 def notebook(chosen: selection.Selection, lines: str) -> str:
     """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`."""
-    own = chosen.picture not in selection.pictures.bundled_names()
-    image = 'vizcore.load_image("your-picture.jpg")' if own else f'vizcore.bundled_images()["{chosen.picture}"]'
+    image = f'vizcore.bundled_images()["{chosen.picture}"]'
+    if corpora.known(chosen.picture):
+        image = corpora.snippet(chosen.picture)
+    elif chosen.picture not in selection.pictures.bundled_names():
+        image = 'vizcore.load_image("your-picture.jpg")'
     unit = str(chosen.unit.channel) if chosen.unit.is_class else f'vizcore.Unit.parse("{chosen.unit}")'
     opening = (
         f'import vizcore\n\nprobe = vizcore.open_probe("{chosen.network}")\nimage = {image}\n'

@@ -7,7 +7,7 @@ picker(...)       the strip of thumbnails, with upload and camera
 
 import streamlit as st
 
-from pages.parts import components, show
+from pages.parts import components, corpora, show
 from pages.parts.calm import note, sentence
 from vizcore.export import contact_sheet
 from vizcore.gallery import bundled_image, bundled_names
@@ -24,7 +24,7 @@ def own() -> dict:
 
 def known(name: str) -> bool:
     """Whether there is a picture of that name in this session."""
-    return name in bundled_names() or name in own()
+    return name in bundled_names() or name in own() or corpora.known(name)
 
 
 def missing(name: str) -> str:
@@ -40,6 +40,8 @@ def missing(name: str) -> str:
 
 def picture(name: str):
     """The pixels of a picture (3, H, W) by its name."""
+    if corpora.known(name):
+        return corpora.picture(name)
     return own()[name] if name in own() else bundled(name)
 
 
@@ -76,7 +78,7 @@ def thumbnails(names: tuple[str, ...], _images):
 
 def picker(chosen: str, select) -> None:
     """Draw the strip of thumbnails; `select(name)` is called with the one picked."""
-    names = (*bundled_names(), *own())
+    names = (*bundled_names(), *own(), *([chosen] if corpora.known(chosen) else []))
     show.label("Picture")
     components.grid(
         thumbnails(names, lambda: [picture(name) for name in names]),

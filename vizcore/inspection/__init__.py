@@ -2,6 +2,7 @@
 
 from vizcore.inspection.activations import activations, cell_box, summaries
 from vizcore.inspection.diagram import architecture
+from vizcore.inspection.examples import examples, selectivity
 from vizcore.inspection.filters import filters, first_convolution, properties
 from vizcore.inspection.network import layer_table
 
@@ -9,9 +10,11 @@ __all__ = [
     "activations",
     "architecture",
     "cell_box",
+    "examples",
     "filters",
     "first_convolution",
     "layer_table",
     "properties",
+    "selectivity",
     "summaries",
 ]

@@ -1,6 +1,7 @@
 """Representation: what does the network consider alike?"""
 
-from vizcore.representation.corpus import Corpus, open_corpus
+from vizcore.representation.corpus import Corpus, corpus_names, open_corpus
+from vizcore.representation.datasets import fetch_corpus
 from vizcore.representation.index import Example, Index, IndexAbsent, build_index, open_index
 from vizcore.representation.neighbors import codes, similarity
 
@@ -11,6 +12,8 @@ __all__ = [
     "IndexAbsent",
     "build_index",
     "codes",
+    "corpus_names",
+    "fetch_corpus",
     "open_corpus",
     "open_index",
     "similarity",

@@ -36,15 +36,32 @@ class Pictures:
     skipped: tuple[tuple[str, str], ...] = ()
 
 
+class CorpusChanged(ValueError):
+    """A picture is no longer the one that was there when the corpus was opened."""
+
+
 @dataclass(frozen=True)
 class FilePictures:
-    """Reads a picture from its file below a folder."""
+    """Reads a picture from its file below a folder; `marks` are the files' sizes and times of change, (N, 2)."""
 
     folder: Path
     names: tuple[str, ...]
+    marks: np.ndarray
 
     def __call__(self, number: int) -> Tensor:
-        return load_image(self.folder / self.names[number])
+        path = self.folder / self.names[number]
+        if mark(path) != self.marks[number].tolist():
+            raise CorpusChanged(f"{self.names[number]} has changed since the corpus was opened; open it once more.")
+        return load_image(path)
+
+
+def mark(path: Path) -> list[int]:
+    """Size and time of change of a file, which change when it does; nothing where it is gone."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def folder_pictures(folder: Path) -> Iterator[Frame]:
@@ -57,10 +74,8 @@ def folder_pictures(folder: Path) -> Iterator[Frame]:
     memory = cache_folder("corpora") / f"{key(str(folder.resolve()).encode())}.json"
     known, seen = remembered(memory), {}
     for number, name in enumerate(names, 1):
-        facts = (folder / name).stat()
-        mark = [facts.st_size, facts.st_mtime_ns]
-        before = known.get(name)
-        seen[name] = before if before and before[:2] == mark else [*mark, *examined(folder / name)]
+        now, before = mark(folder / name) or [0, 0], known.get(name)
+        seen[name] = before if before and before[:2] == now else [*now, *examined(folder / name)]
         if number % EVERY == 0:
             yield Frame(number, len(names), None)
     if seen != known:
@@ -70,8 +85,9 @@ def folder_pictures(folder: Path) -> Iterator[Frame]:
     skipped = sorted([*others, *((name, seen[name][3]) for name in names if seen[name][3])])
     classes, labels = sorted_out(good)
     content = key("\n".join(f"{name} {seen[name][2]}" for name in good).encode())
-    yield Frame(len(names), len(names), Pictures(good, classes, labels, content, FilePictures(folder, good),
-                                                 tuple(skipped)))  # fmt: skip
+    marks = np.array([seen[name][:2] for name in good], np.int64).reshape(-1, 2)
+    picture = FilePictures(folder, good, marks)
+    yield Frame(len(names), len(names), Pictures(good, classes, labels, content, picture, tuple(skipped)))
 
 
 def listed(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
@@ -140,9 +156,9 @@ def sorted_out(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
     ([0, 1, -1], ('cat', 'dog'))
     """
     parts = [name.split("/")[:-1] for name in names]
-    common = len(os.path.commonprefix(parts)) if parts else 0
-    if parts and all(len(part) == common for part in parts):  # all lie in one folder: nothing tells them apart
-        return [-1] * len(names), ()
+    common = 0
+    while all(len(part) > common for part in parts) and len({part[common] for part in parts}) == 1:
+        common += 1
     labels = tuple(sorted({part[common] for part in parts if len(part) > common}))
     number = {label: place for place, label in enumerate(labels)}
     return [number[part[common]] if len(part) > common else -1 for part in parts], labels

@@ -159,7 +159,7 @@ def zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
 
 def left_alone(entry: zipfile.ZipInfo) -> bool:
     """Whether a file of a zip is what systems leave behind."""
-    return any(hidden(part) for part in entry.filename.split("/") if part not in (".", ".."))
+    return any(hidden(part) for part in entry.filename.replace("\\", "/").split("/") if part not in (".", ".."))
 
 
 def check_directory(path: Path) -> None:

@@ -95,18 +95,27 @@ class Pass:
         """How many rows of a kind there are when so many pictures are done."""
         return sum(number < done for number in self.sampled) if "sampled" in name else done
 
+    def size(self, name: str, done: int) -> int:
+        """How many bytes the rows of a kind take when so many pictures are done."""
+        kind, across = self.rows[name]
+        return self.counted(name, done) * kind.itemsize * across
+
     @property
     def state(self) -> Path:
         """The file that says how far the pass is, with the extremes so far."""
         return self.folder / "state.safetensors"
 
     def noted(self) -> dict:
-        """What the last commit said: `done`, and the pictures that are `broken`; nothing done where there is none."""
+        """What the last commit said: `done`, and the pictures that are `broken`; nothing done where there is none, or
+        where the disk lost rows since."""
         try:
             with safe_open(self.state, "pt") as file:
-                return json.loads(file.metadata()["noted"])
+                noted = json.loads(file.metadata()["noted"])
+            if all(self.path(name).stat().st_size >= self.size(name, noted["done"]) for name in self.rows):
+                return noted
         except (OSError, SafetensorError):
-            return {"done": 0, "broken": []}
+            pass
+        return {"done": 0, "broken": []}
 
     def read(self, name: str, done: int) -> np.memmap | np.ndarray:
         """The rows of one kind for the pictures done, memory-mapped and read-only: (done, D)."""
@@ -130,15 +139,15 @@ class Ledger:
     def __init__(self, of: Pass):
         self.of = of
         of.folder.mkdir(parents=True, exist_ok=True)
-        self.files = {name: of.path(name).open("ab") for name in of.rows}
+        for half in of.folder.glob("*.part"):  # whoever wrote it was killed
+            half.unlink()
         noted = of.noted()
-        sizes = {name: of.counted(name, noted["done"]) * kind.itemsize * across
-                 for name, (kind, across) in of.rows.items()}  # fmt: skip
-        if any(os.fstat(self.files[name].fileno()).st_size < size for name, size in sizes.items()):
-            noted, sizes = {"done": 0, "broken": []}, dict.fromkeys(sizes, 0)  # the disk lost something: begin again
-        for name, size in sizes.items():
-            self.files[name].truncate(size)
         self.done, self.broken = noted["done"], [tuple(pair) for pair in noted["broken"]]
+        if not self.done:
+            of.state.unlink(missing_ok=True)
+        self.files = {name: of.path(name).open("ab") for name in of.rows}
+        for name, file in self.files.items():
+            file.truncate(of.size(name, self.done))
         self.extremes = nothing(of.probe, of.layers)
         if self.done:
             with safe_open(of.state, "pt") as file:

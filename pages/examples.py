@@ -1,0 +1,146 @@
+"""What does this unit like best?"""
+
+import streamlit as st
+
+from pages.parts import components, corpora, dials, learn, show
+from pages.parts.calm import calm
+from pages.parts.selection import select, selection
+from vizcore import Unit, render
+from vizcore.export import sheet
+from vizcore.inspection.examples import beside, examples, histogram, patches, selectivity, table, wholes
+from vizcore.representation.index import canonical
+
+ROWS, MOST = 4, 8  # units shown, labels named
+WAYS = {"patches": patches, "whole pictures": lambda index, unit, found: wholes(index, found)}
+TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
+SEEN = """Every row is one unit, and every patch is all that its strongest cell can see, with the value it answered.
+Patches that resemble each other tell what the unit looks for; what fits nowhere tells that it looks for more than one
+thing."""
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def drawn(network: str, digest: str, done: int, unit: str, order: str, count: int, way: str, _index) -> tuple:
+    """The examples of one unit, and their patches or pictures on one sheet."""
+    found = examples(_index, unit, order=order, count=count)
+    return found, sheet(WAYS[way](_index, unit, found), largest=192)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def preference(network: str, digest: str, done: int, unit: str, _index) -> tuple:
+    """The labels of a unit's strongest pictures, and how much it prefers one class."""
+    return histogram(_index, unit), selectivity(_index, unit)
+
+
+def asked_for(index, one: Unit) -> tuple:
+    """What the caches tell one question from another by."""
+    return chosen.network, corpus.digest, index.done, str(one)
+
+
+def row(index, one: Unit) -> list:
+    """One unit and its examples side by side."""
+    found, pictures = drawn(*asked_for(index, one), *turned.values(), way, index)
+    names = [corpora.name_of(corpus, example.number) if bundled else "" for example in found]
+    label = index.probe.labels[one.channel] if one.is_class else f"{one.layer}, channel {one.channel}"
+    components.grid(
+        pictures,
+        key=f"examples {one}",
+        label=f"{label}, {turned['order']}",
+        captions=[caption(index, example) for example in found],
+        titles=[show.figures(example.value) for example in found],
+        selected=names.index(chosen.picture) if bundled and chosen.picture in names else None,
+        on_pick=lambda place: pick(one, found[place]),
+        columns=len(found),
+        tile=96,
+        gap=6,
+    )
+    return found
+
+
+def caption(index, example) -> str:
+    """What is known about an example."""
+    told, predicted = corpus.label(example.number), int(index.predicted[example.number])
+    seen = index.probe.labels[predicted] if predicted >= 0 else "nothing"
+    named = corpus.names[example.number] if bundled else told or corpus.names[example.number]
+    return f"{named}: {show.figures(example.value)}; taken for {seen}"
+
+
+def pick(one: Unit, example) -> None:
+    """Ask about this picture from now on, and look at it closely here."""
+    st.session_state["example"] = (corpus.digest, str(one), example)
+    select(image=corpora.name_of(corpus, example.number), unit=one)
+
+
+def closer(index, first: list) -> None:
+    """One example whole, with the patch that its strongest cell sees."""
+    digest, whose, picked = st.session_state.get("example", ("", "", None))
+    same = digest == corpus.digest and whose == str(unit) and picked.number < index.done
+    example = picked if same else first[0]
+    show.heading("The picture you picked" if same else "The first, whole")
+    components.map_view(
+        index.probe.prepare(corpus[example.number]), key="example whole", label="the whole picture",
+        boxes=[(example.box, show.figures(example.value))], width=300, smooth=False,
+    )  # fmt: skip
+    st.caption(show.plain(caption(index, example)))
+    if not same:
+        st.caption("Click any picture, here or on the left, and every other page asks about it.")
+
+
+def draw(index) -> None:
+    """The rows on the left; on the right one picture whole, and which classes the unit prefers."""
+    left, right = st.columns([7, 3], gap="large")
+    units = beside(index.probe, unit, ROWS)
+    with left:
+        show.heading(TITLES[turned["order"]])
+        found = []
+        for number, one in enumerate(units):
+            if number == 1:
+                show.heading("Its neighbours in the layer")
+            words = index.probe.labels[one.channel] if one.is_class else f"channel {one.channel}"
+            show.label(words)
+            found.append(row(index, one))
+    with right:
+        closer(index, found[0])
+        shares, prefers = preference(*asked_for(index, unit), index)
+        if shares:
+            show.heading("Labels of its strongest pictures")
+            show.bars(shares[:MOST])
+        if prefers:
+            show.numbers({"class selectivity": prefers.index, "favourite": prefers.label})
+    below(index, units, found)
+
+
+def below(index, units: list, found: list) -> None:
+    """What you see, and what may be taken away."""
+    learn.below(
+        examples,
+        seen=SEEN,
+        tries=[
+            learn.Try("What leaves it cold", method=examples, dials={"order": "least"}),
+            learn.Try("Any pictures, from strong to weak", method=examples, dials={"order": "random"}),
+            learn.Try("The pictures of a class", unit=Unit("scores", chosen.predictions[0].index)),
+            learn.Try("A unit that sees little", unit=Unit(index.layers[0], 0)),
+        ],
+        formula=r"\operatorname{top}_k\; \max_{x, y} A_c(x, y; I) \quad \text{over all pictures } I",
+        picture=lambda: render.grid(WAYS["patches"](index, unit, found[0]), len(found[0]), gap=4),
+        data=lambda: table(index, units, found),
+        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
+        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
+        f'found = vizcore.inspection.examples(index, "{unit}", order="{turned["order"]}", count={turned["count"]})',
+    )
+
+
+chosen = selection()
+unit = chosen.middle if chosen.follows else chosen.unit
+unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
+name = chosen.probe.labels[unit.channel] if unit.is_class else f"{unit.layer}, channel {unit.channel}"
+show.question("What does this unit like best?", f"Maximally activating patches of {name}")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    corpus = corpora.picker()
+    turned = dials.draw(examples)
+    way = dials.choose("show", list(WAYS), key="examples.way")
+if corpus is not None:
+    bundled = corpus.name in corpora.BUNDLED
+    with calm():
+        if chosen.follows:
+            st.caption("No unit is chosen, so this is the channel that answers your picture most strongly.")
+        corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])

@@ -1,0 +1,198 @@
+"""The corpora: those that come along, those that can be fetched, and the reader's own, which stay in their session.
+
+corpus = picker()                       the choice of a corpus; gives the Corpus, or None while it is not here
+watch(network, probe, corpus, draw)     draw(index) with the index of both as far as it is, built in the background
+picture(name), known(name), name_of()   a picture of a corpus as the selection's picture, `tiles:12`
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from pages.parts import dials, jobs
+from pages.parts.calm import apology, calm, note, sentence
+from vizcore.cache import cache_folder
+from vizcore.images import image_digest
+from vizcore.representation import build_index, fetch_corpus, open_corpus, open_index
+from vizcore.representation.datasets import DATASETS
+from vizcore.representation.index import IndexAbsent
+
+BUNDLED = {"tiles": "tiles of the photographs", "digits": "handwritten digits"}
+JOB = "index"
+QUICK = 3e13  # multiply-adds of a whole pass that begins by itself; a longer one is offered
+LARGEST = 2000  # megabytes of a corpus that is dropped on the page
+
+
+def own() -> dict[str, Path]:
+    """The reader's own corpora: the file of each by its name."""
+    return st.session_state.setdefault("own corpora", {})
+
+
+def offered() -> dict[str, str]:
+    """Every corpus that can be chosen: by name, what it is called."""
+    lent = {folder: Path(folder).name for folder in os.environ.get("VIZCORE_CORPORA", "").split(os.pathsep) if folder}
+    fetched = {
+        name: found.title if found.available else f"{found.title}, {found.megabytes:,.0f} MB to fetch"
+        for name, found in DATASETS.items()
+    }
+    return BUNDLED | lent | {name: path.name.partition("-")[2] for name, path in own().items()} | fetched
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking through the pictures")
+def opened(name: str, path: str):
+    """A corpus, opened once; a folder that changes is seen when the server starts anew."""
+    return open_corpus(path)
+
+
+def corpus(name: str):
+    """The corpus of that name."""
+    return opened(name, str(own().get(name, name)))
+
+
+def picker(*, key: str = "corpus"):
+    """Draw the choice of a corpus; gives it, or None while it is not here."""
+    titles = offered()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=330):
+        name = dials.choose("corpus", list(titles), key=key, format=titles.get)
+        with st.popover("Your own", type="tertiary", width="content"):
+            turn = st.session_state.setdefault("corpus round", 0)
+            st.file_uploader(
+                "A zip of pictures, folders being classes, or a Parquet file",
+                type=["zip", "parquet"],
+                key=f"corpus {turn}",
+                on_change=take,
+                args=(f"corpus {turn}", key),
+                max_upload_size=LARGEST,
+                help="Nothing in it is unpacked under a name of its own.",
+            )
+    if name in DATASETS and not DATASETS[name].available:
+        offer(name)
+        return None
+    with calm():
+        return told(corpus(name))
+    return None
+
+
+def told(found):
+    """A corpus, and beneath its name what was skipped, if anything was."""
+    if found.skipped:
+        with st.popover(f"{len(found.skipped):,} files skipped", type="tertiary"):
+            for name, reason in found.skipped[:20]:
+                st.text(f"{name[:60]}: {reason}")
+    return found
+
+
+def offer(name: str) -> None:
+    """Offer to fetch a corpus, and show how far it is."""
+    found, job = DATASETS[name], jobs.running(f"fetch {name}")
+    if job is not None and (job.going or job.problem):
+        jobs.watch(f"fetch {name}", lambda frame: None, what=f"{found.title}, {found.megabytes:,.0f} MB")
+        if job.going:
+            return
+    st.caption(f"{found.title} is not on this machine: {found.pictures:,} pictures, {found.megabytes:,.0f} MB.")
+    st.button("Fetch it", on_click=jobs.start, args=(f"fetch {name}", lambda: fetch_corpus(name)))
+
+
+def take(key: str, choice: str) -> None:
+    """A file has come: look through it, and where there are pictures in it, choose it."""
+    file = st.session_state[key]
+    if file is None:
+        return
+    st.session_state["corpus round"] += 1
+    content = file.getvalue()
+    name = f"own-{hashlib.sha256(content).hexdigest()[:16]}"
+    ending = ".zip" if file.name.lower().endswith(".zip") else ".parquet"
+    stem = "".join(letter if letter.isalnum() else " " for letter in file.name.rpartition(".")[0])[:40]
+    path = cache_folder("own") / f"{name[4:]}-{stem.strip()}{ending}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    try:
+        opened(name, str(path))
+    except ValueError as error:
+        path.unlink(missing_ok=True)
+        note(sentence(error).replace(path.name, file.name[:80]))
+        return
+    own()[name] = path
+    st.session_state[choice] = name
+
+
+def known(name: str) -> bool:
+    """Whether a picture of that name is one of a corpus that comes along."""
+    which, _, number = name.rpartition(":")
+    return which in BUNDLED and number.isdecimal() and int(number) < len(corpus(which))
+
+
+def picture(name: str):
+    """The pixels of a picture of a corpus by its name, `tiles:12`."""
+    which, _, number = name.rpartition(":")
+    return corpus(which)[int(number)]
+
+
+def snippet(name: str) -> str:
+    """How a notebook opens such a picture."""
+    which, _, number = name.rpartition(":")
+    return f'vizcore.representation.open_corpus("{which}")[{number}]'
+
+
+def name_of(found, number: int) -> str:
+    """What the selection calls a picture of a corpus; one of the reader's own corpora joins their own pictures."""
+    if found.name in BUNDLED:
+        return f"{found.name}:{number}"
+    image = found[number]
+    name = f"own-{image_digest(image)}"
+    st.session_state.setdefault("own pictures", {})[name] = image
+    return name
+
+
+def watch(
+    network: str, probe, found, draw: Callable, *, layers: Sequence[str] | None = None, what: str = "Index"
+) -> None:
+    """Draw the index of a network and a corpus as far as it is; what is missing of it is built in the background.
+
+    `layers` are those that the page needs; without, whatever was indexed will do.
+    """
+    index = there(probe, found)
+    enough = index is not None and set(layers or ()) <= set(index.layers)
+    if enough and index.complete:
+        draw(index)
+        return
+    question = (network, found.digest, () if enough or index is None else tuple(layers))
+    job = jobs.running(JOB)
+    asked = job is not None and job.question == question
+    pictures = len(found) - (index.done if enough else 0)
+    if not asked and pictures * sum(layer.operations for layer in probe.layers.values()) > QUICK:
+        if enough:
+            draw(index)
+        begin(question, probe, found, f"{found.name} is {len(found):,} pictures; {pictures:,} are not indexed yet.")
+        return
+    jobs.ask(JOB, question, lambda: build_index(probe, found, layers=question[2] or None))
+    jobs.watch(JOB, lambda frame: growing(frame, draw, layers), what=f"{what} of {found.name}")
+
+
+def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
+    """Draw an index that grows, once it has what is needed."""
+    index = frame.picture
+    if index is not None and set(layers or ()) <= set(index.layers):
+        draw(index)
+    if st.session_state.get("changes"):  # something was picked: the whole page follows
+        st.rerun()
+
+
+def begin(question: tuple, probe, found, why: str) -> None:
+    """Offer to build an index that takes long."""
+    apology(why)
+    st.button(
+        "Build the index", key="begin index", on_click=jobs.start,
+        args=(JOB, lambda: build_index(probe, found, layers=question[2] or None), question),
+    )  # fmt: skip
+
+
+def there(probe, found):
+    """What there is of an index; None where there is nothing."""
+    try:
+        return open_index(probe, found)
+    except IndexAbsent:
+        return None
