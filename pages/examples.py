@@ -11,7 +11,7 @@ from vizcore.inspection.examples import beside, examples, histogram, patches, se
 from vizcore.representation.index import canonical
 
 ROWS, MOST = 4, 8  # units shown, labels named
-WAYS = {"patches": patches, "whole pictures": lambda index, unit, found: wholes(index, found)}
+WAYS = {"patches": patches, "whole pictures": wholes}
 TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
 SEEN = """Every row is one unit, and every patch is all that its strongest cell can see, with the value it answered.
 Patches that resemble each other tell what the unit looks for; what fits nowhere tells that it looks for more than one
@@ -87,7 +87,7 @@ def closer(index, first: list) -> None:
 
 def draw(index) -> None:
     """The rows on the left; on the right one picture whole, and which classes the unit prefers."""
-    left, right = st.columns([7, 3], gap="large")
+    left, right = st.columns([13, 7], gap="large")
     units = beside(index.probe, unit, ROWS)
     with left:
         show.heading(TITLES[turned["order"]])
@@ -105,7 +105,7 @@ def draw(index) -> None:
             show.heading("Labels of its strongest pictures")
             show.bars(shares[:MOST])
         if prefers:
-            show.numbers({"class selectivity": prefers.index, "favourite": prefers.label})
+            show.numbers({"class selectivity": prefers.index, "answers most on average to": prefers.label})
     below(index, units, found)
 
 
@@ -125,7 +125,8 @@ def below(index, units: list, found: list) -> None:
         data=lambda: table(index, units, found),
         snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
         "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
-        f'found = vizcore.inspection.examples(index, "{unit}", order="{turned["order"]}", count={turned["count"]})',
+        f'found = vizcore.inspection.examples(index, unit, order="{turned["order"]}", count={turned["count"]})',
+        unit=unit,
     )
 
 
@@ -136,8 +137,8 @@ name = chosen.probe.labels[unit.channel] if unit.is_class else f"{unit.layer}, c
 show.question("What does this unit like best?", f"Maximally activating patches of {name}")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     corpus = corpora.picker()
-    turned = dials.draw(examples)
     way = dials.choose("show", list(WAYS), key="examples.way")
+    turned = dials.draw(examples, in_sight=1)
 if corpus is not None:
     bundled = corpus.name in corpora.BUNDLED
     with calm():

@@ -9,7 +9,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -56,11 +56,12 @@ def below(
     svg: str = "",
     snippet: str = "",
     name: str | None = None,
+    unit: Any = None,
 ) -> None:
     """Draw the four parts. `seen` is two sentences. `formula` is LaTeX without dollar signs. `picture` (3, H, W)
     and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each also as a
     function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
-    the notebook."""
+    the notebook. `unit` is the unit that the page asked about where the reader has chosen none."""
     name = name or method.__name__
     st.space("medium")
     with st.container(key="learn", gap="medium"):
@@ -79,7 +80,9 @@ def below(
             how_it_works(method, formula)
         with take:
             show.heading("Take it with you")
-            take_away(name, picture, data, svg, snippet)
+            chosen = selection.selection()
+            asking = chosen if unit is None else replace(chosen, asked=str(unit))
+            take_away(asking, name, picture, data, svg, snippet)
 
 
 def how_it_works(method: Callable, formula: str) -> None:
@@ -106,7 +109,7 @@ def paragraphs(method: Callable) -> list[str]:
     return [show.plain(part) for part in kept] or [""]
 
 
-def take_away(name: str, picture: Any, data: Any, svg: str, snippet: str) -> None:
+def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, svg: str, snippet: str) -> None:
     """What the reader may keep: the picture, the numbers, the notebook lines, the link to exactly this view."""
     with st.container(horizontal=True, gap="small"):
         if picture is not None:
@@ -123,9 +126,9 @@ def take_away(name: str, picture: Any, data: Any, svg: str, snippet: str) -> Non
             )
     if snippet:
         st.caption("The same in a notebook")
-        st.code(notebook(selection.selection(), snippet), language="python")
+        st.code(notebook(chosen, snippet), language="python")
     st.caption("The link to exactly this view")
-    st.code(link(), language=None, wrap_lines=True)
+    st.code(link(chosen), language=None, wrap_lines=True)
 
 
 def made(thing: Any) -> Any:
@@ -178,8 +181,8 @@ def notebook(chosen: selection.Selection, lines: str) -> str:
     return opening + textwrap.dedent(lines).strip() + "\n"
 
 
-def link() -> str:
+def link(chosen: selection.Selection) -> str:
     """The address of exactly this view: the page, the selection, and every dial that is not where it was at first."""
     address = (st.context.url or "").split("?")[0]
     kept = {name: st.query_params.get_all(name) for name in st.query_params if name not in selection.DEFAULTS}
-    return f"{address}?{selection.selection().link}" + (f"&{urlencode(kept, doseq=True)}" if kept else "")
+    return f"{address}?{chosen.link}" + (f"&{urlencode(kept, doseq=True)}" if kept else "")

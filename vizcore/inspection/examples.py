@@ -50,7 +50,7 @@ def examples(
 ) -> list[Example]:
     """The pictures of a corpus that a unit answers to most: which, how strongly, at which cell, and what that cell saw.
 
-    Girshick et al. 2014, *Rich feature hierarchies*, let a unit speak for itself: run it over a large collection as if
+    Girshick et al. 2014 (Rich feature hierarchies) let a unit speak for itself: run it over a large collection as if
     it were a detector of its own, sort by its answer, and look at the patches. A picture counts once, with its
     strongest cell. "least" are those whose strongest cell answers least; "random" divides pictures that were
     drawn without looking evenly, from strong to weak.
@@ -90,7 +90,7 @@ def patches(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> t
     return torch.stack([patch(probe.prepare(index.corpus[one.number]), one.box, size) for one in found])
 
 
-def wholes(index: Index, found: Sequence[Example]) -> torch.Tensor:
+def wholes(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> torch.Tensor:
     """The whole pictures of several examples as the network saw them, with what the cell saw framed: (N, 3, h, w)."""
     prepared = [index.probe.prepare(index.corpus[one.number]) for one in found]
     scale = max(1, -(-2 * SIDE // index.probe.input_size))
@@ -152,7 +152,7 @@ def class_means(index: Index, unit: Unit | int | str) -> np.ndarray:
 def selectivity(index: Index, unit: Unit | int | str) -> Selectivity | None:
     """How much a unit prefers its favourite class; None where the corpus has fewer than two classes.
 
-    Morcos et al. 2018, *On the importance of single directions for generalization*: with the mean answer to the
+    Morcos et al. 2018 (On the importance of single directions for generalization): with the mean answer to the
     favourite class and to all other classes, (best - others) / (best + others). 0 is no preference, 1 is a unit that
     answers to one class only. It is defined where no mean is below zero; else the index is NaN.
 

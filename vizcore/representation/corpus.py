@@ -69,7 +69,7 @@ def open_corpus(name: str | Path) -> Iterator[Frame]:
     take a while: `open_corpus.frames(path)` tells how far it is. Raises ValueError.
 
     >>> len(open_corpus("tiles")), open_corpus("tiles").labels[0]
-    (3261, 'cat')
+    (2959, 'cat')
     """
     name = str(name)
     if name in BUNDLED:
