@@ -17,10 +17,10 @@ LAYERS = ("conv2.relu", "conv5.conv", SCORES)
 
 @pytest.fixture(scope="module")
 def cluster():
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # else it waits behind everything
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="error",
-             object_store_memory=100 * 2**20)  # fmt: skip
+             object_store_memory=500 * 2**20)  # fmt: skip
     yield ray
     ray.shutdown()
 

@@ -21,7 +21,7 @@ SHARD = 16  # batches that an actor takes at once
 
 
 def ray_pass(one: Pass) -> Iterator[Frame]:
-    """The rest of a pass, divided among the actors of a Ray cluster: the one that RAY_ADDRESS names, or one started here.
+    """The rest of a pass, divided among the actors of a Ray cluster: the one RAY_ADDRESS names, or one started here.
 
     Actors write their shards below the index's folder, which all machines have to share; shards are joined in their
     order. What a run that was stopped left behind is used. Every actor computes with as many threads as this process.
@@ -60,7 +60,9 @@ def started() -> Any:
         ) from problem
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    settings = ray.data.DataContext.get_current()
+    settings.enable_progress_bars = False
+    settings.target_max_block_size = 2**20  # what passes through Ray is the numbers of shards; room is kept for more
     return ray
 
 
