@@ -10,7 +10,7 @@ from vizcore.export import sheet
 from vizcore.inspection.examples import beside, examples, histogram, patches, selectivity, table, wholes
 from vizcore.representation.index import canonical
 
-ROWS, MOST = 4, 8  # units shown, labels named
+ROWS, MOST = 5, 8  # units shown, labels named
 WAYS = {"patches": patches, "whole pictures": wholes}
 TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
 SEEN = """Every row is one unit, and every patch is all that its strongest cell can see, with the value it answered.
@@ -105,7 +105,7 @@ def draw(index) -> None:
             show.heading("Labels of its strongest pictures")
             show.bars(shares[:MOST])
         if prefers:
-            show.numbers({"class selectivity": prefers.index, "answers most on average to": prefers.label})
+            show.numbers({"class selectivity": "none" if prefers.index is None else prefers.index, "answers most on average to": prefers.label})
     below(index, units, found)
 
 
@@ -140,7 +140,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     way = dials.choose("show", list(WAYS), key="examples.way")
     turned = dials.draw(examples, in_sight=1)
 if corpus is not None:
-    bundled = corpus.name in corpora.BUNDLED
+    bundled = corpora.comes_along(corpus)
     with calm():
         if chosen.follows:
             st.caption("No unit is chosen, so this is the channel that answers your picture most strongly.")

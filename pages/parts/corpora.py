@@ -20,7 +20,7 @@ from vizcore.representation import build_index, fetch_corpus, open_corpus, open_
 from vizcore.representation.datasets import DATASETS
 from vizcore.representation.index import IndexAbsent
 
-BUNDLED = {"tiles": "tiles of the photographs", "digits": "handwritten digits"}
+BUNDLED = ("tiles", "digits")
 JOB = "index"
 QUICK = 3e13  # multiply-adds of a whole pass that begins by itself; a longer one is offered
 LARGEST = 2000  # megabytes of a corpus that is dropped on the page
@@ -32,31 +32,23 @@ def own() -> dict[str, Path]:
 
 
 def offered() -> dict[str, str]:
-    """Every corpus that can be chosen: by name, what it is called."""
-    lent = {folder: Path(folder).name for folder in os.environ.get("VIZCORE_CORPORA", "").split(os.pathsep) if folder}
-    fetched = {
-        name: found.title if found.available else f"{found.title}, {found.megabytes:,.0f} MB to fetch"
-        for name, found in DATASETS.items()
-    }
-    return BUNDLED | lent | {name: path.name.partition("-")[2] for name, path in own().items()} | fetched
+    """Every corpus that can be chosen, by name, and what it is opened by."""
+    lent = {Path(folder).name: folder for folder in os.environ.get("VIZCORE_CORPORA", "").split(os.pathsep) if folder}
+    mine = {name: str(path) for name, path in own().items()}
+    return {name: name for name in BUNDLED} | lent | mine | {name: name for name in DATASETS}
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking through the pictures")
-def opened(name: str, path: str):
+def opened(source: str):
     """A corpus, opened once; a folder that changes is seen when the server starts anew."""
-    return open_corpus(path)
-
-
-def corpus(name: str):
-    """The corpus of that name."""
-    return opened(name, str(own().get(name, name)))
+    return open_corpus(source)
 
 
 def picker(*, key: str = "corpus"):
     """Draw the choice of a corpus; gives it, or None while it is not here."""
-    titles = offered()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=330):
-        name = dials.choose("corpus", list(titles), key=key, format=titles.get)
+    sources = offered()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=290):
+        name = dials.choose("corpus", list(sources), key=key)
         with st.popover("Your own", type="tertiary", width="content"):
             turn = st.session_state.setdefault("corpus round", 0)
             st.file_uploader(
@@ -72,7 +64,7 @@ def picker(*, key: str = "corpus"):
         offer(name)
         return None
     with calm():
-        return told(corpus(name))
+        return told(opened(sources[name]))
     return None
 
 
@@ -103,14 +95,14 @@ def take(key: str, choice: str) -> None:
         return
     st.session_state["corpus round"] += 1
     content = file.getvalue()
-    name = f"own-{hashlib.sha256(content).hexdigest()[:16]}"
     ending = ".zip" if file.name.lower().endswith(".zip") else ".parquet"
-    stem = "".join(letter if letter.isalnum() else " " for letter in file.name.rpartition(".")[0])[:40]
-    path = cache_folder("own") / f"{name[4:]}-{stem.strip()}{ending}"
+    stem = "".join(letter if letter.isalnum() else " " for letter in file.name.rpartition(".")[0])[:40].strip()
+    name = f"your {stem or 'pictures'}"
+    path = cache_folder("own") / f"{hashlib.sha256(content).hexdigest()[:16]}{ending}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     try:
-        opened(name, str(path))
+        opened(str(path))
     except ValueError as error:
         path.unlink(missing_ok=True)
         note(sentence(error).replace(path.name, file.name[:80]))
@@ -119,16 +111,21 @@ def take(key: str, choice: str) -> None:
     st.session_state[choice] = name
 
 
+def comes_along(found) -> bool:
+    """Whether a corpus is one of those that everybody has."""
+    return found.name in BUNDLED and found.digest == opened(found.name).digest
+
+
 def known(name: str) -> bool:
     """Whether a picture of that name is one of a corpus that comes along."""
     which, _, number = name.rpartition(":")
-    return which in BUNDLED and number.isdecimal() and int(number) < len(corpus(which))
+    return which in BUNDLED and number.isdecimal() and int(number) < len(opened(which))
 
 
 def picture(name: str):
     """The pixels of a picture of a corpus by its name, `tiles:12`."""
     which, _, number = name.rpartition(":")
-    return corpus(which)[int(number)]
+    return opened(which)[int(number)]
 
 
 def snippet(name: str) -> str:
@@ -139,7 +136,7 @@ def snippet(name: str) -> str:
 
 def name_of(found, number: int) -> str:
     """What the selection calls a picture of a corpus; one of the reader's own corpora joins their own pictures."""
-    if found.name in BUNDLED:
+    if comes_along(found):
         return f"{found.name}:{number}"
     image = found[number]
     name = f"own-{image_digest(image)}"

@@ -7,9 +7,11 @@ job = ask(name, question, lambda: frames)    the job that answers this very ques
 watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
 """
 
+import atexit
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +20,8 @@ import streamlit as st
 from pages.parts.calm import SORRY, sentence
 
 EVERY = 0.25  # seconds between two looks at a job
+REST = 10  # seconds that a job has to come to rest when the process ends
+ALL: weakref.WeakSet = weakref.WeakSet()
 
 
 class Job:
@@ -31,6 +35,7 @@ class Job:
         self.seen = False
         self.began = time.monotonic()
         self._stopped = threading.Event()
+        ALL.add(self)
         self.thread = threading.Thread(target=self._work, args=(frames,), daemon=True)
         self.thread.start()
 
@@ -68,6 +73,16 @@ class Job:
         """How long it will take at the pace so far; None while that cannot be said."""
         step, of = (self.latest.step, self.latest.of) if self.latest else (0, 0)
         return (time.monotonic() - self.began) * (of - step) / step if step and of else None
+
+
+@atexit.register
+def rest() -> None:
+    """Let every job come to rest before the process ends: a thread that is cut off within the network aborts it."""
+    working = [job for job in ALL if not job.done]
+    for job in working:
+        job.stop()
+    for job in working:
+        job.thread.join(REST)
 
 
 def stop_all(jobs: dict[str, Job]) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from pages.parts.show import figures
 from tests.pages.drawn import canvas, canvases
-from tests.pages.test_shell import opened, said
+from tests.pages.test_shell import asked, opened, said
 from tests.representation.corpora import folder, probe
 from vizcore import last, open_probe
 from vizcore.inspection import activations, examples, selectivity
@@ -82,14 +82,20 @@ def test_the_histogram_counts_the_labels_of_the_strongest(index):
 
 
 def test_selectivity_is_that_of_the_papers_formula(index):
-    values = torch.stack([activations(probe(), image, "conv6.relu")[3].mean() for image in index.corpus]).numpy()
-    means = np.array([values[index.corpus.classes == kind].mean() for kind in range(4)])
-    assert np.allclose(class_means(index, "conv6.relu:3"), means, atol=1e-6)
+    unit = Unit("conv6.relu", int(index.features("conv6.relu").mean(0).argmax()))
+    values = torch.stack([activations(probe(), image, "conv6.relu")[unit.channel].mean() for image in index.corpus])
+    means = np.array([values.numpy()[index.corpus.classes == kind].mean() for kind in range(4)])
+    assert np.allclose(class_means(index, unit), means, atol=1e-6)
     best, others = means.max(), np.sort(means)[:-1].mean()
-    found = selectivity(index, "conv6.relu:3")
+    found = selectivity(index, unit)
     assert found.label == index.corpus.labels[means.argmax()]
-    assert found.index == pytest.approx((best - others) / (best + others), abs=1e-5)
-    assert np.isnan(selectivity(index, "conv4.conv:2").index) or class_means(index, "conv4.conv:2").min() >= 0
+    assert found.index == pytest.approx((best - others) / (best + others), abs=1e-5) and best > others
+
+
+def test_selectivity_is_not_made_up_where_the_formula_means_nothing(index):
+    for channel in range(6):
+        below = class_means(index, Unit("conv4.conv", channel)).min() < 0
+        assert (selectivity(index, Unit("conv4.conv", channel)).index is None) == bool(below)
 
 
 def test_without_labels_there_is_no_preference(tmp_path):
@@ -157,8 +163,9 @@ def test_without_a_unit_a_channel_of_the_middle_is_shown_and_nothing_is_chosen(s
 
 def test_a_picture_of_a_corpus_can_be_selected_by_its_name(shelf, monkeypatch):
     app = page(shelf, monkeypatch, unit="conv4.relu:5", image="digits:7")
-    assert not app.exception and app.query_params["image"] == ["digits:7"]
+    assert not app.exception and asked(app, "image") == "digits:7"
     assert canvas(app, "picture strip")["captions"][-1] == "digits:7"
     assert "went wrong" not in said(app)
     for wrong in ("digits:1797", "digits:-1", "digits:x", "nothing:1"):
-        assert "cat" in said(page(shelf, monkeypatch, image=wrong)).lower()
+        app = page(shelf, monkeypatch, unit="conv4.relu:5", image=wrong)
+        assert canvas(app, "picture strip")["selected"] == 0 and "went wrong" not in said(app)

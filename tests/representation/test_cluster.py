@@ -57,7 +57,8 @@ def test_shards_joined_in_order_are_the_index_whatever_their_size(corpus, monkey
         one = Pass(probe(), corpus, LAYERS)
         (one.folder / "shards").mkdir(parents=True)
         for start in range(0, len(corpus), one.batch * batches):
-            write(shard_path(one.folder / "shards", start), shard(one, start))
+            stop = min(start + one.batch * batches, len(corpus))
+            write(shard_path(one.folder / "shards", start), shard(one, start, stop))
         last(build_index(probe(), corpus, layers=LAYERS, engine="ray"))
         assert files(corpus) == local
         assert not (one.folder / "shards").exists()

@@ -38,7 +38,7 @@ class Selectivity:
     label: str
     mean: float
     others: float
-    index: float
+    index: float | None
 
 
 def examples(
@@ -92,14 +92,14 @@ def patches(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> t
 
 def wholes(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> torch.Tensor:
     """The whole pictures of several examples as the network saw them, with what the cell saw framed: (N, 3, h, w)."""
-    prepared = [index.probe.prepare(index.corpus[one.number]) for one in found]
-    scale = max(1, -(-2 * SIDE // index.probe.input_size))
-    large = [enlarged(image, scale * index.probe.input_size) for image in prepared]
-    whole = (0, 0, index.probe.input_size, index.probe.input_size)
-    return torch.stack([
-        image if one.box == whole else boxed(image, tuple(scale * end for end in one.box))
-        for image, one in zip(large, found, strict=True)
-    ])  # fmt: skip
+    side = index.probe.input_size
+    scale = max(1, -(-2 * SIDE // side))
+    drawn = []
+    for one in found:
+        image = index.probe.prepare(index.corpus[one.number])
+        framed = image if one.box == (0, 0, side, side) else boxed(image, one.box)
+        drawn.append(enlarged(framed, scale * side))
+    return torch.stack(drawn)
 
 
 def table(index: Index, units: Sequence[Unit], found: Sequence[Sequence[Example]]) -> list[dict]:
@@ -154,7 +154,7 @@ def selectivity(index: Index, unit: Unit | int | str) -> Selectivity | None:
 
     Morcos et al. 2018 (On the importance of single directions for generalization): with the mean answer to the
     favourite class and to all other classes, (best - others) / (best + others). 0 is no preference, 1 is a unit that
-    answers to one class only. It is defined where no mean is below zero; else the index is NaN.
+    answers to one class only. It is defined where means are above zero; else the index is None.
 
     >>> from vizcore import last, open_probe
     >>> from vizcore.representation import build_index, open_corpus
@@ -169,7 +169,7 @@ def selectivity(index: Index, unit: Unit | int | str) -> Selectivity | None:
     best = there[means[there].argmax()]
     others = float(means[there[there != best]].mean())
     mean, low = float(means[best]), float(means[there].min())
-    share = (mean - others) / (mean + others) if low >= 0 and mean + others > 0 else float("nan")
+    share = (mean - others) / (mean + others) if low >= 0 and mean + others > 0 else None
     return Selectivity(index.corpus.labels[best], mean, others, share)
 
 

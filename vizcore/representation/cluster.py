@@ -76,7 +76,9 @@ def run_on(ray: Any, one: Pass, starts: list[int], folder: Path) -> Iterator[dic
     facts = {name: getattr(probe, name) for name in
              ("name", "labels", "input_size", "resize", "mean", "std", "interpolation")}  # fmt: skip
     told = ray.put((probe.network, facts, one.corpus, one.layers, probe.digest))
-    rows = ray.data.from_items([{"start": start} for start in starts], override_num_blocks=len(starts))
+    size, count = one.batch * SHARD, len(one.corpus)
+    items = [{"start": start, "stop": min(start + size, count)} for start in starts]
+    rows = ray.data.from_items(items, override_num_blocks=len(items))
     done = rows.map_batches(
         Worker,
         batch_size=1,
@@ -100,14 +102,14 @@ class Worker:
             raise ValueError(f"the weights of {facts['name']} arrived changed.")
 
     def __call__(self, batch: dict) -> dict:
-        for start in batch["start"].tolist():
-            write(shard_path(self.folder, start), shard(self.one, start))
+        for start, stop in zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True):
+            write(shard_path(self.folder, start), shard(self.one, start, stop))
         return batch
 
 
-def shard(one: Pass, start: int) -> list[Measured]:
+def shard(one: Pass, start: int, stop: int) -> list[Measured]:
     """What is noted of the pictures of one shard, batch by batch."""
-    stop, extremes, found = min(start + one.batch * SHARD, len(one.corpus)), nothing(one.probe, one.layers), []
+    extremes, found = nothing(one.probe, one.layers), []
     for first, images, broken in batches(one.probe, one.corpus, start, stop, one.batch):
         found.append(measured(one.probe, images, one.layers, first, one.sampled, extremes, broken))
         extremes = found[-1].extremes
