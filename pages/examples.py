@@ -105,7 +105,8 @@ def draw(index) -> None:
             show.heading("Labels of its strongest pictures")
             show.bars(shares[:MOST])
         if prefers:
-            show.numbers({"class selectivity": "none" if prefers.index is None else prefers.index, "answers most on average to": prefers.label})
+            index_of_it = "none" if prefers.index is None else prefers.index
+            show.numbers({"class selectivity": index_of_it, "answers most on average to": prefers.label})
     below(index, units, found)
 
 

@@ -24,10 +24,12 @@ import vizcore
 from vizcore.dial import Range, dials
 from vizcore.map import Map
 from vizcore.probe import Probe
+from vizcore.representation import Index, build_index, open_corpus
 from vizcore.tiny_vgg import TinyVGG
 
 SIZE = 32
 THREADS = 8
+SHARED = ("probe", "index")  # what nobody can change, and what is too large to copy
 FEW = ("steps", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
 
 
@@ -39,6 +41,14 @@ def probe() -> Probe:
         return Probe(TinyVGG(classes=5), name="toy", input_size=SIZE)
 
 
+@cache
+def index() -> Index:
+    """What that network made of the first digits."""
+    digits = open_corpus("digits")
+    few = dataclasses.replace(digits, digest="few", names=digits.names[:40], classes=digits.classes[:40])
+    return vizcore.last(build_index(probe(), few, layers=["conv4.relu", "scores"])).picture
+
+
 def picture(number: int) -> torch.Tensor:
     return torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(number))
 
@@ -46,6 +56,7 @@ def picture(number: int) -> torch.Tensor:
 # What an argument without a default means, by its name; `number` tells the questions of several threads apart.
 GIVEN: dict[str, Callable[[int], Any]] = {
     "probe": lambda number: probe(),
+    "index": lambda number: index(),
     "image": picture,
     "images": lambda number: torch.stack([picture(number), picture(number + 1)]),
     "others": lambda number: [picture(number), picture(number + 1)],
@@ -154,7 +165,7 @@ def same(first: Any, second: Any) -> bool:
 @every_method
 def test_a_method_leaves_everything_as_it_was(family, method):
     given = arguments(family, method)
-    copies, before = {name: copy.deepcopy(value) for name, value in given.items() if name != "probe"}, state(probe())
+    copies, before = {name: copy.deepcopy(value) for name, value in given.items() if name not in SHARED}, state(probe())
     found = answer(method, given)
     assert found, "an answer without a number in it"
     after = state(probe())
