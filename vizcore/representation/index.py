@@ -23,7 +23,11 @@ WAIT = 0.2  # seconds between two looks at an index that another process builds
 @dataclass(frozen=True)
 class Example:
     """A picture that a unit answered to: its number in the corpus, the value of the strongest cell, that cell as (row,
-    column), and what the cell sees of the prepared picture: top, left, bottom, right in pixels, ends excluded."""
+    column), and what the cell sees of the prepared picture: top, left, bottom, right in pixels, ends excluded.
+
+    >>> Example(number=334, value=1.5, cell=(0, 2), box=(0, 4, 8, 16)).box
+    (0, 4, 8, 16)
+    """
 
     number: int
     value: float
