@@ -34,6 +34,13 @@ def blocks(features: Rows, size: int = BLOCK) -> Iterator[tuple[int, torch.Tenso
         yield start, table(features[start : start + size])
 
 
+def at(features: Rows, numbers: torch.Tensor) -> torch.Tensor:
+    """Some rows of a large table, by their numbers."""
+    if isinstance(features, (torch.Tensor, np.ndarray)):
+        return table(features[numbers.numpy()])
+    return table([features[number] for number in numbers.tolist()])
+
+
 def closest(
     features: Rows, queries: Rows, k: int, *, measure: str = "L2", own: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,7 +88,7 @@ def closest_few(
         best, numbers = kept.values, numbers.gather(1, kept.indices)
     numbers = numbers.sort(1).values  # so that of equally distant rows the first one comes first
     exact = torch.stack([
-        (directed(table(features[row.numpy()]), measure) - query).square().sum(1)
+        (directed(at(features, row), measure) - query).square().sum(1)
         for row, query in zip(numbers, queries, strict=True)
     ])  # fmt: skip
     if own is not None:
