@@ -141,16 +141,37 @@ def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tupl
     order = sorted(
         zip(found.tolist(), counts.tolist(), strict=True), key=lambda one: (one[0] != first, -one[1], one[0])
     )
-    hues = torch.arange(len(order)) * 2.39996 + 0.9  # radians; the golden angle keeps neighbours in the order apart
-    chroma = torch.where(torch.tensor([number == first for number, _ in order]), 0.0, 0.13)
-    shades = from_oklab(torch.stack([torch.full_like(hues, 0.7), chroma * hues.cos(), chroma * hues.sin()]))
+    shades = hues(torch.where(torch.tensor([number == first for number, _ in order]), 0.0, 0.13))
     picture = torch.zeros(3, *labels.shape)
     legend = []
     for place, (number, count) in enumerate(order):
         picture[:, labels == number] = shades[:, place, None]
-        colour = "#" + bytes((shades[:, place] * 255).round().byte().tolist()).hex()
-        legend.append((number, count / labels.numel(), colour))
+        legend.append((number, count / labels.numel(), hexadecimal(shades[:, place])))
     return picture, legend
+
+
+def hues(chroma: torch.Tensor) -> torch.Tensor:
+    """Colours (3, N) of one lightness, as different from those before and after as can be, each so colourful."""
+    angles = torch.arange(len(chroma)) * 2.39996 + 0.9  # radians; the golden angle keeps neighbours in the order apart
+    return from_oklab(torch.stack([torch.full_like(angles, 0.7), chroma * angles.cos(), chroma * angles.sin()]))
+
+
+def hexadecimal(colour: torch.Tensor) -> str:
+    """A colour (3,) in [0, 1] as a page writes it.
+
+    >>> hexadecimal(torch.tensor([1.0, 0.5, 0.0]))
+    '#ff8000'
+    """
+    return "#" + bytes((colour * 255).round().byte().tolist()).hex()
+
+
+def palette(count: int) -> list[str]:
+    """So many colours for kinds that have no order, written as a page needs them.
+
+    >>> len(set(palette(40)))
+    40
+    """
+    return [hexadecimal(colour) for colour in hues(torch.full((count,), 0.13)).T]
 
 
 def seeded(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:

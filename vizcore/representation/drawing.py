@@ -13,8 +13,8 @@ CELL = 4  # of these a side make one pixel of a digit
 def drawn(levels: Sequence[int]) -> torch.Tensor:
     """A drawing of 32 x 32 grey levels from 0 to 255, row after row, as a digit (3, 8, 8) in [0, 1], white on black.
 
-    Much as Kaynak 1995 prepared the digits: what is drawn is cut out, stretched to the whole height, set in the middle, and
-    squares of 4 x 4 pixels are added up. Raises ValueError where nothing was drawn.
+    Much as Kaynak 1995 prepared the digits: what is drawn is cut out, stretched to the whole height, set in the
+    middle, and squares of 4 x 4 pixels are added up. Raises ValueError where nothing was drawn.
 
     >>> column = [255 if place % 32 in (4, 5, 6, 7) else 0 for place in range(32 * 32)]
     >>> drawn(column)[0].sum(0).argmax().item()

@@ -35,6 +35,16 @@ def grid(points: Rows) -> torch.Tensor:
     return torch.from_numpy(chosen)
 
 
+def grid_places(points: Rows) -> torch.Tensor:
+    """Columns, and rows counted upwards, of the cells that `grid` gives points: a map again, (N, 2).
+
+    >>> grid_places([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]).tolist()
+    [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+    """
+    cells, side = grid(points), grid_side(len(points))
+    return torch.stack([cells % side, side - 1 - cells // side], 1).float()
+
+
 def grid_side(count: int) -> int:
     """Rows, and columns, of the smallest square grid with so many cells.
 
