@@ -110,27 +110,33 @@ def contact_sheet() -> None:
 
 chosen = selection()
 show.question("How does the network arrange pictures?", f"Maps of a collection, as {chosen.title} sees it")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = corpora.pick()
-    beside = st.container(horizontal=True, gap="large", vertical_alignment="bottom")
+with st.container(key="dials", gap="small"):
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        with st.container(width="content"):
+            corpus = corpora.picker(default="digits")
+        spots = [st.container(width=width) for width in (180, 180, "content", "content", "content")]
+    tuning = st.container(horizontal=True, gap="large", vertical_alignment="bottom")
 with calm():
-    index = corpora.indexed(chosen, name)
+    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
         st.caption("The maps are drawn as soon as the network has seen the collection.")
         st.stop()
-    with beside:
-        where = (
-            dials.choose("left by", spaces(index), key="embedding.left", default="pixels"),
-            dials.choose("right by", spaces(index), key="embedding.right", default="features"),
-        )
+    with spots[0]:
+        left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels")
+    with spots[1]:
+        right = dials.choose("right by", spaces(index), key="embedding.right", default="features")
+    with spots[2]:
         method = dials.choose("map", ["t-SNE", "PCA"], key="embedding.method")
-        turned = dials.draw(tsne, in_sight=2) if method == "t-SNE" else {}
-    numbers = chosen_pictures(index)
-    question = (chosen.network, index.corpus.digest, index.done, where, method, tuple(turned.items()))
-    with st.container(horizontal=True, gap="large"):
+    with spots[3]:
         shown = dials.choose("shown as", [POINTS, PICTURES, GRID], key="embedding.shown")
+    with spots[4]:
         ways = [way for way in BY if way != "error" or judgeable(index)]
         by = dials.choose("coloured by", ways, key="embedding.by", default=ways[0])
+    with tuning:
+        turned = dials.draw(tsne, in_sight=2) if method == "t-SNE" else {}
+    where = left, right
+    numbers = chosen_pictures(index)
+    question = (chosen.network, index.corpus.digest, index.done, where, method, tuple(turned.items()))
     colours = colouring(index, numbers, by)
     captions = [told(index, number) for number in numbers]
     kinds = [(name, show.percent(share), colour) for name, share, colour in colours.shares]
@@ -156,7 +162,7 @@ with calm():
         data=maps and maps[1],
         snippet=f"from vizcore.representation import build_index, open_corpus, {METHODS[method].__name__}"
         + (", pixels" if space == "pixels" else "")
-        + f'\n\nindex = vizcore.last(build_index(probe, open_corpus("{name}"))).picture\n'
+        + f'\n\nindex = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
         + {"t-SNE": f"points = vizcore.last(tsne({rows}{arguments})).picture", "PCA": f"points = pca({rows}).points"}[
             method
         ],

@@ -96,7 +96,7 @@ def row(index, wanted, space: str, title: str) -> int:
         sheet, key=f"nearest by {space}", label=f"the {len(neighbors)} nearest by {space}",
         captions=[f"{told(index, one.number)}; distance {show.figures(one.distance)}" for one in neighbors],
         titles=[one.label or " " for one in neighbors], marked=hits,
-        on_pick=lambda place: ask(neighbors[place].number), tile=84, gap=8,
+        on_pick=lambda place: ask(neighbors[place].number), columns=min(10, len(neighbors)), gap=6,
     )  # fmt: skip
     return len(hits)
 
@@ -123,16 +123,17 @@ def over_all(index) -> None:
 chosen = selection()
 show.question("What does the network consider alike?", f"Nearest neighbours, as pixels and to {chosen.title}")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = corpora.pick()
-    index = None
-    beside = st.container(horizontal=True, gap="large", vertical_alignment="bottom")
+    with st.container(width="content"):
+        corpus = corpora.picker(default="digits")
+    spots = [st.container(width=width) for width in (200, "stretch")]
 with calm():
-    index = corpora.indexed(chosen, name)
+    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
         st.caption("Its neighbours are shown as soon as the network has seen the collection.")
         st.stop()
-    with beside:
+    with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer")
+    with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         turned = dials.draw(nearest, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")
     with left:
@@ -165,7 +166,7 @@ with calm():
                              tuple(turned.items()), index, wanted[1])[0]
         ],
         snippet="from vizcore.representation import build_index, nearest, open_corpus\n\n"
-        f'index = vizcore.last(build_index(probe, open_corpus("{name}"))).picture\n'
+        f'index = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
         + "\n".join(f'{space} = nearest(index, {"image" if number is None else number}, space="{space}"{arguments})'
                     for space in ("pixels", "features")),
     )  # fmt: skip

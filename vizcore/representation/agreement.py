@@ -23,11 +23,10 @@ def label_agreement(
     k: Annotated[int, Range(1, 50, 1)] = 5,
     measure: Annotated[str, Choice("L2", "cosine")] = "L2",
 ) -> float:
-    r"""How often, of a picture's k nearest neighbours, one carries the picture's own label: a share from 0 to 1.
+    """How often, of a picture's k nearest neighbours, one carries the picture's own label: a share from 0 to 1.
 
-    Cover and Hart 1967 let neighbours vote; this is the mean share of votes that are right,
-    \(\frac{1}{N k} \sum_i |\{ j \in N_k(i) : y_j = y_i \}|\), over every picture with a label. Pictures without one
-    (class -1) neither ask nor answer.
+    Cover and Hart 1967 let neighbours vote; this is the mean share of the votes that are right, over every picture
+    with a label, in a large collection over 2,500 of them. Pictures without one (class -1) neither ask nor answer.
 
     >>> label_agreement([[0.0], [0.1], [5.0], [5.1]], [0, 0, 1, 1], k=1)
     1.0

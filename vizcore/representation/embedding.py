@@ -31,10 +31,10 @@ class Components:
 
 
 def pca(features: Rows, *, dimensions: int = 2) -> Components:
-    r"""Look at a collection from the side on which it is widest: its principal components.
+    """Look at a collection from the side on which it is widest: its principal components.
 
     Pearson 1901, Hotelling 1933. The features, their mean taken away, are projected on the directions of the greatest
-    variance, \(y = W^\top (x - \bar x)\). Distances are true as far as the shares go: what lies in other directions
+    variance, which the columns of W are. Distances are true as far as the shares go: what lies in other directions
     is not seen. Each direction points to where its own largest entry is positive, so the same features give the
     same picture.
 
@@ -67,12 +67,11 @@ def tsne(
     steps: Annotated[int, Range(30, 3000, 30, help="The first third is exaggerated.")] = 750,
     seed: Annotated[int, Range(0, 99, 1)] = 0,
 ) -> Iterator[Frame]:
-    r"""Lay a collection out on a plane so that each picture keeps its nearest neighbours: t-SNE, frame by frame.
+    """Lay a collection out on a plane so that each picture keeps its nearest neighbours: t-SNE, frame by frame.
 
-    van der Maaten and Hinton 2008; by openTSNE (Policar et al. 2024). Points attract each other as much as pictures are
-    neighbours, \(p_{ij}\), and all repel each other, until the nearness of the points
-    \(q_{ij} \propto (1 + \|y_i - y_j\|^2)^{-1}\) has the least divergence \(\sum_{ij} p_{ij} \log (p_{ij} / q_{ij})\)
-    from it. It begins with the principal components. Distances between groups, and their sizes, mean little.
+    van der Maaten and Hinton 2008; by openTSNE (Poličar et al. 2024). Points attract each other as much as their
+    pictures are neighbours, p, and all repel each other, until their nearness on the plane, q, has the least divergence
+    from p. It begins with the principal components. Distances between groups, and their sizes, mean little.
 
     A frame's picture is the points (N, 2); its terms are the divergence, and the perplexity, which is lowered where
     there are too few pictures for it. Raises ValueError for fewer than 4 pictures.

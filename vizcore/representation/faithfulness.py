@@ -24,12 +24,12 @@ class Faithfulness:
 
 
 def faithfulness(features: Rows, points: Rows, *, k: int = 12) -> Faithfulness:
-    r"""Whether those who are neighbours on the map are neighbours at all, and how many true neighbours still are.
+    """Whether those who are neighbours on the map are neighbours at all, and how many true neighbours still are.
 
-    Venna and Kaski 2001: trustworthiness is \(1 - \frac{2}{nk(2n - 3k - 1)} \sum_i \sum_{j \in U_i} (r(i, j) - k)\),
-    where \(U_i\) are the points among the k nearest on the map of which the features say that they are only the
-    r-th nearest. Recall is the share of the k nearest by features that are also among the k nearest on the map. In
-    a large collection 1,000 points, evenly spread, are judged among all others.
+    Venna and Kaski 2001: trustworthiness is 1 less a penalty for every intruder, a point among the k nearest on the map
+    that by its features is only the r-th nearest; it costs r - k, and the worst map costs 1 in all. Recall is the share
+    of the k nearest by features that are also among the k nearest on the map. In a large collection 1,000 points,
+    evenly spread, are judged among all others.
 
     >>> faithfulness([[0.0], [1.0], [2.0], [3.5], [8.0]], [[0.0], [1.0], [2.0], [8.0], [3.5]], k=1).trustworthiness < 1
     True

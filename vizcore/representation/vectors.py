@@ -10,6 +10,7 @@ Rows = torch.Tensor | np.ndarray | Sequence
 MEASURES = ("L2", "cosine")
 BLOCK = 4096  # rows looked at together
 QUERIES = 512  # rows asked for together
+NUMBERS = 2**21  # in memory at once while distances are taken again
 
 
 def table(features: Rows) -> torch.Tensor:
@@ -86,10 +87,11 @@ def closest_few(
         numbers = torch.cat([numbers, near.indices + start], 1)
         kept = best.topk(min(k + 1, best.shape[1]), largest=False)
         best, numbers = kept.values, numbers.gather(1, kept.indices)
-    numbers = numbers.sort(1).values  # so that of equally distant rows the first one comes first
-    exact = torch.stack([
-        (directed(at(features, row), measure) - query).square().sum(1)
-        for row, query in zip(numbers, queries, strict=True)
+    numbers = numbers.sort(1).values  # among equally distant rows the first comes first
+    portion = max(1, NUMBERS // (numbers.shape[1] * queries.shape[1]))
+    exact = torch.cat([
+        (directed(at(features, few.flatten()), measure).view(*few.shape, -1) - query[:, None]).square().sum(2)
+        for few, query in zip(numbers.split(portion), queries.split(portion), strict=True)
     ])  # fmt: skip
     if own is not None:
         exact = exact.masked_fill(numbers == own[:, None], torch.inf)
