@@ -110,12 +110,15 @@ def contact_sheet() -> None:
 
 chosen = selection()
 show.question("How does the network arrange pictures?", f"Maps of a collection, as {chosen.title} sees it")
+ROW = {"horizontal": True, "gap": "medium", "vertical_alignment": "bottom"}
 with st.container(key="dials", gap="small"):
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(**ROW):
         with st.container(width="content"):
             corpus = corpora.picker(default="digits")
-        spots = [st.container(width=width) for width in (180, 180, "content", "content", "content")]
-    tuning = st.container(horizontal=True, gap="large", vertical_alignment="bottom")
+        spots = [st.container(width=190), st.container(width=190)]
+    with st.container(**ROW):
+        spots += [st.container(width="content") for _ in range(3)]
+    tuning = st.container(**ROW)
 with calm():
     index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:

@@ -141,19 +141,15 @@ def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tupl
     order = sorted(
         zip(found.tolist(), counts.tolist(), strict=True), key=lambda one: (one[0] != first, -one[1], one[0])
     )
-    shades = hues(torch.where(torch.tensor([number == first for number, _ in order]), 0.0, 0.13))
+    hues = torch.arange(len(order)) * 2.39996 + 0.9  # radians; the golden angle keeps neighbours in the order apart
+    chroma = torch.where(torch.tensor([number == first for number, _ in order]), 0.0, 0.13)
+    shades = from_oklab(torch.stack([torch.full_like(hues, 0.7), chroma * hues.cos(), chroma * hues.sin()]))
     picture = torch.zeros(3, *labels.shape)
     legend = []
     for place, (number, count) in enumerate(order):
         picture[:, labels == number] = shades[:, place, None]
         legend.append((number, count / labels.numel(), hexadecimal(shades[:, place])))
     return picture, legend
-
-
-def hues(chroma: torch.Tensor) -> torch.Tensor:
-    """Colours (3, N) of one lightness, as different from those before and after as can be, each so colourful."""
-    angles = torch.arange(len(chroma)) * 2.39996 + 0.9  # radians; the golden angle keeps neighbours in the order apart
-    return from_oklab(torch.stack([torch.full_like(angles, 0.7), chroma * angles.cos(), chroma * angles.sin()]))
 
 
 def hexadecimal(colour: torch.Tensor) -> str:
@@ -166,12 +162,15 @@ def hexadecimal(colour: torch.Tensor) -> str:
 
 
 def palette(count: int) -> list[str]:
-    """So many colours for kinds that have no order, written as a page needs them.
+    """So many colours for kinds that have no order: all round the circle of hues, and every second one darker.
 
     >>> len(set(palette(40)))
     40
     """
-    return [hexadecimal(colour) for colour in hues(torch.full((count,), 0.13)).T]
+    angles = torch.arange(count) / max(count, 1) * 2 * math.pi + 0.5
+    light = torch.where(torch.arange(count) % 2 == 0, 0.77, 0.6)
+    shades = from_oklab(torch.stack([light, 0.14 * angles.cos(), 0.14 * angles.sin()]))
+    return [hexadecimal(shade) for shade in shades.T]
 
 
 def seeded(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
