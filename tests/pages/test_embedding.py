@@ -98,7 +98,7 @@ def test_whatever_else_a_browser_sends_is_passed_over(sent, monkeypatch):
 
 
 def test_a_run_is_stopped_and_keeps_its_last_maps():
-    app = opened(PAGE, **{"tsne.steps": "3000"})
+    app = opened(PAGE, **{"tsne.steps": "2000"})
     while "cloud" not in canvases(app):
         app.run()
     app.button("stop embedding").click().run()
