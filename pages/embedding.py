@@ -17,9 +17,10 @@ from vizcore.representation.arrangement import (
     spaces,
     told,
 )
-from vizcore.representation.embedding import FORMULAS, METHODS, tsne
+from vizcore.representation.embedding import FORMULAS, pca, tsne
 from vizcore.representation.mosaic import grid_places, grid_side
 
+METHODS = {"t-SNE": tsne, "PCA": pca}
 JOB, LASSO = "embedding", "embedding lasso"
 POINTS, PICTURES, GRID = "points", "pictures", "grid"
 NAMED, SHOWN = 12, 240  # kinds that the legend names; pictures that the contact sheet shows
@@ -129,7 +130,7 @@ with calm():
     with spots[1]:
         right = dials.choose("right by", spaces(index), key="embedding.right", default="features")
     with spots[2]:
-        method = dials.choose("map", ["t-SNE", "PCA"], key="embedding.method")
+        method = dials.choose("map", list(METHODS), key="embedding.method")
     with spots[3]:
         shown = dials.choose("shown as", [POINTS, PICTURES, GRID], key="embedding.shown")
     with spots[4]:

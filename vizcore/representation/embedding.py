@@ -163,7 +163,7 @@ def beginning(rows: torch.Tensor, seed: int) -> torch.Tensor:
     return points / points[:, 0].std().clamp_min(1e-12) * SMALL + noise * SMALL / 100
 
 
-METHODS = {"PCA": pca, "t-SNE": tsne}
+METHODS = {"Principal components": pca, "Embedding by t-SNE": tsne}
 FORMULAS = {
     pca: r"y = W^\top (x - \bar x)",
     tsne: r"\min_y \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad "
