@@ -53,9 +53,11 @@ def query(index):
     if kind == OWN:
         return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.picture}"
     if kind == DRAW:
-        with calm():
-            image = drawn(st.session_state.get(DRAWN, []))
-            return tuple(st.session_state[DRAWN]), image, image, "", "your digit, as the network is shown it"
+        levels = st.session_state.get(DRAWN)
+        if levels:
+            with calm():
+                image = drawn(levels)
+                return tuple(levels), image, image, "", "your digit, as the network is shown it"
         return None
     last = index.done - 1
     st.session_state[QUERY] = min(max(st.session_state.get(QUERY, 0), 0), last)

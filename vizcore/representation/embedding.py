@@ -65,7 +65,7 @@ def tsne(
     *,
     perplexity: Annotated[float, Range(2, 100, 1, help="About how many neighbours each picture keeps close.")] = 30.0,
     exaggeration: Annotated[float, Range(1, 50, 1, help="How much stronger neighbours attract at first.")] = 12.0,
-    steps: Annotated[int, Range(30, 2000, 10, help="The first half is exaggerated.")] = 500,
+    steps: Annotated[int, Range(30, 2000, 10, help="The first three in five are exaggerated.")] = 500,
     seed: Annotated[int, Range(0, 99, 1)] = 0,
 ) -> Iterator[Frame]:
     """Lay a collection out on a plane so that each picture keeps its nearest neighbours: t-SNE, frame by frame.
@@ -93,7 +93,7 @@ def tsne(
     points = beginning(rows, seed)
     way, gains = torch.zeros_like(points), torch.ones_like(points)
     for step in range(1, steps + 1):
-        pull, inertia = (exaggeration, 0.5) if step <= steps / 2 else (1.0, 0.8)
+        pull, inertia = phase(step / steps, exaggeration)
         attraction, repulsion, total = forces(points, near)
         slope = pull * attraction - repulsion / total
         # A coordinate that keeps its direction goes faster, one that turns back goes slower (Jacobs 1988).
@@ -105,6 +105,16 @@ def tsne(
         if step in FIRST or step % RHYTHM == 0 or step == steps:
             terms = {"divergence": divergence(points, near, total), "perplexity": perplexity}
             yield Frame(step, steps, points.clone(), terms)
+
+
+def phase(share: float, exaggeration: float) -> tuple[float, float]:
+    """How much stronger neighbours attract, and how much of a step goes on into the next, after a share of the steps.
+
+    The exaggeration is let go in two steps: groups that came to lie wrongly still find their place at a third of it.
+    """
+    if share <= 0.4:
+        return exaggeration, 0.5
+    return (max(1.0, exaggeration / 3), 0.8) if share <= 0.6 else (1.0, 0.8)
 
 
 def nearness(rows: torch.Tensor, perplexity: float) -> torch.Tensor:
