@@ -12,6 +12,10 @@ CHAPTERS = {
         st.Page("activations.py", title="Activations"),
         st.Page("examples.py", title="Examples"),
     ],
+    "Representation": [
+        st.Page("neighbors.py", title="Neighbors"),
+        st.Page("embedding.py", title="Embedding"),
+    ],
     "Attribution": [
         st.Page("cam.py", title="Class activation maps"),
         st.Page("gradients.py", title="Saliency"),

@@ -54,6 +54,13 @@ def picture(number: int) -> torch.Tensor:
     return torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(number))
 
 
+def collection() -> Index:
+    """An index of the first few digits by that network, in the test's own folder."""
+    digits = open_corpus("digits")
+    few = dataclasses.replace(digits, classes=digits.classes[:12], names=digits.names[:12], digest="a dozen digits")
+    return vizcore.last(build_index(probe(), few, layers=["conv4.relu"])).picture
+
+
 # What an argument without a default means, by its name; `number` tells the questions of several threads apart.
 GIVEN: dict[str, Callable[[int], Any]] = {
     "probe": lambda number: probe(),
@@ -65,9 +72,13 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "labels": lambda number: torch.tensor([number % 5, 3]),
     "layer": lambda number: "conv4.relu",
 }
+# What a method only reads through and shares with others; a copy of it could not be compared.
+SHARED = ("probe", "index")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "contrast": {"other": lambda number: (number + 1) % 5},
+    "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},
+    "neighbors": {"index": lambda number: collection(), "query": lambda number: number},
     "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {
         "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),

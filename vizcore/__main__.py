@@ -1,4 +1,4 @@
-"""The command line: `python -m vizcore fetch | index | doctor | networks | train | trust`."""
+"""The command line: `python -m vizcore fetch | index | neighbors | doctor | networks | train | trust`."""
 
 import argparse
 import sys
@@ -66,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
     trust.add_argument("--network", default="tiny-vgg")
     trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, drawn at random")
     trust.set_defaults(run=judge_methods)
+
+    neighbors = commands.add_parser("neighbors", help="say how often a picture's neighbours carry its label")
+    neighbors.add_argument("--network", default="tiny-vgg")
+    neighbors.add_argument("--corpus", default="digits", help="digits, tiles, a folder, a zip or a Parquet file")
+    neighbors.add_argument("--k", type=int, default=5, help="neighbours of each picture that are counted")
+    neighbors.set_defaults(run=count_agreement)
     return whole
 
 
@@ -194,6 +200,24 @@ def judge_methods(given: argparse.Namespace) -> int:
     one = next(iter(standings.values()))
     print(f"{one.photographs} photographs, {probe.name}; on {one.small} the object covers less than a quarter")
     print(table(standings))
+    return 0
+
+
+def count_agreement(given: argparse.Namespace) -> int:
+    """Print the label agreement of nearest neighbours in pixel and in feature space."""
+    from vizcore import zoo
+    from vizcore.frames import last
+    from vizcore.representation import agreement, build_index, open_corpus
+
+    probe = zoo.open_probe(given.network)
+    corpus = last(shown(open_corpus.frames(given.corpus), lambda frame: counted(given.corpus, frame))).picture
+    building = shown(build_index(probe, corpus), lambda frame: counted(f"{probe.name} on {corpus.name}", frame))
+    index = last(building).picture
+    print(f"{probe.name}, {len(corpus)} pictures, {len(corpus.labels)} labels: label agreement of {given.k} neighbours")
+    print(f"{'':8} {'pixels':>8} {'features':>9} {'ratio':>7} {'chance':>8}")
+    for measure in ("L2", "cosine"):
+        found = agreement(index, k=given.k, measure=measure)
+        print(f"{measure:8} {found.pixels:8.1%} {found.features:9.1%} {found.gain:7.1f} {found.chance:8.1%}")
     return 0
 
 

@@ -185,9 +185,29 @@ def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tupl
     legend = []
     for place, (number, count) in enumerate(order):
         picture[:, labels == number] = shades[:, place, None]
-        colour = "#" + bytes((shades[:, place] * 255).round().byte().tolist()).hex()
-        legend.append((number, count / labels.numel(), colour))
+        legend.append((number, count / labels.numel(), hexadecimal(shades[:, place])))
     return picture, legend
+
+
+def hexadecimal(colour: torch.Tensor) -> str:
+    """A colour (3,) in [0, 1] as a page writes it.
+
+    >>> hexadecimal(torch.tensor([1.0, 0.5, 0.0]))
+    '#ff8000'
+    """
+    return "#" + bytes((colour * 255).round().byte().tolist()).hex()
+
+
+def palette(count: int) -> list[str]:
+    """So many colours for kinds that have no order: all round the circle of hues, and every second one darker.
+
+    >>> len(set(palette(40)))
+    40
+    """
+    angles = torch.arange(count) / max(count, 1) * 2 * math.pi + 0.5
+    light = torch.where(torch.arange(count) % 2 == 0, 0.77, 0.6)
+    shades = from_oklab(torch.stack([light, 0.14 * angles.cos(), 0.14 * angles.sin()]))
+    return [hexadecimal(shade) for shade in shades.T]
 
 
 def seeded(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:

@@ -47,6 +47,7 @@ def grid(
     titles: Sequence[str] = (),
     selected: int | None = None,
     dim: Iterable[int] = (),
+    marked: Iterable[int] = (),
     on_pick: Callable[[int], None] | None = None,
     tile: int = 64,
     columns: int | None = None,
@@ -57,8 +58,8 @@ def grid(
 
     `tile` is about how wide one is drawn, in pixels of the page; as many columns as fit, or exactly `columns`.
     Small pictures keep whole pixels. `captions` appear on hover, `titles` stand below (a line break begins a
-    second line), pictures in `dim` are faded and struck out. `label` says to a screen reader what the grid
-    holds. With `height` a long grid scrolls by itself.
+    second line), pictures in `dim` are faded and struck out, those `marked` have a bar in the accent. `label`
+    says to a screen reader what the grid holds. With `height` a long grid scrolls by itself.
     """
     drawn = pictures if isinstance(pictures, Sheet) else sheet(pictures)
     call = (lambda: picked_number(key, drawn.count, on_pick)) if on_pick else (lambda: None)
@@ -74,6 +75,7 @@ def grid(
             "titles": list(titles),
             "selected": selected,
             "dim": list(dim),
+            "marked": list(marked),
             "pickable": on_pick is not None,
             "tile": tile,
             "columns": columns,

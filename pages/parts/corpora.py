@@ -2,6 +2,7 @@
 
 corpus = picker()                       the choice of a corpus; gives the Corpus, or None while it is not here
 watch(network, probe, corpus, draw)     draw(index) with the index of both as far as it is, built in the background
+whole(network, probe, corpus)           the index once it no longer grows, until then how far it is, and None
 picture(name), known(name), name_of()   a picture of a corpus as the selection's picture, `tiles:12`
 """
 
@@ -44,11 +45,11 @@ def opened(source: str):
     return open_corpus(source)
 
 
-def picker(*, key: str = "corpus"):
+def picker(*, key: str = "corpus", default: str = "tiles"):
     """Draw the choice of a corpus; gives it, or None while it is not here."""
     sources = offered()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=290):
-        name = dials.choose("corpus", list(sources), key=key)
+        name = dials.choose("corpus", list(sources), key=key, default=default)
         with st.popover("Your own", type="tertiary", width="content"):
             turn = st.session_state.setdefault("corpus round", 0)
             st.file_uploader(
@@ -167,6 +168,16 @@ def watch(
         return
     jobs.ask(JOB, question, lambda: build_index(probe, found, layers=question[2] or None))
     jobs.watch(JOB, lambda frame: growing(frame, draw, layers), what=f"{what} of {found.name}")
+
+
+def whole(network: str, probe, found):
+    """The index of a network and a corpus once it is complete, or the reader has stopped it; None while it grows."""
+    index = there(probe, found)
+    if index is not None and index.complete:
+        return index
+    watch(network, probe, found, lambda index: None)
+    job = jobs.running(JOB)
+    return None if job is not None and job.going else index
 
 
 def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:

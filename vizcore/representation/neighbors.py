@@ -1,11 +1,91 @@
-"""Neighbors: pictures that lie close together once the network has turned them into vectors."""
+"""Neighbors: pictures that lie close together, as pixels or once the network has turned them into vectors."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vizcore.dial import Choice, Range
 from vizcore.probe import Probe
+from vizcore.representation.index import Index
+from vizcore.representation.measures import penultimate
+from vizcore.representation.pixels import pixel_side, pixels, row
+from vizcore.representation.vectors import closest
+
+SPACES = ("pixels", "features")
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A picture of the corpus that lies close: its number, how far away it is, its label if it has one.
+
+    >>> Neighbor(17, 0.25, "cat").label
+    'cat'
+    """
+
+    number: int
+    distance: float
+    label: str
+
+
+def nearest(
+    index: Index,
+    query: int | torch.Tensor,
+    *,
+    space: Annotated[str, Choice(*SPACES)] = "features",
+    k: Annotated[int, Range(1, 50, 1)] = 10,
+    layer: str | None = None,
+    measure: Annotated[str, Choice("L2", "cosine")] = "L2",
+) -> list[Neighbor]:
+    """The k pictures of a corpus that lie closest to a picture, the closest first: as pixels, or to the network.
+
+    Krizhevsky et al. 2012 showed that pictures are alike by a network's last features that are far apart as pixels.
+    `query` is a picture's number in the corpus, which is then no neighbour of itself, or any picture (3, H, W).
+    With `layer`, that layer's activation averaged over its cells. The search is exact.
+
+    >>> from vizcore import last, open_probe
+    >>> from vizcore.representation import build_index, open_corpus
+    >>> index = last(build_index(open_probe("tiny-vgg"), open_corpus("digits"))).picture
+    >>> [neighbor.label for neighbor in nearest(index, 0, space="pixels", k=3)]
+    ['0', '0', '0']
+    """
+    rows, own = vectors(index, space, layer), None
+    if isinstance(query, torch.Tensor):
+        asked = reduced(index, query) if space == "pixels" else encoded(index.probe, query, layer)
+    else:
+        if not 0 <= query < index.done:
+            raise ValueError(f"there is no picture {query} among the {index.done} that are indexed.")
+        asked, own = rows[query : query + 1], torch.tensor([query])
+    broken = {int(number) for number in (index.predicted < 0).nonzero()[0]}
+    wanted = min(k + len(broken), index.done - (own is not None))
+    numbers, distances = closest(rows, asked, wanted, measure=measure, own=own)
+    pairs = zip(numbers[0].tolist(), distances[0].tolist(), strict=True)
+    whole = [(number, distance) for number, distance in pairs if number not in broken]
+    return [Neighbor(number, distance, index.corpus.label(number)) for number, distance in whole[:k]]
+
+
+def vectors(index: Index, space: str, layer: str | None = None) -> np.ndarray:
+    """The pictures of an index as rows of pixels, or as features."""
+    if space not in SPACES:
+        raise ValueError(f"space={space!r} is none of {' and '.join(SPACES)}.")
+    return pixels(index.corpus)[: index.done] if space == "pixels" else index.features(layer)
+
+
+def reduced(index: Index, image: torch.Tensor) -> np.ndarray:
+    """A picture as the pixels of its corpus are kept: (1, D)."""
+    return row(image, pixel_side(index.corpus))[None]
+
+
+def encoded(probe: Probe, image: torch.Tensor, layer: str | None = None) -> torch.Tensor:
+    """A picture as an index keeps features: the last before the scores, or a layer averaged over its cells; (1, D)."""
+    name = layer or penultimate(probe)
+    _, found = probe.run(probe.prepare(image)[None], [name], scores=False)
+    if layer is None:
+        return found[name].flatten(1).cpu()
+    return probe.layer(layer).maps(found[name]).flatten(2).mean(2).cpu()
 
 
 def codes(probe: Probe, images: Sequence[torch.Tensor], *, layer: str | None = None) -> torch.Tensor:
@@ -41,4 +121,7 @@ def similarity(
     return vectors[1:] @ vectors[0]
 
 
-METHODS = {"Cosine similarity of codes": similarity}
+METHODS = {"Nearest neighbours": nearest, "Cosine similarity of codes": similarity}
+FORMULAS = {
+    nearest: r"N_k(x) = \operatorname*{arg\,min}_{\lvert S \rvert = k} \sum_{x' \in S} \lVert f(x) - f(x') \rVert"
+}

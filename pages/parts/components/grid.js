@@ -3,6 +3,7 @@
 const KEYS_REST = 160 // milliseconds
 const PATIENCE = 3000
 const LINE = 15 // of a title, in pixels
+const MARK = 4 // a marked picture's bar
 const grids = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -43,6 +44,7 @@ class Grid {
   show(data) {
     this.data = data
     this.dim = new Set(data.dim)
+    this.marked = new Set(data.marked)
     this.root.classList.toggle("pickable", data.pickable)
     this.root.setAttribute("aria-label", data.label)
     this.root.style.maxHeight = data.height ? `${data.height}px` : ""
@@ -104,6 +106,11 @@ class Grid {
         brush.stroke()
       }
       brush.globalAlpha = 1
+      if (this.marked.has(index)) {
+        brush.fillStyle = style.getPropertyValue("--st-primary-color")
+        brush.fillRect(x, y + high - MARK, side, MARK)
+        brush.fillStyle = ink
+      }
       const lines = this.data.titles[index]?.split("\n") ?? []
       lines.forEach((line, number) => {
         brush.globalAlpha = number ? 0.66 : 0.9

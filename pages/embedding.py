@@ -1,0 +1,174 @@
+"""How does the network arrange pictures?"""
+
+import streamlit as st
+
+from pages.parts import components, corpora, dials, jobs, learn, show
+from pages.parts.calm import calm
+from pages.parts.cloud import Panel, cloud
+from pages.parts.selection import selection
+from vizcore.export import sheet
+from vizcore.representation.arrangement import (
+    BY,
+    arranged,
+    chosen_pictures,
+    colouring,
+    judgeable,
+    pictures,
+    spaces,
+    told,
+)
+from vizcore.representation.embedding import FORMULAS, pca, tsne
+from vizcore.representation.mosaic import grid_places, grid_side
+
+METHODS = {"t-SNE": tsne, "PCA": pca}
+JOB, LASSO = "embedding", "embedding lasso"
+POINTS, PICTURES, GRID = "points", "pictures", "grid"
+NAMED, SHOWN = 12, 240  # kinds that the legend names; pictures that the contact sheet shows
+TITLES = {"pixels": "Their pixels", "features": "The features before the scores"}
+SEEN = """Every point is one of {count} pictures, on the left by {left} and on the right by {right}; hover one and the
+same picture is framed on both. Draw a line round some to see them all below."""
+WARNING = {
+    "t-SNE": "What t-SNE does not mean: how far groups lie apart, how large they are and how dense says little. Only "
+    "who is next to whom is meant, and the two numbers say how far even that can be believed.",
+    "PCA": "PCA keeps true distances, but only along the two directions in which the pictures differ most; pictures "
+    "that differ in other directions fall together.",
+}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def thumbnails(corpus: str, numbers: tuple, _index):
+    """The pictures that are laid out, small, on one sheet."""
+    return sheet(pictures(_index, numbers))
+
+
+@st.cache_resource(max_entries=8, show_spinner="One picture a cell ...")
+def cells(question: tuple, _points):
+    """Where each picture stands in the square grid, on every map."""
+    return [grid_places(points) for points in _points]
+
+
+def lasso(places: list[int]) -> None:
+    """Keep which pictures were drawn round."""
+    st.session_state[LASSO] = (question[:3], places)
+
+
+def drawn_round() -> list[int]:
+    """The places of the pictures that were drawn round, on these maps."""
+    asked, places = st.session_state.get(LASSO, (None, []))
+    return places if asked == question[:3] else []
+
+
+def notes(frame) -> list[str]:
+    """Below every map: how faithful it is, once that is known, and until then how far it is."""
+    if not frame.detail:
+        divergence = frame.terms.get("divergence")
+        return [f"step {frame.step} of {frame.of}" if divergence is not None else ""] * len(where)
+    return [
+        f"trustworthiness {judged.trustworthiness:.3f}, neighbour recall {judged.recall:.2f} (of {judged.k} nearest)"
+        if judged
+        else "too few pictures to judge"
+        for judged in frame.detail
+    ]
+
+
+def draw(frame) -> None:
+    """The maps as far as they are."""
+    if frame.picture is None:
+        return
+    rests = not jobs.running(JOB).going
+    in_cells = shown == GRID and rests
+    laid = cells((*question, frame.step), frame.picture) if in_cells else frame.picture
+    titles = [TITLES.get(space, f"Layer {space}") for space in where]
+    cloud(
+        [Panel(points, title, note) for points, title, note in zip(laid, titles, notes(frame), strict=True)],
+        colours.kinds, colours.colours, captions, key="cloud",
+        sheet=thumbnails(index.corpus.digest, tuple(numbers), index) if rests else None,
+        thumbnails=shown != POINTS, cells=grid_side(len(numbers)) if in_cells else None,
+        selected=drawn_round(), on_lasso=lasso,
+    )  # fmt: skip
+    st.caption(WARNING[method])
+    if rests:
+        contact_sheet()
+
+
+def contact_sheet() -> None:
+    """The pictures that were drawn round, all together, and what they are."""
+    held = [numbers[place] for place in drawn_round()]
+    if not held:
+        return
+    part = colouring(index, held, by).shares
+    listed = ", ".join(f"{name} {show.percent(share)}" for name, share, _ in part[:5])
+    show.heading(f"{len(held)} pictures drawn round: {listed}" + (" and others" if len(part) > 5 else ""))
+    components.grid(
+        thumbnails(index.corpus.digest, tuple(held[:SHOWN]), index), key="contact sheet",
+        label="the pictures drawn round", captions=[told(index, number) for number in held[:SHOWN]],
+        tile=40, gap=3, height=330,
+    )  # fmt: skip
+    if len(held) > SHOWN:
+        st.caption(f"The first {SHOWN} are shown.")
+    st.button("Let them go", type="tertiary", on_click=lasso, args=([],))
+
+
+chosen = selection()
+show.question("How does the network arrange pictures?", f"Maps of a collection, as {chosen.title} sees it")
+ROW = {"horizontal": True, "gap": "medium", "vertical_alignment": "bottom"}
+with st.container(key="dials", gap="small"):
+    with st.container(**ROW):
+        with st.container(width="content"):
+            corpus = corpora.picker(default="digits")
+        spots = [st.container(width=190), st.container(width=190)]
+    with st.container(**ROW):
+        spots += [st.container(width="content") for _ in range(3)]
+    tuning = st.container(**ROW)
+with calm():
+    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
+    if index is None:
+        st.caption("The maps are drawn as soon as the network has seen the collection.")
+        st.stop()
+    with spots[0]:
+        left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels")
+    with spots[1]:
+        right = dials.choose("right by", spaces(index), key="embedding.right", default="features")
+    with spots[2]:
+        method = dials.choose("map", list(METHODS), key="embedding.method")
+    with spots[3]:
+        shown = dials.choose("shown as", [POINTS, PICTURES, GRID], key="embedding.shown")
+    with spots[4]:
+        ways = [way for way in BY if way != "error" or judgeable(index)]
+        by = dials.choose("coloured by", ways, key="embedding.by", default=ways[0])
+    with tuning:
+        turned = dials.draw(tsne, in_sight=2) if method == "t-SNE" else {}
+    where = left, right
+    numbers = chosen_pictures(index)
+    question = (chosen.network, index.corpus.digest, index.done, where, method, tuple(turned.items()))
+    colours = colouring(index, numbers, by)
+    captions = [told(index, number) for number in numbers]
+    kinds = [(name, show.percent(share), colour) for name, share, colour in colours.shares]
+    show.legend(kinds[:NAMED] + ([(f"and {len(kinds) - NAMED} more", "", "transparent")] if kinds[NAMED:] else []))
+    job = jobs.ask(JOB, question, lambda: arranged(index, numbers, where, method=METHODS[method], **turned))
+    jobs.watch(JOB, draw, what=f"{len(numbers)} of {index.done} pictures find their places")
+    maps = job.latest.picture if job.latest and not job.going else None
+    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
+    space = where[1]
+    rows = (
+        "pixels(index.corpus)" if space == "pixels" else f"index.features({'' if space == 'features' else repr(space)})"
+    )
+    learn.below(
+        METHODS[method],
+        seen=SEEN.format(count=len(numbers), left=show.plain(where[0]), right=show.plain(where[1])),
+        tries=[
+            learn.Try("Too few neighbours: a perplexity of 2", method=tsne, dials={"perplexity": 2.0}),
+            learn.Try("An early layer beside the last one", session={
+                "embedding.left": index.layers[0], "embedding.right": "features"}),
+            learn.Try("One picture a cell: the grid", session={"embedding.shown": GRID}),
+        ],
+        formula=FORMULAS[METHODS[method]],
+        data=maps and maps[1],
+        snippet=f"from vizcore.representation import build_index, open_corpus, {METHODS[method].__name__}"
+        + (", pixels" if space == "pixels" else "")
+        + f'\n\nindex = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
+        + {"t-SNE": f"points = vizcore.last(tsne({rows}{arguments})).picture", "PCA": f"points = pca({rows}).points"}[
+            method
+        ],
+        name="embedding",
+    )  # fmt: skip

@@ -1,0 +1,174 @@
+"""What does the network consider alike?"""
+
+import streamlit as st
+
+from pages.parts import cloud, components, corpora, dials, jobs, learn, show
+from pages.parts.calm import apology, calm
+from pages.parts.selection import selection
+from vizcore import render
+from vizcore.export import contact_sheet
+from vizcore.representation.agreement import agreement
+from vizcore.representation.arrangement import chosen_pictures, told
+from vizcore.representation.drawing import drawn
+from vizcore.representation.neighbors import FORMULAS, nearest
+
+JOB, QUERY, DRAWN = "agreement", "neighbors.picture", "neighbors drawing"
+COLLECTION, OWN, DRAW = "from the collection", "your picture", "a drawn digit"
+SHELF = 60  # pictures of the collection to choose from
+LAST = "before the scores"
+SEEN = """The two rows hold the pictures of the collection that lie closest to the one on the left: above by their
+pixels, below by what **{network}** has made of them. A bar marks those with the same label; click any to ask about it
+instead."""
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def found(network: str, corpus: str, done: int, asked, space: str, turned: tuple, _index, _query):
+    """The nearest pictures in a space, and their thumbnails on a sheet."""
+    neighbors = nearest(_index, _query, space=space, **dict(turned))
+    sheet = contact_sheet([_index.corpus[neighbor.number] for neighbor in neighbors], side=tile_side(_index))
+    return neighbors, sheet
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def shelf(network: str, corpus: str, done: int, _index):
+    """Some pictures of the collection to choose from."""
+    numbers = chosen_pictures(_index, SHELF)
+    return numbers, contact_sheet([_index.corpus[number] for number in numbers], side=tile_side(_index))
+
+
+def tile_side(index) -> int:
+    """Small pictures keep their own pixels."""
+    return min(96, *index.corpus[0].shape[1:])
+
+
+def ask(number: int) -> None:
+    """Ask about a picture of the collection."""
+    st.session_state["neighbors.of"] = COLLECTION
+    st.session_state[QUERY] = number
+
+
+def query(index):
+    """The picture that is asked about: what identifies it, what is searched with, its pixels, its label, words."""
+    kind = st.session_state.get("neighbors.of", COLLECTION)
+    if kind == OWN:
+        return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.picture}"
+    if kind == DRAW:
+        levels = st.session_state.get(DRAWN)
+        if levels:
+            with calm():
+                image = drawn(levels)
+                return tuple(levels), image, image, "", "your digit, as the network is shown it"
+        return None
+    last = index.done - 1
+    st.session_state[QUERY] = min(max(st.session_state.get(QUERY, 0), 0), last)
+    number = st.number_input(f"picture, 0 to {last}", 0, last, key=QUERY, bind="query-params")
+    return number, number, index.corpus[number], index.corpus.label(number), told(index, number)
+
+
+def asked_about(index):
+    """The left side: the picture that is asked about, and how to ask about another."""
+    kind = dials.choose("ask about", [COLLECTION, OWN, DRAW], key="neighbors.of")
+    if kind == DRAW:
+        cloud.sketch(key="sketch", on_draw=lambda levels: st.session_state.update({DRAWN: levels}))
+    wanted = query(index)
+    if wanted is None:
+        return None
+    _, _, image, _, words = wanted
+    show.picture(image, words, width=200, alt=words)
+    if kind == COLLECTION:
+        numbers, sheet = shelf(chosen.network, index.corpus.digest, index.done, index)
+        show.label("or one of these")
+        components.grid(
+            sheet, key="shelf", label="pictures of the collection to ask about",
+            captions=[told(index, number) for number in numbers],
+            selected=numbers.index(wanted[0]) if wanted[0] in numbers else None,
+            on_pick=lambda place: ask(numbers[place]), tile=34, gap=2, height=230,
+        )  # fmt: skip
+    return wanted
+
+
+def row(index, wanted, space: str, title: str) -> int:
+    """The nearest pictures in one space; gives how many carry the label of the one asked about."""
+    name, search, _, label, _ = wanted
+    arguments = tuple(turned.items())
+    neighbors, sheet = found(chosen.network, index.corpus.digest, index.done, name, space, arguments, index, search)
+    hits = [place for place, neighbor in enumerate(neighbors) if label and neighbor.label == label]
+    show.heading(title + (f": {len(hits)} of {len(neighbors)} are {label!r} too" if label else ""))
+    components.grid(
+        sheet, key=f"nearest by {space}", label=f"the {len(neighbors)} nearest by {space}",
+        captions=[f"{told(index, one.number)}; distance {show.figures(one.distance)}" for one in neighbors],
+        titles=[one.label or " " for one in neighbors], marked=hits,
+        on_pick=lambda place: ask(neighbors[place].number), columns=min(10, len(neighbors)), gap=6,
+    )  # fmt: skip
+    return len(hits)
+
+
+def over_all(index) -> None:
+    """The label agreement of both spaces over the whole collection."""
+    if not index.corpus.labels:
+        return
+    k = 5
+    asked = (chosen.network, index.corpus.digest, index.done, turned["measure"], turned["layer"])
+    job = jobs.ask(JOB, asked, lambda: agreement.frames(index, k=k, measure=turned["measure"], layer=turned["layer"]))
+    show.heading(f"Over the whole collection: how many of the {k} nearest carry the same label")
+    jobs.watch(JOB, lambda frame: None, what="every picture's neighbours are looked up")
+    result = job.latest.picture if job.latest and not job.going else None
+    if result:
+        show.numbers({
+            "as pixels": show.percent(result.pixels),
+            "to the network": show.percent(result.features),
+            "that is": (f"{show.figures(result.gain)} ×", "as often"),
+            "by chance": show.percent(result.chance),
+        })  # fmt: skip
+
+
+chosen = selection()
+show.question("What does the network consider alike?", f"Nearest neighbours, as pixels and to {chosen.title}")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(width="content"):
+        corpus = corpora.picker(default="digits")
+    spots = [st.container(width=width) for width in (200, "stretch")]
+with calm():
+    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
+    if index is None:
+        st.caption("Its neighbours are shown as soon as the network has seen the collection.")
+        st.stop()
+    with spots[0]:
+        layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer")
+    with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        turned = dials.draw(nearest, without=("space",)) | {"layer": None if layer == LAST else layer}
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        wanted = asked_about(index)
+    with right:
+        if wanted is None:
+            apology("Draw a digit on the left, and its neighbours appear here.")
+        else:
+            row(index, wanted, "pixels", "Nearest as pixels")
+            row(index, wanted, "features", f"Nearest to the network, {layer}")
+        st.space("small")
+        over_all(index)
+    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items() if stand is not None)
+    number = wanted[0] if wanted and isinstance(wanted[0], int) else None
+    learn.below(
+        nearest,
+        seen=SEEN.format(network=show.plain(chosen.title)),
+        tries=[
+            learn.Try("Your own picture among the tiles of photographs",
+                      session={"corpus": "tiles", "neighbors.of": OWN}),
+            learn.Try("The first layer, still close to pixels", session={"neighbors.layer": index.layers[0]}),
+            learn.Try("Draw a digit yourself", session={"corpus": "digits", "neighbors.of": DRAW}),
+        ],
+        formula=FORMULAS[nearest],
+        picture=wanted and (lambda: render.enlarged(wanted[2], 256)),
+        data=wanted and [
+            {"space": space, "number": one.number, "label": one.label, "distance": one.distance}
+            for space in ("pixels", "features")
+            for one in found(chosen.network, index.corpus.digest, index.done, wanted[0], space,
+                             tuple(turned.items()), index, wanted[1])[0]
+        ],
+        snippet="from vizcore.representation import build_index, nearest, open_corpus\n\n"
+        f'index = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
+        + "\n".join(f'{space} = nearest(index, {"image" if number is None else number}, space="{space}"{arguments})'
+                    for space in ("pixels", "features")),
+    )  # fmt: skip

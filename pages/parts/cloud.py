@@ -1,0 +1,86 @@
+"""A collection as points on maps side by side: hover one and see it on all, draw round some to choose them.
+
+cloud(panels, kinds, colours, captions, key=..., on_lasso=...)   `on_lasso(numbers)` is called with those chosen
+sketch(key=..., on_draw=...)                                     a square to draw a digit on
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.parts.components import data_address, registered, text
+from vizcore.export import Sheet, numbers
+
+CLOUD = registered("cloud")
+SKETCH = registered("sketch")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map: its points (N, 2), what it is called, and a note below it."""
+
+    points: object
+    title: str
+    note: str = ""
+
+
+def cloud(
+    panels: Sequence[Panel],
+    kinds: Sequence[int],
+    colours: Sequence[str],
+    captions: Sequence[str],
+    *,
+    key: str,
+    sheet: Sheet | None = None,
+    thumbnails: bool = False,
+    cells: int | None = None,
+    selected: Iterable[int] = (),
+    on_lasso: Callable[[list[int]], None],
+) -> None:
+    """Draw the same pictures on every panel, each in the colour of its kind; those not in `selected` fade.
+
+    With a `sheet` the picture under the cursor is shown, and with `thumbnails` every point is its picture. With
+    `cells` the points are whole columns and rows of a square grid that has so many.
+    """
+    data = {
+        "panels": [
+            {
+                "points": text(numbers(panel.points)),
+                "title": panel.title,
+                "note": panel.note,
+                "label": f"{len(captions)} pictures laid out by {panel.title}; arrow keys walk from one to the next",
+            }
+            for panel in panels
+        ],
+        "kinds": list(kinds),
+        "colours": list(colours),
+        "captions": list(captions),
+        "thumbnails": thumbnails,
+        "cells": cells,
+        "selected": list(selected),
+        "sheet": data_address(sheet.png) if sheet else None,
+        "sheetColumns": sheet.columns if sheet else 1,
+        "tileWidth": sheet.width if sheet else 1,
+        "tileHeight": sheet.height if sheet else 1,
+    }
+    CLOUD(key=key, data=data, on_lassoed_change=lambda: lassoed(key, len(captions), on_lasso))
+
+
+def lassoed(key: str, count: int, on_lasso: Callable[[list[int]], None]) -> None:
+    """Tell the page which pictures were chosen; whatever else a browser may send is passed over."""
+    chosen = st.session_state[key].get("lassoed")
+    if isinstance(chosen, list) and all(isinstance(number, int) and 0 <= number < count for number in chosen):
+        on_lasso(sorted(set(chosen)))
+
+
+def sketch(*, key: str, on_draw: Callable[[list[int]], None]) -> None:
+    """Draw a square to write a digit on; `on_draw(levels)` is called with its grey levels, none when it was wiped."""
+    SKETCH(key=key, data={}, on_drawn_change=lambda: sketched(key, on_draw))
+
+
+def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
+    """Tell the page what was drawn."""
+    levels = st.session_state[key].get("drawn")
+    if isinstance(levels, list):
+        on_draw(levels)

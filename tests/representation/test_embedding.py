@@ -1,0 +1,213 @@
+"""Maps of a collection: PCA and faithfulness against scikit-learn, t-SNE against what it promises, grids by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from openTSNE.affinity import PerplexityBasedNN
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE, trustworthiness
+
+from vizcore import last
+from vizcore.representation import faithfulness, grid, pca, tsne
+from vizcore.representation.embedding import divergence, forces, nearness
+from vizcore.representation.mosaic import MOST, grid_places
+
+
+def cloud(count: int, width: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+
+
+def groups() -> tuple[torch.Tensor, torch.Tensor]:
+    """Three groups of thirty points that lie far apart in ten dimensions, and which is whose."""
+    kinds = torch.arange(90) // 30
+    return cloud(90, 10) * 0.3 + 6 * torch.eye(10)[kinds], kinds
+
+
+@pytest.mark.parametrize(("count", "width"), [(60, 8), (6, 40)])
+def test_principal_components_are_scikit_learns(count, width):
+    rows = cloud(count, width) * torch.linspace(3, 0.1, width)
+    oracle = PCA(2).fit(rows.double().numpy())
+    ours = pca(rows)
+    theirs = torch.from_numpy(oracle.transform(rows.double().numpy())).float()
+    signs = (ours.points * theirs).sum(0).sign()
+    torch.testing.assert_close(ours.points * signs, theirs, rtol=1e-4, atol=1e-4)
+    assert ours.shares == pytest.approx(oracle.explained_variance_ratio_.tolist(), rel=1e-5)
+
+
+def test_principal_components_do_not_turn_over_when_rows_change_places():
+    rows = cloud(40, 6)
+    torch.testing.assert_close(pca(rows.flip(0)).points.flip(0), pca(rows).points, rtol=1e-4, atol=1e-4)
+
+
+def test_one_picture_and_equal_pictures_lie_in_the_middle():
+    for rows in (torch.ones(1, 5), torch.ones(7, 5), torch.ones(7, 1)):
+        found = pca(rows)
+        assert found.points.abs().max() == 0 and found.points.shape == (len(rows), 2)
+        assert found.shares == (0.0, 0.0)
+
+
+def test_groups_that_lie_apart_stay_together_on_the_map():
+    rows, kinds = groups()
+    frames = list(tsne(rows, perplexity=10, steps=300))
+    points = frames[-1].picture
+    neighbors = torch.cdist(points, points).fill_diagonal_(torch.inf).topk(5, largest=False).indices
+    assert (kinds[neighbors] == kinds[:, None]).all()
+    assert frames[0].step == 1 and frames[-1].step == frames[-1].of == 300
+    assert frames[-1].terms["divergence"] < frames[0].terms["divergence"]
+    assert frames[-1].terms["perplexity"] == 10
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
+    rows, _ = groups()
+    first, again, other = (last(tsne(rows, steps=60, seed=seed)).picture for seed in (4, 4, 5))
+    assert first.equal(again)
+    assert not first.equal(other)
+
+
+def test_it_begins_with_the_principal_components():
+    rows, _ = groups()
+    early = next(tsne(rows, steps=300)).picture
+    along = pca(rows).points
+    for axis in (0, 1):
+        assert abs(np.corrcoef(early[:, axis], along[:, axis])[0, 1]) > 0.9
+
+
+def test_exaggeration_pulls_neighbours_together_at_first():
+    rows, _ = groups()
+
+    def tightness(exaggeration: float) -> float:
+        points = next(frame.picture for frame in tsne(rows, exaggeration=exaggeration, steps=300) if frame.step >= 85)
+        return ((points[:30] - points[:30].mean(0)).norm(dim=1).mean() / points.norm(dim=1).mean()).item()
+
+    assert tightness(12.0) < tightness(1.0)
+
+
+@pytest.mark.parametrize("count", [4, 5, 9])
+def test_with_fewer_pictures_than_neighbours_the_perplexity_gives_way(count):
+    final = last(tsne(cloud(count, 3), perplexity=30, steps=30))
+    assert final.picture.isfinite().all() and final.picture.shape == (count, 2)
+    assert final.terms["perplexity"] == pytest.approx((count - 1) / 3)
+
+
+@pytest.mark.parametrize("rows", [torch.ones(12, 4), torch.cat([cloud(20, 4), cloud(20, 4)]), cloud(15, 1)])
+def test_pictures_that_are_alike_are_no_trouble(rows):
+    final = last(tsne(rows, steps=90))
+    assert final.picture.isfinite().all()
+    assert len(final.picture.unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "dials", "sentence"),
+    [
+        (torch.ones(1, 4), {}, "1 pictures came; t-SNE arranges 4 to 5000"),
+        (torch.full((9, 4), torch.nan), {}, "9 of 9 rows hold numbers that are not finite"),
+        (torch.ones(9, 4), {"perplexity": 0.0}, "perplexity=0.0"),
+        (torch.ones(9, 4), {"perplexity": float("nan")}, "perplexity=nan"),
+        (torch.ones(9, 4), {"steps": 0}, "steps=0"),
+    ],
+)
+def test_what_cannot_be_arranged_is_a_sentence(rows, dials, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        next(tsne(rows, **dials))
+
+
+@pytest.mark.parametrize("k", [1, 5, 12])
+def test_trustworthiness_is_scikit_learns(k):
+    rows = cloud(80, 6)
+    for points in (rows[:, :2], cloud(80, 2, 9)):
+        expected = trustworthiness(rows.double().numpy(), points.double().numpy(), n_neighbors=k)
+        assert faithfulness(rows, points, k=k).trustworthiness == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_faithful_map_has_no_fault_and_a_turned_over_one_neither():
+    rows = cloud(50, 2)
+    turn = torch.tensor([[0.0, -3.0], [3.0, 0.0]])
+    found = faithfulness(rows, rows @ turn + 7, k=6)
+    assert (found.trustworthiness, found.recall) == (1, 1)
+
+
+def test_faithfulness_by_hand():
+    rows, points = [[0.0], [1.0], [2.1], [3.3], [10.0]], [[0.0], [1.0], [2.1], [10.0], [3.3]]
+    # Of 2, 3 and 4 the nearest on the map are 1, 4 and 2; by the features 4 is the fourth nearest of 2, and so on.
+    found = faithfulness(rows, points, k=1)
+    assert found.recall == pytest.approx(3 / 5)
+    assert found.trustworthiness == pytest.approx(trustworthiness(np.array(rows), np.array(points), n_neighbors=1))
+
+
+def test_a_large_collection_is_judged_by_a_fair_part_of_it():
+    rows, points = cloud(1500, 5), cloud(1500, 5)[:, :2]
+    whole = trustworthiness(rows.numpy(), points.numpy(), n_neighbors=12)
+    assert faithfulness(rows, points).trustworthiness == pytest.approx(whole, abs=0.01)
+
+
+@pytest.mark.parametrize(("count", "points", "k"), [(9, 8, 2), (9, 9, 5), (1, 1, 1), (9, 9, 0)])
+def test_what_cannot_be_judged_is_a_sentence(count, points, k):
+    with pytest.raises(ValueError, match=r"rows of features|cannot be judged"):
+        faithfulness(cloud(count, 3), cloud(points, 2), k=k)
+
+
+def test_a_grid_moves_the_points_as_little_as_possible():
+    points = torch.rand(8, 2, generator=torch.Generator().manual_seed(3))
+    cells = grid(points)
+    assert len(cells.unique()) == 8 and cells.max() < 9
+    low, high = points.amin(0), points.amax(0)
+    placed = ((points - low) / (high - low)).double()
+    centres = torch.tensor([[column / 2, 1 - row / 2] for row in range(3) for column in range(3)], dtype=torch.double)
+    way = torch.cdist(placed, centres).square()
+    least = min(sum(way[point, cell] for point, cell in enumerate(chosen))
+                for chosen in itertools.permutations(range(9), 8))  # fmt: skip
+    assert way[torch.arange(8), cells].sum().item() == pytest.approx(least.item(), abs=1e-9)
+
+
+def test_points_that_are_a_grid_already_stay_where_they_are():
+    places = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))
+    shuffled = places[torch.randperm(16, generator=torch.Generator().manual_seed(0))]
+    assert grid_places(shuffled * 3 - 5).equal(shuffled)
+
+
+@pytest.mark.parametrize("points", [torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[0.0, 1.0], [0.0, 2.0]])])
+def test_points_on_one_spot_get_a_cell_each_all_the_same(points):
+    assert len(grid(points).unique()) == len(points)
+
+
+def test_a_grid_has_a_bound_and_two_dimensions():
+    with pytest.raises(ValueError, match=f"at most {MOST}"):
+        grid(torch.zeros(MOST + 1, 2))
+    with pytest.raises(ValueError, match="3 coordinates; a map has two"):
+        grid(torch.zeros(5, 3))
+
+
+def test_the_forces_are_the_slope_of_the_divergence():
+    rows, _ = groups()
+    near = nearness(rows, 10.0).double()
+    points = cloud(90, 2).double().requires_grad_()
+    q = 1 / (1 + (points[:, None] - points).square().sum(2))
+    q = (q - torch.eye(90)) / (q.sum() - 90)
+    known = near > 0
+    loss = (near[known] * (near[known] / q[known]).log()).sum()
+    (slope,) = torch.autograd.grad(loss, points)
+    attraction, repulsion, total = forces(points.detach().float(), near.float())
+    torch.testing.assert_close(4 * (attraction - repulsion / total), slope.float(), rtol=1e-3, atol=1e-6)
+    assert divergence(points.detach().float(), near.float(), total) == pytest.approx(loss.item(), rel=1e-4)
+
+
+def test_the_nearness_of_pictures_has_the_perplexity_asked_for_and_adds_up_to_one():
+    rows = cloud(200, 5)
+    near = nearness(rows, 12.0)
+    assert near.sum().item() == pytest.approx(1, abs=1e-5) and near.equal(near.T)
+    oracle = PerplexityBasedNN(rows.double().numpy(), perplexity=12, method="exact", n_jobs=1).P.toarray()
+    torch.testing.assert_close(near.double(), torch.from_numpy(oracle), rtol=1e-3, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_the_digits_are_arranged_as_faithfully_as_scikit_learn_does():
+    digits = load_digits().data[::6] / 16
+    theirs = TSNE(random_state=0).fit_transform(digits)
+    ours, oracle = (
+        trustworthiness(digits, laid.astype(float), n_neighbors=12)
+        for laid in (last(tsne(digits)).picture.numpy(), theirs)
+    )
+    assert ours > oracle - 0.01
