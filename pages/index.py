@@ -15,6 +15,8 @@ CHAPTERS = {
     "Representation": [
         st.Page("neighbors.py", title="Neighbors"),
         st.Page("embedding.py", title="Embedding"),
+        st.Page("transfer.py", title="Transfer"),
+        st.Page("invariance.py", title="Invariance"),
     ],
     "Attribution": [
         st.Page("cam.py", title="Class activation maps"),

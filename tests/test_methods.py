@@ -79,6 +79,10 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "contrast": {"other": lambda number: (number + 1) % 5},
     "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},
     "neighbors": {"index": lambda number: collection(), "query": lambda number: number},
+    "transfer": {
+        "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
+        "classes": lambda number: [0, 1, 2] * 8,
+    },
     "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {
         "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),

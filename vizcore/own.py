@@ -21,6 +21,7 @@ from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
 from vizcore.tiny_vgg import MEAN, STD
+from vizcore.transferred import FROM, with_head_from
 from vizcore.weights_file import EXPORTED, format_of, labels_in, read_weights
 
 GREY_MEAN, GREY_STD = (0.449,), (0.226,)  # of the same photographs as the colours' mean and deviation
@@ -44,6 +45,8 @@ class Own:
     input_size: int
     resize: int
     labels: Sequence[str] | None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
 
 
 def read_own(path: str | Path, architecture: str | None = None) -> Own:
@@ -61,6 +64,10 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
         finite(network, path.name)
         return Own(network, kind, None, (), channels, height, height, None)
     weights, notes = read_weights(path)
+    if FROM in notes:
+        base, network = with_head_from(weights, notes, path.name)
+        size, resize, channels = base.input_size, base.resize, len(base.mean)
+        return Own(network, kind, None, (), channels, size, resize, labels_in(notes), base.mean, base.std)
     weights = without_auxiliary(weights)
     architecture = architecture or notes.get("architecture")
     others: list[str] = []
@@ -108,7 +115,7 @@ def open_own(
     size = input_size or own.input_size
     if not 1 <= size <= LARGEST_PICTURE:
         raise ValueError(f"an input size of {size} pixels is not possible; up to {LARGEST_PICTURE} are shown.")
-    usual = (MEAN, STD) if own.channels == 3 else (GREY_MEAN, GREY_STD)
+    usual = (own.mean, own.std) if own.mean else (MEAN, STD) if own.channels == 3 else (GREY_MEAN, GREY_STD)
     mean, std = (tuple(given or default) for given, default in zip((mean, std), usual, strict=True))
     if len(mean) != own.channels or len(std) != own.channels or min(std) <= 0:
         raise ValueError(f"{name} needs {own.channels} means and {own.channels} deviations above zero.")

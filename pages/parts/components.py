@@ -2,14 +2,17 @@
 
 grid(pictures, key=..., on_pick=...)        many small pictures: hover reads, click and arrow keys pick one
 map_view(image, map, key=..., on_pick=...)  a picture with a map over it: opacity, scale, values under the cursor, cells
+scrub(pictures, panels, key=...)            a picture as it changes, and curves of what was measured on the way
 
 Both take tensors as `vizcore` gives them. `on_pick` is called before the page runs again, so it may call
 `selection.select(...)` or write to `st.session_state`.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -26,6 +29,7 @@ def registered(name: str) -> Callable:
 
 GRID = registered("grid")
 MAP = registered("map")
+SCRUB = registered("scrub")
 
 
 def text(content: bytes) -> str:
@@ -168,3 +172,52 @@ def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int,
         and 0 <= cell[1] < columns
     ):
         on_pick((cell[0], cell[1]))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart below others: its title, where its axis begins and at least ends, its ticks, its curves by name, and how
+    high it is beside the others. A curve (N,) may have gaps."""
+
+    title: str
+    curves: Mapping[str, Any]
+    low: float = 0.0
+    high: float = 1.0
+    ticks: Sequence[float] = (0, 0.5, 1)
+    height: int = 1
+
+
+def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str, label: str, start: int) -> None:
+    """Draw pictures (N, 3, h, w), one at a time under a slider, and beside them curves with one value a picture.
+
+    The slider, the cursor over the curves and the arrow keys choose the picture; `amounts` say in words what was
+    done to each, `start` is the one shown first. Nothing is asked of the server.
+    """
+    drawn = sheet(pictures, largest=360)
+    SCRUB(
+        key=key,
+        data={
+            "sheet": data_address(drawn.png),
+            "count": drawn.count,
+            "sheetColumns": drawn.columns,
+            "tileWidth": drawn.width,
+            "tileHeight": drawn.height,
+            "amounts": list(amounts),
+            "panels": [
+                {
+                    "title": panel.title,
+                    "low": panel.low,
+                    "high": panel.high,
+                    "ticks": list(panel.ticks),
+                    "height": panel.height,
+                    "series": [
+                        {"name": name, "values": [None if value != value else value for value in values.tolist()]}
+                        for name, values in panel.curves.items()
+                    ],
+                }
+                for panel in panels
+            ],
+            "label": label,
+            "start": start,
+        },
+    )

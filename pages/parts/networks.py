@@ -115,19 +115,23 @@ def take(key: str, select) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    content = file.getvalue()
+    st.session_state["network round"] += 1
+    keep(file.getvalue(), file.name, select)
+
+
+def keep(content: bytes, called: str, select) -> None:
+    """Examine a weights file by its content and the name it came by, and where it can be opened, ask it."""
     name = OWN + hashlib.sha256(content).hexdigest()[:16]
-    ending = "".join(character for character in file.name.rpartition(".")[2].lower() if character.isalnum())[:12]
-    stem = "".join(character if character.isalnum() else "-" for character in file.name.rpartition(".")[0])[:40]
+    ending = "".join(character for character in called.rpartition(".")[2].lower() if character.isalnum())[:12]
+    stem = "".join(character if character.isalnum() else "-" for character in called.rpartition(".")[0])[:40]
     path = cache_folder("own") / f"{name[4:]}-{stem}.{ending}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     found = doctor(path)
-    st.session_state["network findings"] = str(found).replace(path.name, file.name[:80])
-    st.session_state["network round"] += 1
+    st.session_state["network findings"] = str(found).replace(path.name, called[:80])
     if found.healthy:
         own()[name] = path
         select(name)
     else:
         path.unlink(missing_ok=True)
-        note(f"{file.name[:80]} cannot be opened as a network; what was found is told beside the network's picker.")
+        note(f"{called[:80]} cannot be opened as a network; what was found is told beside the network's picker.")

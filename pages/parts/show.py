@@ -6,6 +6,7 @@ map                         a picture with a map over it (components.map_view)
 numbers                     one row of figures with units
 bars                        classes with their probabilities
 legend                      what the colours of a label map stand for
+shares                      rows of parts as bars, stacked or paired
 chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
 answer / heading            the answer in large words; the name of a part
@@ -15,7 +16,7 @@ plain(text)                 text from outside as Markdown in which nothing but `
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -120,6 +121,30 @@ def legend(entries: Iterable[tuple[str, str, str]]) -> None:
         for name, share, colour in entries
     ]
     markup(f'<div class="legend">{"".join(rows)}</div>')
+
+
+def shares(rows: Mapping[str, Mapping[str, float]], *, stacked: bool = True, most: float = 1.0) -> None:
+    """Rows of named parts as bars up to `most`, one after the other or, not `stacked`, one below the other."""
+    parts = list(next(iter(rows.values())))
+    steps = max(1, len(parts) - 1)
+    pale = "light-dark(#d5d0c7, #55524e)"
+    inks = [f"color-mix(in oklab, var(--accent) {100 - 100 * place // steps}%, {pale})" for place in range(len(parts))]
+    named = "".join(
+        f'<div><i style="background:{ink}"></i>{html.escape(part)}</div>' for part, ink in zip(parts, inks, strict=True)
+    )
+    lines = []
+    for name, values in rows.items():
+        bars = "".join(
+            f'<i title="{html.escape(part)}: {figures(value)}" '
+            f'style="width:{100 * min(max(value, 0), most) / most:.2f}%;background:{ink}"></i>'
+            for (part, value), ink in zip(values.items(), inks, strict=True)
+        )
+        told = "" if stacked else "  ".join(f"{value:.2f}" for value in values.values())
+        lines.append(
+            f'<div class="share-row"><span class="name">{html.escape(name)}</span>'
+            f'<span class="{"stacked" if stacked else "paired"}">{bars}</span><small>{told}</small></div>'
+        )
+    markup(f'<div class="legend">{named}</div><div class="shares">{"".join(lines)}</div>')
 
 
 def chip(selection, *, image=None) -> None:

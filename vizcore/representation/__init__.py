@@ -5,11 +5,14 @@ from vizcore.representation.corpus import Corpus, corpus_names, open_corpus
 from vizcore.representation.datasets import fetch_corpus
 from vizcore.representation.drawing import drawn
 from vizcore.representation.embedding import Components, pca, tsne
+from vizcore.representation.factors import factors
 from vizcore.representation.faithfulness import Faithfulness, faithfulness
 from vizcore.representation.index import Example, Index, IndexAbsent, build_index, open_index
+from vizcore.representation.invariance import equivariance, invariance
 from vizcore.representation.mosaic import grid
 from vizcore.representation.neighbors import Neighbor, codes, nearest, similarity
 from vizcore.representation.pixels import pixels
+from vizcore.representation.transfer import layer_accuracies, learning_curves, linear_probe, untrained
 
 __all__ = [
     "Agreement",
@@ -25,10 +28,16 @@ __all__ = [
     "codes",
     "corpus_names",
     "drawn",
+    "equivariance",
+    "factors",
     "faithfulness",
     "fetch_corpus",
     "grid",
+    "invariance",
     "label_agreement",
+    "layer_accuracies",
+    "learning_curves",
+    "linear_probe",
     "nearest",
     "open_corpus",
     "open_index",
@@ -36,4 +45,5 @@ __all__ = [
     "pixels",
     "similarity",
     "tsne",
+    "untrained",
 ]

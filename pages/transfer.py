@@ -1,0 +1,197 @@
+"""What else could this network learn?"""
+
+import streamlit as st
+
+from pages.parts import components, corpora, dials, jobs, learn, networks, show
+from pages.parts.calm import apology, calm
+from pages.parts.selection import select, selection
+from vizcore import render
+from vizcore.export import contact_sheet
+from vizcore.representation import pixels, untrained
+from vizcore.representation.transfer import FORMULAS, METHODS, layer_accuracies, learning_curves, most_examples
+from vizcore.transferred import head_file
+
+CURVES, LAYERS, CELL = "transfer curves", "transfer layers", "transfer cell"
+[(NAME, METHOD)] = METHODS.items()
+MOST = 60  # pictures shown of a cell
+PIXELS, FRESH = "pixels", "never trained"
+SEEN = """A network that was trained on photographs is cut at a layer and kept as it is; only a new softmax on top
+learns the classes of **{corpus}**. Where its line lies above that of the same network before it learned anything,
+what it learned about photographs helps here too."""
+
+
+@st.cache_resource(max_entries=4, show_spinner="Drawing new weights")
+def control(network: str, _probe):
+    """The same network before it learned anything."""
+    return untrained(_probe)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the pixels")
+def plain_pixels(digest: str, _corpus):
+    """The corpus as nothing but its pixels."""
+    return pixels(_corpus)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def head(network: str, digest: str, layer: str, each: int, seed: int, _index):
+    """The softmax on one layer, and how it did."""
+    return METHOD(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
+
+
+def draw(index) -> None:
+    """Once the network has seen the whole corpus: let the one that never learned anything see it too."""
+    if not index.complete:
+        st.caption(f"The network has seen {index.done:,} of {len(corpus):,} pictures.")
+        return
+    fresh = control(chosen.network, chosen.probe)
+    corpora.watch(fresh.name, fresh, corpus, lambda other: answer(index, other), what="The untrained network's index")
+
+
+def answer(index, fresh) -> None:
+    """The curves, the layers, the confusions, and the new network."""
+    if not fresh.complete:
+        st.caption(f"The untrained network has seen {fresh.done:,} of {len(corpus):,} pictures.")
+        return
+    classes, layers = corpus.classes, list(index.layers)
+    most = most_examples(classes)
+    with dialled:
+        layer = dials.choose("cut after", layers, key="transfer.layer", default=layers[-2])
+        each = st.select_slider(
+            "examples of a class", most, most[min(5, len(most) - 1)], key="transfer.each", bind="query-params"
+        )
+        seed = dials.draw(METHOD)["seed"]
+    found = head(chosen.network, corpus.digest, layer, each, seed, index)
+    question = (chosen.network, corpus.digest, layer, seed)
+    jobs.ask(
+        CURVES, question,
+        lambda: learning_curves.frames(
+            {layer: index.features(layer), FRESH: fresh.features(layer), PIXELS: plain_pixels(corpus.digest, corpus)},
+            classes, seed=seed,
+        ),
+    )  # fmt: skip
+    jobs.ask(
+        LAYERS, (*question[:2], each, seed),
+        lambda: layer_accuracies.frames(
+            {name: {"trained": index.features(name), FRESH: fresh.features(name)} for name in layers},
+            classes, each=each, seed=seed,
+        ),
+    )  # fmt: skip
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        show.answer(
+            show.percent(found.accuracy),
+            f"of {len(found.tested):,} new pictures named rightly, from {each} of each class",
+        )
+        jobs.watch(CURVES, lambda frame: curves(frame, layer), what="Learning curves")
+    with right:
+        show.heading(f"Which layer is best, at {each} of each class?")
+        jobs.watch(LAYERS, lambda frame: show.shares(frame.picture, stacked=False), what="Layers")
+    confusions(found)
+    new_network(found, layer)
+    below(found, layer, each, seed)
+
+
+def curves(frame, layer: str) -> None:
+    """Accuracy over the number of examples: the layer, the network that never learned, the pixels."""
+    from plotly.graph_objects import Figure, Scatter
+
+    inks = {layer: show.accent(), FRESH: show.quiet(), PIXELS: show.quiet()}
+    dashes = {layer: "solid", FRESH: "solid", PIXELS: "dot"}
+    chart = Figure()
+    for name, curve in frame.picture.items():
+        sizes, shares = list(curve), list(curve.values())
+        chart.add_trace(
+            Scatter(
+                x=sizes,
+                y=shares,
+                mode="lines+markers",
+                line={"color": inks[name], "dash": dashes[name]},
+                name=name,
+                hovertemplate="%{y:.1%} with %{x} a class<extra>" + name + "</extra>",
+            )
+        )
+    chart.update_xaxes(type="log", title="examples of a class", dtick="D2")
+    chart.update_yaxes(tickformat=".0%", range=[0, 1.02])
+    show.figure(chart, key="transfer curves chart", height=300, alt="accuracy over the number of examples")
+    ends = {name: list(curve.values())[-1] for name, curve in frame.picture.items() if curve}
+    show.legend(
+        [(f"{name}{', dotted' if name == PIXELS else ''}", show.percent(ends[name]), inks[name]) for name in ends]
+    )
+
+
+def confusions(found) -> None:
+    """Which class is taken for which; a cell opens its pictures."""
+    show.heading("What is taken for what?")
+    table = found.confusion_map
+    picked = st.session_state.get(CELL)
+    cell = picked if picked and max(picked) < len(corpus.labels) else found.worst
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        components.map_view(
+            render.heatmap(table), table, key="confusions", label="confusion matrix", smooth=False, solid=True,
+            bare=True, width=360, cell=cell, on_pick=lambda place: st.session_state.update({CELL: place}),
+        )  # fmt: skip
+        st.caption("Rows are what a picture shows, columns what it was called; the diagonal is right. Click a cell.")
+    with right:
+        truth, called = cell
+        words = "rightly called so" if truth == called else f"called {corpus.labels[called]}"
+        show.label(f"{corpus.labels[truth]}, {words}")
+        numbers = found.called(truth, called)
+        if not len(numbers):
+            st.caption("None.")
+            return
+        components.grid(
+            contact_sheet([corpus[int(number)] for number in numbers[:MOST]]),
+            key="confused", label="the pictures of this cell", captions=[corpus.names[int(n)] for n in numbers[:MOST]],
+            tile=64, on_pick=lambda place: select(image=corpora.name_of(corpus, int(numbers[place]))),
+        )  # fmt: skip
+
+
+def new_network(found, layer: str) -> None:
+    """The new head, to keep and to ask everything else."""
+    if chosen.network in networks.own():
+        return
+    content = head_file(chosen.probe, layer, found.weight, found.bias, corpus.labels)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button(
+            f"Ask the network that knows {corpus.name}", type="primary", on_click=networks.keep,
+            args=(content, f"{chosen.network}-{corpus.name}.safetensors", lambda name: select(network=name)),
+        )  # fmt: skip
+        st.download_button(
+            "Download its head", content, f"{chosen.network}-{corpus.name}.safetensors", on_click="ignore",
+            type="tertiary",
+        )  # fmt: skip
+        st.caption(f"{len(content):,} bytes; it opens as a network on every page.")
+
+
+def below(found, layer: str, each: int, seed: int) -> None:
+    """What you see, and what may be taken away."""
+    learn.below(
+        METHOD,
+        seen=SEEN.format(corpus=show.plain(corpus.name)),
+        tries=[
+            learn.Try("Five examples of a class", session={"transfer.each": 5}),
+            learn.Try("Cut after the first layer", session={"transfer.layer": next(iter(chosen.probe.layers))}),
+            learn.Try("Another draw of the examples", method=METHOD, dials={"seed": 1}),
+        ],
+        formula=FORMULAS[METHOD],
+        data=lambda: found.weight,
+        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
+        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
+        f'features = index.features("{layer}")\n'
+        f"head = vizcore.representation.linear_probe(features, corpus.classes, each={each}, seed={seed})\n"
+        "print(head.accuracy)",
+    )
+
+
+chosen = selection()
+show.question("What else could this network learn?", "Transfer: a new softmax on frozen features")
+dialled = st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom")
+with dialled:
+    corpus = corpora.picker(default="digits")
+if corpus is not None:
+    with calm():
+        if len(corpus.labels) < 2:
+            apology(f"{corpus.name} has no two classes to tell apart; give a zip with a folder for each class.")
+        else:
+            corpora.watch(chosen.network, chosen.probe, corpus, draw)

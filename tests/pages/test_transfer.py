@@ -1,0 +1,60 @@
+"""The page of transfer: its numbers are the library's, and the new network answers on every other page."""
+
+import pytest
+
+from pages.parts.show import percent
+from tests.pages.drawn import canvas, values
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said
+from vizcore import last, open_probe
+from vizcore.representation import build_index, linear_probe, open_corpus
+
+PAGE = "transfer.py"
+probe = open_probe("tiny-vgg")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_cache(tmp_path_factory):
+    """One index for all tests of this page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("transfer")))
+        yield
+
+
+def settled(app):
+    """The page once the indexes of both networks and the softmaxes are there."""
+    for _ in range(3):
+        app = finished(app)
+        if any("called" in element.proto.body for element in app.get("html")):
+            return finished(app.run())
+        app.run()
+    raise AssertionError("the page never came to its answer")
+
+
+@pytest.fixture(scope="module")
+def head(shared_cache):
+    """The softmax that the page is to show."""
+    digits = open_corpus("digits")
+    index = last(build_index(probe, digits)).picture
+    return linear_probe(index.features("conv4.relu"), digits.classes, each=20, seed=0)
+
+
+def test_accuracy_and_confusions_are_the_librarys(head):
+    app = settled(opened(PAGE, **{"transfer.layer": "conv4.relu", "transfer.each": "20"}))
+    assert any(percent(head.accuracy) in element.proto.body for element in app.get("html"))
+    drawn = values(canvas(app, "confusions"))
+    assert drawn.tolist() == [pytest.approx(row) for row in head.confusion_map.values.tolist()]
+    assert canvas(app, "confused")["count"] == len(head.called(*head.worst))
+    assert "went wrong" not in said(app)
+
+
+def test_the_new_network_is_asked_on_every_page(head):
+    app = settled(opened(PAGE, **{"transfer.layer": "conv4.relu", "transfer.each": "20"}))
+    (button,) = [one for one in app.button if one.label.startswith("Ask the network")]
+    button.click().run()
+    app.switch_page("cam.py").run()
+    app = finished(app)
+    assert not app.exception
+    assert app.selectbox("network picker").value.startswith("own-")
+    assert {"3", "9"} <= {option.rpartition(" ")[2] for option in app.selectbox("class picker").options}
+    assert "went wrong" not in said(app)
