@@ -22,7 +22,9 @@ def test_the_card_is_the_card_of_these_weights():
     assert tuple(CARD["labels"]) == probe.labels
     assert [len(probe.weight(f"conv{number}.conv")) for number in range(1, 7)] == CARD["widths"]
     assert CARD["history"][-1]["epoch"] == CARD["epochs"]
-    assert (CARD["top1"], CARD["top5"]) == (CARD["history"][-1]["top1"], CARD["history"][-1]["top5"])
+    # Batch norms are averaged anew after the last epoch, over pictures as sharp as those that are measured.
+    assert CARD["top1"] > CARD["history"][-1]["top1"] + 0.02
+    assert (CARD["top1"], CARD["top5"]) > (0.72, 0.91)
 
 
 def test_an_untrained_network_is_undecided_and_grows_surer():

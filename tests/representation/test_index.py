@@ -307,6 +307,3 @@ def test_equals_are_ordered_by_their_number(tmp_path):
 def test_the_sample_is_the_same_for_every_unit_and_as_large_as_said(corpus):
     one = Pass(probe(), corpus, LAYERS)
     assert len(one.sampled) == SAMPLED and one.sampled == sorted(set(one.sampled)) and one.sampled[-1] < COUNT
-
-
-
