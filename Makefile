@@ -21,9 +21,9 @@ run: ## install what is missing and serve ConvScope on port 8501
 	@echo "ConvScope: http://localhost:$(PORT)  (Ctrl-C stops it)"
 	@trap 'exit 0' INT; $(python) -m streamlit run app.py --server.port $(PORT)
 
-test: check ## install what is missing, then run the linter and every test, the browser's last
+test: check ## install what is missing, then run the linter and every test, two files at a time
 	@scripts/chromium
-	@$(python) -m pytest
+	@$(python) -m pytest -n 2 --dist loadfile
 
 check: ## run the linter alone
 	@scripts/environment requirements.txt requirements-dev.txt

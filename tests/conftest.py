@@ -1,5 +1,7 @@
-"""What every test shares: two threads, an order, and for browser tests a running app and a page on it."""
+"""What every test shares: threads, an order, and for browser tests a running app and a page on it."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +34,16 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture(scope="session", autouse=True)
 def two_threads() -> None:
-    """Torch with as many threads as the smallest machine has cores, so that times and sums are alike everywhere."""
-    torch.set_num_threads(2)
+    """Torch with as many threads as the smallest machine has cores, shared by the processes that test side by side."""
+    torch.set_num_threads(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))))
+
+
+@pytest.fixture(autouse=True)
+def jobs_at_rest() -> Iterator[None]:
+    """What a page began in the background does not go on beside the next test."""
+    yield
+    if "pages.parts.jobs" in sys.modules:
+        sys.modules["pages.parts.jobs"].rest()
 
 
 @pytest.fixture(autouse=True)

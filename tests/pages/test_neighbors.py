@@ -121,7 +121,7 @@ def test_a_picture_of_one_pixel_is_no_trouble():
 def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
     page.goto("/neighbors?neighbors.of=a+drawn+digit")
     square = page.locator(".sketch canvas")
-    expect(square).to_be_visible()
+    expect(square).to_be_visible(timeout=150_000)
     box = square.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
     page.mouse.down()

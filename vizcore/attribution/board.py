@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import Annotated, Any
 
 import torch
-from scipy.stats import rankdata
 
 from vizcore.attribution.cam import FAILINGS as FIRST_FAILINGS
 from vizcore.attribution.cam import METHODS as FIRST
@@ -168,6 +167,8 @@ def ranked(map: Map, side: int) -> torch.Tensor:
     tensor([[0.0000, 0.3333],
             [1.0000, 0.6667]])
     """
+    from scipy.stats import rankdata
+
     values = map.at_size(side, side).blurred(side / SMOOTHED if side >= SMOOTHED else 0).values
     ranks = rankdata(values.numpy(), method="average").reshape(side, side) - 1
     return torch.from_numpy(ranks / max(1, side * side - 1)).float()

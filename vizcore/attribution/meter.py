@@ -112,7 +112,7 @@ def meter(
 ) -> Iterator[Frame]:
     """Put a method's map of one picture to three tests: does it depend on the network, on the place, on noise?
 
-    Adebayo et al. 2018, *Sanity Checks for Saliency Maps*: layers forget one after the other, from the unit down. The
+    Adebayo et al. 2018: layers forget one after the other, from the unit down. The
     mean rank correlation with the first map, over the upper half of the layers, must stay below a half. Petsiuk
     et al. 2018: the area under the insertion curve less that under the deletion curve must beat the same
     map moved elsewhere in six of eight places. Alvarez-Melis and Jaakkola 2018: under noise that nobody
@@ -248,7 +248,7 @@ CONTROLS: Mapping[str, Callable[[Map, int], Map]] = {
 }
 METHODS = {"Trust meter": meter}
 FORMULAS = {
-    meter: r"\frac{2}{L} \sum_{l \le L/2} \rho(M, M_{-l}) < \tfrac12, \qquad "
-    r"A_{\mathrm{ins}}(M) - A_{\mathrm{del}}(M) > A_{\mathrm{ins}}(M') - A_{\mathrm{del}}(M'), \qquad "
-    r"\rho(M, M_{x + \varepsilon}) > \tfrac12"
+    meter: r"\begin{gathered} \tfrac{2}{L} \textstyle\sum_{l \le L/2} \rho(M, M_{-l}) < \tfrac12, \qquad "
+    r"\rho(M, M_{x + \varepsilon}) > \tfrac12, \\ "
+    r"A_{\mathrm{ins}}(M) - A_{\mathrm{del}}(M) > A_{\mathrm{ins}}(M') - A_{\mathrm{del}}(M') \end{gathered}"
 }

@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import spearmanr
-from skimage.metrics import structural_similarity
 from torch import nn
 
 from vizcore.dial import Range
@@ -214,6 +212,8 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
     >>> rank_correlation(torch.tensor([1.0, 2, 3]), torch.tensor([10.0, 20, 500]))
     1.0
     """
+    from scipy.stats import spearmanr
+
     if a.min() == a.max() or b.min() == b.max():
         return 0.0
     return round(float(spearmanr(a.flatten().numpy(), b.flatten().numpy()).statistic), 12)
@@ -221,6 +221,8 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def similarity_of_structure(a: torch.Tensor, b: torch.Tensor) -> float:
     """The structural similarity (Wang et al. 2004) of two unsigned maps, each on its own scale."""
+    from skimage.metrics import structural_similarity
+
     a, b = (values / values.max().clamp_min(1e-12) for values in (a, b))
     side = min(7, min(a.shape) // 2 * 2 - 1)
     if side < 3:
