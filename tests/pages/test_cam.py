@@ -171,9 +171,9 @@ def test_a_picture_of_one_pixel_is_a_picture():
 
 
 def test_every_experiment_of_one_click_works():
-    app = opened(PAGE)
-    for key in [button.key for button in app.button if button.key.startswith("try")]:
-        app.button(key).click().run()
+    for place in range(4):
+        app = opened(PAGE)
+        [button for button in app.button if button.key.startswith("try")][place].click().run()
         assert not app.exception and "went wrong" not in said(app)
         assert {MAP, "cam both", "cam contrast"} & set(canvases(app))
     middle = activations(probe, bundled_image("cat"), "conv3.relu")
