@@ -57,14 +57,13 @@ def compare(name: str, patch: int, stride: int, asked: float) -> str:
 
     coarse = side // 8
     batch = min(BATCHES, key=lambda size: seconds(lambda: theirs(size, coarse, coarse)))
-    frame, map = last(ours()), theirs(batch, patch, stride)
+    first = min(seconds(lambda: next(ours())) for _ in range(ROUNDS))
+    maps, mine, other = [], [], []
+    for _ in range(1 if name == "vgg16" else ROUNDS):
+        mine.append(seconds(lambda: maps.append(last(ours()))))
+        other.append(seconds(lambda: maps.append(theirs(batch, patch, stride))))
+    frame, map = maps[-2:]
     apart = ((frame.picture.values - map).abs().max() / map.abs().max()).item()
-    rounds = 1 if name == "vgg16" else ROUNDS
-    first = min(seconds(lambda: next(ours())) for _ in range(rounds))
-    mine, other = [], []
-    for _ in range(rounds):
-        mine.append(seconds(lambda: last(ours())))
-        other.append(seconds(lambda: theirs(batch, patch, stride)))
     return (
         f"{name}: {frame.of} squares of {patch} pixels, {stride} apart; vizcore {min(mine):.2f} s (first picture after "
         f"{first:.2f} s), captum {min(other):.2f} s in batches of {batch}: {min(other) / min(mine):.2f} x faster "
