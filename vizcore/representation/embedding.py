@@ -14,7 +14,7 @@ from vizcore.representation.vectors import Rows, closest, table
 FEWEST, MOST = 4, 5_000  # pictures that t-SNE arranges: with fewer nobody is closer than another
 SMALL = 1e-4  # how widely the points are spread before the first step
 FURTHEST = 5.0  # that a point goes in one step
-SLOWEST = 100.0  # the least rate: few pictures would otherwise stand still before they have found their places
+SLOWEST = 100.0  # the least rate for some hundred pictures, which would otherwise stand still too early
 FIRST, RHYTHM = (1, 4), 10  # steps that are shown: two of the first, then every tenth
 BLOCK = 128  # rows of pairs that are computed together
 HALVINGS = 50  # of the width of a Gaussian until it fits
@@ -99,7 +99,7 @@ def tsne(
         slope = pull * attraction - repulsion / total
         # A coordinate that keeps its direction goes faster, one that turns back goes slower (Jacobs 1988).
         gains = torch.where(way.sign() != slope.sign(), gains + 0.2, gains * 0.8 + 0.01)
-        way = inertia * way - max(count / pull, SLOWEST) * gains * slope
+        way = inertia * way - max(count / pull, min(SLOWEST, (count / 30) ** 2)) * gains * slope
         way = way * (FURTHEST / way.norm(dim=1, keepdim=True).clamp_min(FURTHEST))
         points = points + way
         points = points - points.mean(0)
