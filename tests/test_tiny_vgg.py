@@ -24,7 +24,7 @@ def test_the_card_is_the_card_of_these_weights():
     assert CARD["history"][-1]["epoch"] == CARD["epochs"]
     # Batch norms are averaged anew after the last epoch, over pictures as sharp as those that are measured.
     assert CARD["top1"] > CARD["history"][-1]["top1"] + 0.02
-    assert (CARD["top1"], CARD["top5"]) > (0.72, 0.91)
+    assert CARD["top1"] >= 0.72 and CARD["top5"] >= 0.91
 
 
 def test_an_untrained_network_is_undecided_and_grows_surer():
