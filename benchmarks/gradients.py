@@ -6,7 +6,6 @@ copies of the picture it gets whichever batch size was fastest. Times are median
 
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 
 import captum.attr as captum
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from benchmarks.cam import timed
-from benchmarks.occlusion import CLASS, opened, seconds
+from benchmarks.occlusion import CLASS, opened, seconds, untouched
 from vizcore import attribution
 
 # The peer imports torchvision by itself, so it comes after it.
@@ -36,7 +35,7 @@ def contestants(name: str) -> dict[str, dict[str, Callable[[], object]]]:
     probe = opened(name)
     image = torch.rand(3, probe.input_size, probe.input_size, generator=torch.Generator().manual_seed(1))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (probe.mean, probe.std))
-    network = deepcopy(probe.network)
+    network = untouched(probe)
     for module in network.modules():  # the peers' hooks stumble over in-place rectifiers
         if isinstance(module, nn.ReLU):
             module.inplace = False

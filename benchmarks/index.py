@@ -1,9 +1,10 @@
 """How fast an index is built beside the bare forward pass, and what it holds in memory.
 
-`python -m benchmarks.index [PICTURES]` compares the whole pass over tiles (decoding, resizing, forward, top-k, disk)
-with the bare batched forward of the same network on pictures that are decoded already, in turns, batch by batch, in
-processor time and in time on the clock. `python -m benchmarks.index memory PICTURES` builds the index of so many
-small JPEGs in a fresh folder and prints the largest memory the process held.
+`python -m benchmarks.index` compares the whole pass over pieces of photographs (decoding, resizing, forward, top-k,
+disk) with the bare batched forward of the same network on pictures that are decoded already, in turns, batch by batch,
+on the clock and in processor time: of the network as torch lays it out in memory, and as a probe does.
+`python -m benchmarks.index memory PICTURES` builds the index of so many small JPEGs in a fresh folder and prints the
+largest memory the process held.
 """
 
 import io
@@ -15,48 +16,63 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
-from vizcore import open_probe
+from benchmarks.occlusion import opened, untouched
 from vizcore.frames import last
+from vizcore.gallery import bundled_names, levels
+from vizcore.probe import Probe
 from vizcore.representation import build_index, open_corpus
+from vizcore.representation.bundled_corpora import Tiles
 from vizcore.representation.corpus import Corpus
 from vizcore.tiny_vgg import TinyVGG
 
-PICTURES = 2048
+NETWORKS = {"tiny-vgg": 8192, "resnet18": 512}  # and the number of pictures
 ASKED = 0.85  # of the bare forward's throughput
 
 
-def turns(pictures: int) -> Iterator[tuple[float, float, float, float]]:
-    """Seconds on the clock and of the processor, for one batch of the pass and for one bare batch, in turns."""
-    probe, tiles = open_probe("tiny-vgg"), open_corpus("tiles")
-    corpus = Corpus(tiles.name, "benchmark", tiles.labels, tiles.classes[:pictures], tiles.names[:pictures],
-                    tiles.picture)  # fmt: skip
-    ready = torch.stack([probe.prepare(corpus[number]) for number in range(64)])
-    frames = build_index(probe, corpus)
-    next(frames), probe.run(ready)  # both are warm
-    for _ in range(pictures // 64 - 2):
-        moments = [(time.perf_counter(), time.process_time())]
-        for act in (lambda: next(frames), lambda: probe.network(probe.normalised(ready))):
+def pieces(count: int) -> Corpus:
+    """So many squares of the bundled photographs, 48 to 216 pixels wide, from anywhere."""
+    draw, photographs, places = np.random.default_rng(0), bundled_names(), []
+    for photograph in draw.integers(len(photographs), size=count).tolist():
+        side = int(draw.integers(48, 217))
+        top, left = (int(draw.integers(length - side + 1)) for length in levels(photographs[photograph]).shape[1:])
+        places.append((photograph, top, left, side))
+    names = tuple(map(str, range(count)))
+    return Corpus("pieces", "benchmark", (), np.full(count, -1), names, Tiles(photographs, np.array(places)))
+
+
+def turns(probe: Probe, pictures: int) -> Iterator[list[tuple[float, float]]]:
+    """Seconds on the clock and of the processor, for one batch of the pass and for one of either bare network."""
+    corpus, size = pieces(pictures), 64 if probe.input_size <= 96 else 16
+    ready = torch.stack([probe.prepare(corpus[number]) for number in range(size)])
+    frames, bare = build_index(probe, corpus), untouched(probe)
+    acts = [lambda: next(frames)] + [lambda each=each: each(probe.normalised(ready)) for each in (bare, probe.network)]
+    for act in acts:  # all are warm
+        act()
+    for _ in range(pictures // size - 2):
+        taken = []
+        for act in acts:
+            clock, processor = time.perf_counter(), time.process_time()
             act()
-            moments.append((time.perf_counter(), time.process_time()))
-        (a, b), (c, d), (e, f) = moments
-        yield c - a, d - b, e - c, f - d
+            taken.append((time.perf_counter() - clock, time.process_time() - processor))
+        yield taken
 
 
-def throughput(pictures: int) -> None:
+def throughput(name: str, pictures: int) -> None:
     """Print the pass's throughput as a share of the bare forward's."""
-    clock, work, bare_clock, bare_work = map(sum, zip(*turns(pictures), strict=True))
-    print(f"{torch.get_num_threads()} threads, tiny-vgg, tiles, batches of 64")
-    print(f"on the clock: {bare_clock / clock:.2f} of the bare forward ({ASKED} is asked for)")
-    print(f"in processor time: {bare_work / work:.2f} of the bare forward")
+    # Of the pass, the bare network, the bare network side by side; on the clock and of the processor: (3, 2)
+    taken = torch.tensor(list(turns(opened(name), pictures))).sum(0)
+    print(f"{name}, {pictures:,} pieces of photographs; {ASKED} of the bare forward is asked for")
+    for number, layout in ((1, "as torch lays it out"), (2, "channels side by side")):
+        clock, processor = (taken[number] / taken[0]).tolist()
+        print(f"  bare forward, {layout}: {clock:.2f} of it on the clock, {processor:.2f} in processor time")
 
 
 def memory(pictures: int) -> None:
     """Print the largest memory held while indexing so many small JPEGs with a narrow network."""
-    from vizcore.probe import Probe
-
     probe = Probe(TinyVGG(10, (4, 4, 8, 8, 16, 16)), name="narrow", input_size=32)
     file = io.BytesIO()
     Image.effect_noise((64, 64), 80).convert("RGB").save(file, "JPEG")
@@ -80,4 +96,6 @@ if __name__ == "__main__":
     else:
         with tempfile.TemporaryDirectory() as cache:
             os.environ["VIZCORE_CACHE"] = cache
-            throughput(int(sys.argv[1]) if len(sys.argv) > 1 else PICTURES)
+            print(f"{torch.get_num_threads()} threads")
+            for name, pictures in NETWORKS.items():
+                throughput(name, pictures)

@@ -7,6 +7,7 @@ Captum gets whichever of a few batch sizes was fastest on a coarser grid. Times 
 import sys
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 
 import torch
 from captum.attr import Occlusion
@@ -31,6 +32,11 @@ def opened(name: str) -> Probe:
     return Probe(network, name=name, input_size=224, device="cpu")
 
 
+def untouched(probe: Probe) -> torch.nn.Module:
+    """The network as torch lays it out in memory, and as its users hand it to the peers."""
+    return deepcopy(probe.network).to(memory_format=torch.contiguous_format)
+
+
 def seconds(call: Callable[[], object]) -> float:
     """How long one call takes."""
     began = time.perf_counter()
@@ -46,7 +52,7 @@ def compare(name: str, patch: int, stride: int, asked: float) -> str:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (probe.mean, probe.std))
     pixels = (image[None] - mean) / std
     grey = pixels.mean((2, 3), keepdim=True).expand_as(pixels)
-    peer = Occlusion(probe.network)
+    peer = Occlusion(untouched(probe))
 
     def theirs(batch: int, patch: int, stride: int) -> torch.Tensor:
         window, strides = (3, patch, patch), (3, stride, stride)

@@ -121,9 +121,9 @@ with st.container(key="dials", gap="small"):
         spots += [st.container(width="content") for _ in range(3)]
     tuning = st.container(**ROW)
 with calm():
-    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
+    index = corpora.grown(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
-        st.caption("The maps are drawn as soon as the network has seen the collection.")
+        st.caption("The maps are drawn as soon as the network has seen a few hundred pictures.")
         st.stop()
     with spots[0]:
         left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels")

@@ -11,8 +11,9 @@ from vizcore.representation.agreement import agreement
 from vizcore.representation.arrangement import chosen_pictures, told
 from vizcore.representation.drawing import drawn
 from vizcore.representation.neighbors import FORMULAS, nearest
+from vizcore.representation.pixels import pixels
 
-JOB, QUERY, DRAWN = "agreement", "neighbors.picture", "neighbors drawing"
+JOB, READING, QUERY, DRAWN = "agreement", "pixels", "neighbors.picture", "neighbors drawing"
 COLLECTION, OWN, DRAW = "from the collection", "your picture", "a drawn digit"
 SHELF = 60  # pictures of the collection to choose from
 LAST = "before the scores"
@@ -87,12 +88,13 @@ def asked_about(index):
     return wanted
 
 
-def row(index, wanted, space: str, title: str) -> int:
-    """The nearest pictures in one space; gives how many carry the label of the one asked about."""
+def row(index, wanted, space: str) -> None:
+    """The nearest pictures in one space, those with the label of the one asked about marked."""
     name, search, _, label, _ = wanted
     arguments = tuple(turned.items())
     neighbors, sheet = found(chosen.network, index.corpus.digest, index.done, name, space, arguments, index, search)
     hits = [place for place, neighbor in enumerate(neighbors) if label and neighbor.label == label]
+    title = "Nearest as pixels" if space == "pixels" else f"Nearest to the network, {layer}"
     show.heading(title + (f": {len(hits)} of {len(neighbors)} are {label!r} too" if label else ""))
     components.grid(
         sheet, key=f"nearest by {space}", label=f"the {len(neighbors)} nearest by {space}",
@@ -100,7 +102,16 @@ def row(index, wanted, space: str, title: str) -> int:
         titles=[one.label or " " for one in neighbors], marked=hits,
         on_pick=lambda place: ask(neighbors[place].number), columns=min(10, len(neighbors)), gap=6,
     )  # fmt: skip
-    return len(hits)
+
+
+def readable(index) -> bool:
+    """Whether the pixels of all pictures are at hand; the first time they are read, and how far that is is shown."""
+    asked = index.corpus.digest, index.done
+    job = jobs.ask(READING, asked, lambda: pixels.frames(index.corpus, slice(index.done)), patience=0.5)
+    read = job.done and not job.stopped and not job.problem
+    if not read:
+        jobs.watch(READING, lambda frame: None, what=f"the pixels of {index.done:,} pictures are read")
+    return read
 
 
 def over_all(index) -> None:
@@ -110,7 +121,8 @@ def over_all(index) -> None:
     k = 5
     asked = (chosen.network, index.corpus.digest, index.done, turned["measure"], turned["layer"])
     job = jobs.ask(JOB, asked, lambda: agreement.frames(index, k=k, measure=turned["measure"], layer=turned["layer"]))
-    show.heading(f"Over the whole collection: how many of the {k} nearest carry the same label")
+    all_of_them = "the whole collection" if index.complete else f"the first {index.done:,} pictures"
+    show.heading(f"Over {all_of_them}: how many of the {k} nearest carry the same label")
     jobs.watch(JOB, lambda frame: None, what="every picture's neighbours are looked up")
     result = job.latest.picture if job.latest and not job.going else None
     if result:
@@ -129,9 +141,9 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
         corpus = corpora.picker(default="digits")
     spots = [st.container(width=width) for width in (200, "stretch")]
 with calm():
-    index = corpora.whole(chosen.network, chosen.probe, corpus) if corpus is not None else None
+    index = corpora.grown(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
-        st.caption("Its neighbours are shown as soon as the network has seen the collection.")
+        st.caption("Neighbours are shown as soon as the network has seen a few hundred pictures.")
         st.stop()
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer")
@@ -141,13 +153,15 @@ with calm():
     with left:
         wanted = asked_about(index)
     with right:
+        shown = ("pixels", "features") if readable(index) else ("features",)
         if wanted is None:
             apology("Draw a digit on the left, and its neighbours appear here.")
         else:
-            row(index, wanted, "pixels", "Nearest as pixels")
-            row(index, wanted, "features", f"Nearest to the network, {layer}")
-        st.space("small")
-        over_all(index)
+            for space in shown:
+                row(index, wanted, space)
+        if "pixels" in shown:
+            st.space("small")
+            over_all(index)
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items() if stand is not None)
     number = wanted[0] if wanted and isinstance(wanted[0], int) else None
     learn.below(
@@ -163,7 +177,7 @@ with calm():
         picture=wanted and (lambda: render.enlarged(wanted[2], 256)),
         data=wanted and [
             {"space": space, "number": one.number, "label": one.label, "distance": one.distance}
-            for space in ("pixels", "features")
+            for space in shown
             for one in found(chosen.network, index.corpus.digest, index.done, wanted[0], space,
                              tuple(turned.items()), index, wanted[1])[0]
         ],

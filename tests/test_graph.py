@@ -24,9 +24,9 @@ class Written(nn.Module):
         self.first = nn.Conv2d(3, 4, 3, padding=1)
         self.second = nn.Conv2d(4, 4, 3, padding=1)
         self.relu = nn.ReLU()
+        self.last = nn.Linear(4, 3)
         for name, part in parts.items():
             setattr(self, name, part)
-        self.last = nn.Linear(4, 3)
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.normal_(0, 0.3, generator=generator)
@@ -36,7 +36,8 @@ class Written(nn.Module):
 
 
 def probed(middle, **parts: nn.Module) -> tuple[nn.Module, Probe]:
-    network = Written(middle, **parts).eval()
+    """A network, laid out in memory as a probe does it, and a probe of it."""
+    network = Written(middle, **parts).eval().to(memory_format=torch.channels_last)
     return network, Probe(network, name="written", input_size=16, mean=(0,) * 3, std=(1,) * 3)
 
 
@@ -228,6 +229,29 @@ def test_opening_a_network_disturbs_no_other_that_is_running():
     opened.set()
     thread.join()
     assert not problems
+
+
+def plain(network, x):
+    return network.second(x)
+
+
+def flattened(network, x):
+    return network.second(x).view(x.shape[0], 1024, 1, 1)
+
+
+def walked_through(network, x):
+    return torch.as_strided(network.second(x), (x.shape[0], 4, 256, 1), (1024, 256, 1, 1))
+
+
+@pytest.mark.parametrize(("middle", "beside"), [(plain, True), (flattened, False), (walked_through, False)])
+def test_channels_lie_side_by_side_unless_the_network_looks_at_its_memory(middle, beside):
+    network = Written(middle, last=nn.Linear(1024 if middle is flattened else 4, 3)).eval()
+    with torch.no_grad():
+        expected = network(PICTURES)
+    probe = Probe(network, name="written", input_size=16, mean=(0,) * 3, std=(1,) * 3, device="cpu")
+    assert probe.network.first.weight.is_contiguous(memory_format=torch.channels_last) == beside
+    assert network.first.weight.is_contiguous(), "the network that was given stays as it was"
+    torch.testing.assert_close(probe.run(PICTURES)[0], expected)
 
 
 def test_an_operation_on_a_copy_counts_on_plain_numbers_as_well():

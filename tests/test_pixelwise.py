@@ -1,5 +1,6 @@
 """Networks that answer for every pixel: their scores, their shares, and the methods that ask them."""
 
+from copy import deepcopy
 from functools import cache
 
 import pytest
@@ -42,6 +43,7 @@ def picture() -> torch.Tensor:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_scores_are_those_of_the_bare_network_summed_where_each_class_wins(name, picture):
     probe, network = opened(name)
+    network = deepcopy(network).to(memory_format=torch.channels_last)  # as the probe lays it out
     with torch.no_grad():
         every = network(picture[None])["out"]
     scores, found = probe.run(picture[None], ["pixel_scores"])

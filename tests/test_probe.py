@@ -36,7 +36,7 @@ SMALL = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
 
 @pytest.mark.parametrize("name", ZOO)
 def test_the_walk_gives_the_scores_and_the_gradient_of_the_bare_network(name):
-    network, probe = random_network(name), random_probe(name)
+    network, probe = random_network(name).to(memory_format=torch.channels_last), random_probe(name)
     mine, theirs = PIXELS.clone().requires_grad_(), PIXELS.clone().requires_grad_()
     scores, _ = probe.run(mine)
     expected = network((theirs - MEAN) / STD)

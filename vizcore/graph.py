@@ -175,6 +175,21 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     return scores
 
 
+def side_by_side(network: nn.Module, picture: torch.Tensor, expected: torch.Tensor) -> None:
+    """Lay a cell's channels side by side in memory, where convolutions on processors are faster, batches most of all.
+
+    A network that answers otherwise then, or not at all, since it looks at its memory itself, stays as it was.
+    """
+    network.to(memory_format=torch.channels_last)
+    try:
+        found, apart = bare_scores(network, picture), 1e-3 * expected.abs().max().item()
+        same = torch.allclose(found, expected, rtol=1e-3, atol=apart)
+    except ValueError:
+        same = False
+    if not same:
+        network.to(memory_format=torch.contiguous_format)
+
+
 def first_sentence(problem: Exception) -> str:
     """The first sentence of what an exception says, without its full stop."""
     return re.split(r"\.\s|\n", str(problem).strip())[0].rstrip(".") or type(problem).__name__

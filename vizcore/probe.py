@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore.facts import describe, first_tensor
-from vizcore.graph import bare_scores, operation, trace
+from vizcore.graph import bare_scores, operation, side_by_side, trace
 from vizcore.layers import Layer
 from vizcore.pixelwise import PIXEL_SCORES, shares, where_it_wins
 from vizcore.turns import Turns
@@ -93,6 +93,8 @@ class Probe:
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
+        if self.device.type == "cpu":
+            side_by_side(self.network, picture, expected)
         self.by_pixel = expected.ndim == 4
         if self.by_pixel:
             expected = where_it_wins(expected)

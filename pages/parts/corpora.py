@@ -2,7 +2,7 @@
 
 corpus = picker()                       the choice of a corpus; gives the Corpus, or None while it is not here
 watch(network, probe, corpus, draw)     draw(index) with the index of both as far as it is, built in the background
-whole(network, probe, corpus)           the index once it no longer grows, until then how far it is, and None
+grown(network, probe, corpus)           the index as far as it is, by doublings while it grows, or None at first
 picture(name), known(name), name_of()   a picture of a corpus as the selection's picture, `tiles:12`
 """
 
@@ -25,6 +25,7 @@ BUNDLED = ("tiles", "digits")
 JOB = "index"
 QUICK = 3e13  # multiply-adds of a whole pass that begins by itself; a longer one is offered
 LARGEST = 2000  # megabytes of a corpus that is dropped on the page
+FEW = 250  # pictures of an index that are worth a look; while it grows, the next look is at twice as many
 
 
 def own() -> dict[str, Path]:
@@ -170,14 +171,33 @@ def watch(
     jobs.watch(JOB, lambda frame: growing(frame, draw, layers), what=f"{what} of {found.name}")
 
 
-def whole(network: str, probe, found):
-    """The index of a network and a corpus once it is complete, or the reader has stopped it; None while it grows."""
+def grown(network: str, probe, found):
+    """The index of a network and a corpus; while it is built, of its first 250 pictures, then 500, 1,000, and so on.
+
+    What is made of an index, like a map, needs a collection that stays as it is for a while. None before the first 250.
+    """
     index = there(probe, found)
     if index is not None and index.complete:
         return index
-    watch(network, probe, found, lambda index: None)
+    seen = doubled(index)
+
+    def look(further) -> None:
+        if doubled(further) > seen and jobs.running(JOB).going:
+            st.rerun()
+
+    watch(network, probe, found, look)
     job = jobs.running(JOB)
-    return None if job is not None and job.going else index
+    if job is None or not job.going:
+        return index
+    return index.first(seen) if seen else None
+
+
+def doubled(index) -> int:
+    """The largest of 250, 500, 1,000 ... pictures that an index has; 0 before the first."""
+    pictures = FEW if index is not None and index.done >= FEW else 0
+    while pictures and 2 * pictures <= index.done:
+        pictures *= 2
+    return pictures
 
 
 def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:

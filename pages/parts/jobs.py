@@ -110,10 +110,16 @@ def start(name: str, frames: Callable[[], Iterator[Any]], question: Any = None) 
     return session_jobs()[name]
 
 
-def ask(name: str, question: Any, frames: Callable[[], Iterator[Any]]) -> Job:
-    """The session's job of that name if it was started for this question, done or not; else a new one for it."""
+def ask(name: str, question: Any, frames: Callable[[], Iterator[Any]], *, patience: float = 0) -> Job:
+    """The session's job of that name if it was started for this question, done or not; else a new one for it.
+
+    A job that may well be over at once is waited for, so many seconds, before its progress is shown.
+    """
     job = running(name)
-    return job if job is not None and job.question == question else start(name, frames, question)
+    if job is None or job.question != question:
+        job = start(name, frames, question)
+        job.thread.join(patience)
+    return job
 
 
 def forget(name: str) -> None:

@@ -110,7 +110,8 @@ def test_a_run_is_stopped_and_keeps_its_last_maps():
 def test_hovering_one_map_and_drawing_round_some_in_the_browser(page: Page):
     page.goto("/embedding?embedding.method=PCA")
     panel = page.locator(".panel canvas").first
-    expect(page.get_by_text("neighbour recall").first).to_be_visible(timeout=150_000)
+    expect(page.get_by_text("one of 1797 pictures")).to_be_visible(timeout=150_000)  # the index has grown up
+    expect(page.get_by_text("neighbour recall").first).to_be_visible(timeout=60_000)
     panel.scroll_into_view_if_needed()
     box = panel.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

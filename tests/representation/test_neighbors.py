@@ -1,5 +1,7 @@
 """Neighbours in pixel and feature space, on a corpus and a network of which it is known who lies next to whom."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from vizcore.representation.arrangement import arranged, chosen_pictures, colour
 from vizcore.representation.drawing import drawn
 from vizcore.representation.embedding import pca
 from vizcore.representation.neighbors import encoded
+from vizcore.representation.pixels import bytes_of, pixel_side
 
 
 class Redness(nn.Module):
@@ -161,6 +164,32 @@ def test_pixels_are_made_once_and_a_stopped_run_leaves_nothing_behind(folder, tm
     assert not list((tmp_path / "cache").rglob("*.unfinished"))
     with pytest.raises(ValueError, match="read-only"):
         rows[0] = 0
+
+
+def test_only_the_pictures_asked_for_are_read_and_each_of_them_once(folder, monkeypatch):
+    corpus, read = open_corpus(folder), []
+
+    def counted(number: int) -> torch.Tensor:
+        read.append(number)
+        return corpus.picture(number)
+
+    watched = replace(corpus, picture=counted)
+    side = pixel_side(watched)
+    read.clear()
+    some = pixels(watched, [3, 17, 5])
+    assert sorted(read) == [0, 3, 5, 17]  # the first tells how large they are
+    assert (some[1] == np.frombuffer(bytes_of(corpus, 17, side), np.uint8)).all()
+    read.clear()
+    first = pixels(watched, slice(6))
+    assert sorted(read) == [0, 0, 1, 2, 4] and (first[5] == some[2]).all()
+    monkeypatch.setattr("vizcore.representation.pixels.OFTEN", 4)
+    run = pixels.frames(watched)
+    next(run)
+    run.close()  # after 6, 7, 8 and 9
+    read.clear()
+    whole = pixels(watched)
+    assert whole.shape == (20, 3 * side * side) and (whole[17] == some[1]).all()
+    assert sorted(read) == [0, 10, 11, 12, 13, 14, 15, 16, 18, 19]
 
 
 def test_spaces_and_colours_of_an_arrangement(index):

@@ -75,10 +75,10 @@ def agreement(index: Index, *, k: int = 5, measure: str = "L2", layer: str | Non
     >>> round(agreement(index, k=1).chance, 2)
     0.1
     """
-    for frame in pixels.frames(index.corpus):
-        yield Frame(frame.step, 3 * frame.of, None)
-    count = len(index.corpus)
-    classes = torch.from_numpy(index.corpus.classes[: index.done].copy())
+    count = index.done
+    for frame in pixels.frames(index.corpus, slice(count)):
+        yield Frame(frame.step * count // max(1, frame.of), 3 * count, None)
+    classes = torch.from_numpy(index.corpus.classes[:count].copy())
     classes[torch.from_numpy(index.predicted < 0)] = -1
     found = []
     for number, space in enumerate(SPACES, 2):

@@ -11,9 +11,9 @@ from vizcore.frames import Frame
 from vizcore.representation.embedding import pca, tsne
 from vizcore.representation.faithfulness import faithfulness
 from vizcore.representation.index import Index
-from vizcore.representation.neighbors import SPACES, vectors
+from vizcore.representation.neighbors import SPACES
 from vizcore.representation.pixels import pixel_side, pixels
-from vizcore.representation.vectors import at, evenly
+from vizcore.representation.vectors import at, evenly, table
 
 MOST = 2_000  # pictures that are laid out at once
 RIGHT, WRONG, UNKNOWN = "answered rightly", "answered wrongly", "no label"
@@ -46,10 +46,11 @@ def arranged(
     A frame's picture is one table of points (N, 2) for each space; the last frame's detail says of each how
     faithful it is, or None where there are too few pictures to judge.
     """
-    for frame in pixels.frames(index.corpus):
+    numbers = list(numbers)
+    for frame in pixels.frames(index.corpus, numbers):  # of every picture that is laid out, for its thumbnail
         if frame.picture is None:
             yield Frame(frame.step, 2 * frame.of, None)
-    tables = [at(rows_of(index, space), torch.tensor(list(numbers))) for space in where]
+    tables = [rows_of(index, space, numbers) for space in where]
     if method is pca:
         frame = Frame(1, 1, tuple(pca(rows).points for rows in tables))
     else:
@@ -63,15 +64,17 @@ def arranged(
     yield Frame(frame.step, frame.of, frame.picture, frame.terms, tuple(judged))
 
 
-def rows_of(index: Index, space: str):
-    """The rows of a space by the name that `spaces` gives it."""
-    return vectors(index, space) if space in SPACES else vectors(index, "features", space)
+def rows_of(index: Index, space: str, numbers: list[int]) -> torch.Tensor:
+    """Some pictures as rows of a space, by the name that `spaces` gives it: (N, D)."""
+    if space == "pixels":
+        return table(pixels(index.corpus, numbers))
+    return at(index.features(None if space == "features" else space), torch.tensor(numbers))
 
 
 def pictures(index: Index, numbers: Sequence[int]) -> torch.Tensor:
     """Some pictures of a corpus, small, as they are compared by their pixels: (N, 3, s, s) in [0, 1]."""
     side = pixel_side(index.corpus)
-    return at(pixels(index.corpus), torch.tensor(list(numbers))).view(-1, 3, side, side) / 255
+    return table(pixels(index.corpus, list(numbers))).view(-1, 3, side, side) / 255
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,6 +65,10 @@ class Index:
         """Whether the whole corpus is done."""
         return self.done == len(self.corpus)
 
+    def first(self, count: int) -> "Index":
+        """The same index as if only so many pictures were done; a unit's examples are still those of all."""
+        return replace(self, done=min(count, self.done))
+
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers whose units can be asked for, from the pictures to the scores."""
@@ -112,7 +116,7 @@ class Index:
         if order == "random":
             found = self._sample(part, place, unit.channel, k)
         else:
-            found = part.extremes(f"{place} {order}", unit.channel)
+            found = part.extremes(order, place, unit.channel)
         return [self.example(unit.layer, *one) for one in list(zip(*found, strict=True))[:k]]
 
     def example(self, layer: str, value: float, number: int, cell: int) -> Example:

@@ -1,18 +1,21 @@
 """What a pass over a corpus notes of every picture and of every unit, batch by batch."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
+from vizcore.facts import first_tensor
 from vizcore.images import UnreadableImage
 from vizcore.probe import Probe
 from vizcore.representation.corpus import Corpus
 from vizcore.unit import SCORES
 
 KEPT = 64  # pictures kept of every unit at either end
+MANY = 0.2  # share of wanted cells from which on it is quicker to look for all of them
 DECODERS, AHEAD, PORTION = 2, 3, 8  # threads that decode, batches they are ahead, pictures they take at once
 
 
@@ -35,9 +38,9 @@ class Extremes:
         empty = torch.full((channels, KEPT), -1, dtype=torch.int32)
         return cls(sign, torch.full((channels, KEPT), -sign * torch.inf), empty, empty.clone())
 
-    def surpassed(self, values: torch.Tensor) -> torch.Tensor:
-        """Which of some new values (N, C) are more extreme than the last kept: (N, C)."""
-        return self.sign * values > self.sign * self.values[:, -1]
+    def surpassed(self, values: torch.Tensor, channels: slice) -> torch.Tensor:
+        """Of new values of all channels (N, C), which of those of some channels are more extreme than the last kept."""
+        return self.sign * values[:, channels] > self.sign * self.values[channels, -1]
 
     def joined(self, values: torch.Tensor, numbers: torch.Tensor, cells: torch.Tensor) -> "Extremes":
         """With more pictures, all (C, M), whose numbers are higher than those there are."""
@@ -57,7 +60,8 @@ class Extremes:
 class Measured:
     """What was noted of pictures `start` to `stop`: rows of numbers, one a picture, and every layer's extremes so far.
 
-    `rows` are named as their files are. `broken` are the pictures that are damaged inside, with the reason.
+    `rows` are named as their files are; `extremes` are most and least, with the channels of all layers one after the
+    other. `broken` are the pictures that are damaged inside, with the reason.
     """
 
     start: int
@@ -73,12 +77,9 @@ def penultimate(probe: Probe) -> str:
 
 
 def nothing(probe: Probe, layers: Sequence[str]) -> dict[str, Extremes]:
-    """The extremes of some layers before the first picture, by layer and end: `0 most`, `0 least`, `1 most`, ..."""
-    return {
-        f"{place} {end}": Extremes.none(probe.layer(layer).channels, sign)
-        for place, layer in enumerate(layers)
-        for end, sign in (("most", 1), ("least", -1))
-    }
+    """The extremes of all channels of some layers before the first picture, at either end: `most` and `least`."""
+    channels = sum(probe.layer(layer).channels for layer in layers)
+    return {"most": Extremes.none(channels, 1), "least": Extremes.none(channels, -1)}
 
 
 def measured(
@@ -95,40 +96,59 @@ def measured(
     `before` are the extremes so far, to which those of the batch are joined; the pictures numbered in `sampled` are
     noted with all their values. A picture's value for a channel is that of its strongest cell.
     """
-    last = penultimate(probe)
-    scores, found = probe.run(images, {*layers, last})
     numbers = torch.arange(start, start + len(images), dtype=torch.int32)
     good = torch.ones(len(images), dtype=torch.bool)
     good[[number - start for number, _ in broken]] = False
     chosen = torch.tensor([number - start for number in sampled if start <= number < start + len(images)]).long()
-    best = scores.softmax(1).max(1)
-    rows = {
-        "features": found[last].flatten(1).cpu(),
-        "predicted": best.indices.int().cpu(),
-        "confidence": best.values.cpu(),
-    }
-    extremes = {}
-    for place, layer in enumerate(layers):
-        maps = probe.layer(layer).maps(found[layer])  # (N, C, h, w)
-        flat = maps.flatten(2)
-        values = flat.amax(2)
+    channels = [probe.layer(layer).channels for layer in layers]
+    mine = [slice(sum(channels[:place]), sum(channels[: place + 1])) for place in range(len(layers))]
+    values, cells = torch.empty(len(images), sum(channels)), torch.empty(len(images), sum(channels), dtype=torch.int32)
+    rows = {}
+
+    def note(place: int, maps: torch.Tensor) -> None:
+        flat, own = probe.layer(layers[place]).maps(maps).flatten(2), mine[place]  # (N, C, cells)
         rows[f"{place} mean"] = flat.mean(2).cpu()
-        most, least = before[f"{place} most"], before[f"{place} least"]
-        values = values.cpu()
-        wanted = most.surpassed(values) | least.surpassed(values)
+        values[:, own] = flat.amax(2).cpu()
+        wanted = before["most"].surpassed(values, own) | before["least"].surpassed(values, own)
         wanted[chosen] = True
-        cells = torch.full(values.shape, -1, dtype=torch.int32)
-        # Looking for the strongest cell takes longer than its value, and few pictures are kept.
-        where = wanted.nonzero(as_tuple=True)
-        cells[where] = flat[where].argmax(1).int().cpu()
-        rows[f"{place} sampled values"], rows[f"{place} sampled cells"] = values[chosen], cells[chosen]
-        these = numbers[good].expand(values.shape[1], -1)
-        for end, extreme in (("most", most), ("least", least)):
-            extremes[f"{place} {end}"] = extreme.joined(values[good].T, these, cells[good].T)
+        cells[:, own] = strongest_cells(flat, wanted)
+        rows[f"{place} sampled values"], rows[f"{place} sampled cells"] = values[chosen, own], cells[chosen, own]
+
+    last = penultimate(probe)
+    scores, found = probe.run(images, [last], {layer: noted(note, place) for place, layer in enumerate(layers)})
+    best = scores.softmax(1).max(1)
+    rows["features"] = found[last].flatten(1).cpu()
+    rows["predicted"], rows["confidence"] = best.indices.int().cpu(), best.values.cpu()
+    these = numbers[good].expand(len(values.T), -1)
+    extremes = {end: extreme.joined(values[good].T, these, cells[good].T) for end, extreme in before.items()}
     for name in ("features", "confidence", *(f"{place} mean" for place in range(len(layers)))):
         rows[name][~good] = 0
     rows["predicted"][~good] = -1
     return Measured(start, start + len(images), rows, extremes, list(broken))
+
+
+def noted(note: Callable[[int, torch.Tensor], None], place: int) -> Callable[..., Any]:
+    """A wrap that notes what its layer makes as soon as it is made: it need not be kept, and is still near at hand."""
+
+    def wrap(layer: Callable, *inputs: Any) -> Any:
+        made = layer(*inputs)
+        note(place, first_tensor(made))
+        return made
+
+    return wrap
+
+
+def strongest_cells(flat: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """The number of the strongest cell, of equals the first, where it is wanted: of (N, C, cells) as (N, C), else -1.
+
+    Looking for the cell takes longer than for its value, and after the first pictures few are wanted.
+    """
+    if wanted.float().mean() > MANY:
+        return flat.max(2).indices.int().cpu().where(wanted, -1)
+    cells = torch.full(wanted.shape, -1, dtype=torch.int32)
+    where = wanted.nonzero(as_tuple=True)
+    cells[where] = flat[where].argmax(1).int().cpu()
+    return cells
 
 
 def batches(
@@ -140,7 +160,10 @@ def batches(
     """
     firsts = iter(range(start, stop, size))
     waiting: deque[tuple[int, list[Future]]] = deque()
-    pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decoding")
+    # An accelerator leaves the processor time to decode ahead; a processor would only get in its own way.
+    busy = probe.device.type == "cpu"
+    ahead, decoders = (1, torch.get_num_threads()) if busy else (AHEAD, DECODERS)
+    pool = ThreadPoolExecutor(decoders, thread_name_prefix="decoding")
 
     def more() -> None:
         for first in firsts:
@@ -150,14 +173,17 @@ def batches(
             return
 
     try:
-        for _ in range(AHEAD):
+        for _ in range(ahead):
             more()
         while waiting:
             first, portions = waiting.popleft()
             images, reasons = zip(*(pair for portion in portions for pair in portion.result()), strict=True)
-            more()
+            if not busy:
+                more()
             broken = [(first + place, reason) for place, reason in enumerate(reasons) if reason]
             yield first, torch.stack(images), broken
+            if busy:
+                more()
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -71,7 +71,7 @@ def vectors(index: Index, space: str, layer: str | None = None) -> np.ndarray:
     """The pictures of an index as rows of pixels, or as features."""
     if space not in SPACES:
         raise ValueError(f"space={space!r} is none of {' and '.join(SPACES)}.")
-    return pixels(index.corpus)[: index.done] if space == "pixels" else index.features(layer)
+    return pixels(index.corpus, slice(index.done)) if space == "pixels" else index.features(layer)
 
 
 def reduced(index: Index, image: torch.Tensor) -> np.ndarray:

@@ -24,7 +24,7 @@ from vizcore.representation.corpus import Corpus
 from vizcore.representation.files import written
 from vizcore.representation.measures import KEPT, Extremes, Measured, nothing, penultimate
 
-LAYOUT = 1  # another number makes every pass anew
+LAYOUT = 2  # another number makes every pass anew
 SAMPLED = 128  # pictures, drawn at random, of which every unit's value is kept
 PARTS = ("values", "numbers", "cells")  # of what is kept of the extremes
 SMALL_SIDE, LARGE_BATCH, BATCH = 96, 64, 16
@@ -125,10 +125,14 @@ class Pass:
             return np.empty((0, across), kind)
         return np.memmap(self.path(name), kind, "r", shape=(count, across))
 
-    def extremes(self, name: str, channel: int) -> tuple[np.ndarray, ...]:
-        """Values, picture numbers and cells of one channel's extremes, (K,) each, most extreme first."""
+    def extremes(self, end: str, place: int, channel: int) -> tuple[np.ndarray, ...]:
+        """Values, picture numbers and cells of one channel's extremes, (K,) each, most extreme first.
+
+        `place` is that of the layer; the channels of all layers lie one after the other.
+        """
+        channel += sum(self.probe.layer(layer).channels for layer in self.layers[:place])
         with safe_open(self.state, "np") as file:
-            found = [file.get_slice(f"{name} {part}")[channel] for part in ("values", "numbers", "cells")]
+            found = [file.get_slice(f"{end} {part}")[channel] for part in PARTS]
         there = found[1] >= 0
         return tuple(part[there] for part in found)
 

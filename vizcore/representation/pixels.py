@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,42 +19,49 @@ OFTEN = 64  # pictures between two frames
 
 
 @framed
-def pixels(corpus: Corpus) -> Iterator[Frame]:
-    """Every picture of a corpus as one long row of bytes, its middle square reduced to 32 x 32: (N, 3072), from disk.
+def pixels(corpus: Corpus, which: slice | Sequence[int] = slice(None)) -> Iterator[Frame]:
+    """Pictures of a corpus as long rows of bytes, the middle square of each reduced to 32 x 32: (N, 3072), from disk.
 
     Torralba et al. 2008 found that at 32 x 32 pixels people still recognize what they see. Pictures smaller than
-    that keep their size (the first one's), and one that is damaged inside is black. Made once for a corpus;
-    `pixels.frames(corpus)` tells how far it is.
+    that keep their size (the first one's), and one that is damaged inside is black. `which` are all, or some by
+    number; a picture is read once, whoever asks. `pixels.frames(corpus)` tells how far it is.
 
     >>> from vizcore.representation import open_corpus
-    >>> pixels(open_corpus("digits")).shape
-    (1797, 192)
+    >>> pixels(open_corpus("digits")).shape, pixels(open_corpus("digits"), [3, 5]).shape
+    ((1797, 192), (2, 192))
     """
     side = pixel_side(corpus)
-    path = cache_folder("pixels") / f"{corpus.digest}-{side}.npy"
+    path, width = cache_folder("pixels") / f"{corpus.digest}-{side}.rows", 3 * side * side
+    rows = kept(path, len(corpus), width)
+    numbers = np.arange(len(corpus))[which]
+    missing = numbers[rows[numbers, -1] == 0].tolist()
+    with path.open("r+b") as file:
+        for place, number in enumerate(missing, 1):
+            file.seek(number * (width + 1))
+            file.write(bytes_of(corpus, number, side) + b"\1")
+            if place % OFTEN == 0:
+                file.flush()
+                yield Frame(place, len(missing), None)
+    yield Frame(len(missing), len(missing), rows[which, :-1])
+
+
+def kept(path: Path, count: int, width: int) -> np.memmap:
+    """The rows on disk, read-only; the byte after each says whether it was written."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        file, unfinished = tempfile.mkstemp(suffix=".unfinished", dir=path.parent)
+        file, begun = tempfile.mkstemp(dir=path.parent)
+        os.truncate(file, count * (width + 1))  # takes no space before it is written
         os.close(file)
-        try:
-            yield from written(corpus, side, Path(unfinished))
-            os.replace(unfinished, path)
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    yield Frame(len(corpus), len(corpus), np.load(path, mmap_mode="r"))
+        os.replace(begun, path)
+    return np.memmap(path, np.uint8, "r", shape=(count, width + 1))
 
 
-def written(corpus: Corpus, side: int, path: Path) -> Iterator[Frame]:
-    """Write the rows to a file, and tell now and then how far it is."""
-    rows = np.lib.format.open_memmap(path, "w+", np.uint8, (len(corpus), 3 * side * side))
-    for number in range(len(corpus)):
-        try:
-            rows[number] = row(corpus[number], side)
-        except UnreadableImage:
-            rows[number] = 0
-        if number % OFTEN == OFTEN - 1:
-            yield Frame(number + 1, len(corpus), None)
-    rows.flush()
+def bytes_of(corpus: Corpus, number: int, side: int) -> bytes:
+    """The row of one picture of a corpus; black where it is damaged inside."""
+    try:
+        return row(corpus[number], side).tobytes()
+    except UnreadableImage:
+        return bytes(3 * side * side)
 
 
 def row(image: torch.Tensor, side: int) -> np.ndarray:

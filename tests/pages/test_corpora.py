@@ -1,0 +1,79 @@
+"""Corpora on the pages: an index is of use while it is built, and whoever builds it stands in nobody's way."""
+
+import pytest
+import streamlit as st
+
+from pages.parts.corpora import doubled
+from tests.pages.drawn import canvas, canvases
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said
+from vizcore import open_probe
+from vizcore.representation import build_index, nearest, open_corpus, open_index
+
+
+@pytest.fixture
+def building(monkeypatch):
+    """An index of the digits in the making: it stands still until the test says how far it shall go."""
+    monkeypatch.setattr("vizcore.representation.index.EVERY", 0.0)
+    monkeypatch.setattr("vizcore.representation.index.SHARE", 0)
+    frames = build_index(open_probe("tiny-vgg"), open_corpus("digits"))
+    yield lambda pictures: next(frame for frame in frames if frame.step >= pictures)
+    frames.close()
+    st.cache_resource.clear()  # and with it the jobs of the session, which all tests share
+
+
+def known():
+    return open_index(open_probe("tiny-vgg"), open_corpus("digits"))
+
+
+def again(app, key: str):
+    """The app, run until something is drawn under a key."""
+    for _ in range(20):
+        if key in canvases(app):
+            return app
+        app.run()
+    raise AssertionError(f"{key} was never drawn")
+
+
+def test_a_growing_index_is_looked_at_each_time_it_has_doubled(building):
+    building(640)
+    assert known().done == 640 and doubled(known()) == 500
+    assert known().first(500).features().shape[0] == 500 == known().first(500).done
+    assert doubled(known().first(249)) == 0 == doubled(None)
+
+
+def test_neighbours_are_found_among_the_pictures_that_are_indexed_so_far(building):
+    building(640)
+    app = again(opened("neighbors.py", **{"neighbors.picture": "5"}), "nearest by pixels")
+    for space in ("pixels", "features"):
+        found = nearest(known().first(500), 5, space=space)
+        assert canvas(app, f"nearest by {space}")["titles"] == [one.label for one in found]
+    assert any("first 500 pictures" in element.proto.body for element in app.get("html"))
+    assert app.number_input("neighbors.picture").max == 499
+    building(1797)
+    finished(app.run())
+    found = nearest(known(), 5)
+    assert canvas(app, "nearest by features")["titles"] == [one.label for one in found]
+    assert any("the whole collection" in element.proto.body for element in app.get("html"))
+
+
+def test_before_there_are_enough_pictures_the_page_says_what_it_waits_for(building):
+    building(64)
+    app = opened("neighbors.py")
+    assert not app.exception and "nearest by features" not in canvases(app)
+    assert any("a few hundred pictures" in caption.value for caption in app.caption)
+
+
+def test_the_map_is_of_the_pictures_that_are_indexed_so_far(building):
+    building(320)
+    app = again(opened("embedding.py", **{"embedding.method": "PCA"}), "cloud")
+    assert len(canvas(app, "cloud")["kinds"]) == 250
+
+
+@pytest.mark.parametrize("page", ["overview.py", "activations.py", "examples.py", "transfer.py"])
+def test_pages_answer_while_an_index_is_being_built(building, page):
+    building(320)
+    app = opened("neighbors.py")
+    app.switch_page(page).run()
+    assert not app.exception and "went wrong" not in said(app) and app.title[0].value.endswith("?")
+    assert any(button.label == "Stop" for button in app.button) == (page in ("examples.py", "transfer.py"))
