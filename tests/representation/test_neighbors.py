@@ -1,5 +1,6 @@
 """Neighbours in pixel and feature space, on a corpus and a network of which it is known who lies next to whom."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_only_the_pictures_asked_for_are_read_and_each_of_them_once(folder, monk
     read.clear()
     first = pixels(watched, slice(6))
     assert sorted(read) == [0, 0, 1, 2, 4] and (first[5] == some[2]).all()
-    monkeypatch.setattr("vizcore.representation.pixels.OFTEN", 4)
+    monkeypatch.setattr(sys.modules[bytes_of.__module__], "OFTEN", 4)
     run = pixels.frames(watched)
     next(run)
     run.close()  # after 6, 7, 8 and 9
