@@ -1,6 +1,6 @@
 """The trust meter: three tests that any map can be put to, and a verdict on each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isgeneratorfunction
 from types import MappingProxyType
@@ -134,6 +134,7 @@ def meter(
     map = replace(map, colour=None)
     found, done = replace(found, film=(map,), likenesses=(likeness(map, map),)), 1
     for _, other in cascade(probe, layers, seed):
+        yield Frame(done, of, map, detail=found)  # a large layer takes a while to forget
         for after in growing(method, other, pixels, unit, turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
         film, likenesses = (*found.film, lean(after)), (*found.likenesses, likeness(map, after))
@@ -142,12 +143,13 @@ def meter(
     found = found.with_reading(weights_verdict(map, found.likenesses))
     for name, control in CONTROLS.items():
         marks = control(map, probe.input_size)
-        curves = tuple(curve(probe, pixels, unit, marks, steps=steps) for curve in (deletion, insertion))
+        curves = yield from both_curves(Frame(done, of, map, detail=found), probe, pixels, unit, marks, steps)
         found, done = replace(found, curves={**found.curves, name: curves}), done + 1
         yield Frame(done, of, map, detail=found)
     moved = []
     for marks in elsewhere(map, probe.input_size):
-        moved.append([curve(probe, pixels, unit, marks, steps=steps).area for curve in (deletion, insertion)])
+        curves = yield from both_curves(Frame(done, of, map, detail=found), probe, pixels, unit, marks, steps)
+        moved.append([curve.area for curve in curves])
         done += 1
         yield Frame(done, of, map, detail=found)
     found = found.with_reading(deletion_verdict(map, found.curves, [back - away for away, back in moved]))
@@ -220,6 +222,18 @@ def growing(
         yield found
     else:
         yield from (frame.picture for frame in found)
+
+
+def both_curves(
+    standing: Frame, probe: Probe, pixels: torch.Tensor, unit: Unit, marks: Map, steps: int
+) -> Generator[Frame, None, tuple[Curve, ...]]:
+    """Deletion and insertion along one map; a frame of where the meter stands comes with each of their frames."""
+    curves = []
+    for curve in (deletion, insertion):
+        for frame in curve.frames(probe, pixels, unit, marks, steps=steps):  # noqa: B007 (the last one is the answer)
+            yield standing
+        curves.append(frame.picture)
+    return tuple(curves)
 
 
 def takes_long(probe: Probe, method: Callable) -> bool:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore.dial import Range
-from vizcore.frames import Frame, framed
+from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.graph import Step
 from vizcore.map import Map
 from vizcore.probe import Probe
@@ -22,6 +22,7 @@ from vizcore.unit import Unit
 
 Method = Callable[..., Map]
 Seed = Annotated[int, Range(0, 99, 1)]
+AT_A_TIME = 12 * 10**9  # multiply-adds between two frames
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Curve:
         return torch.trapezoid(self.values, self.shares).item()
 
 
+@framed
 def deletion(
     probe: Probe, image: torch.Tensor, unit: Unit | int | str, map: Map, *, steps: Annotated[int, Range(8, 128, 8)] = 32
-) -> Curve:
+) -> Iterator[Frame]:
     """Blacken the pixels a map marks most, first to last: on a map that is right the answer falls at once.
 
     Petsiuk, Das and Saenko 2018: pixels in descending order of the map are set to zero; the smaller the area
-    under the unit's value (a class's probability), the better.
+    under the unit's value (a class's probability), the better. A frame's picture is the Curve so far.
 
     >>> from vizcore import bundled_image, open_probe
     >>> from vizcore.attribution import saliency
@@ -53,16 +55,17 @@ def deletion(
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     pixels = probe.prepare(image)
-    return exchanged(probe, unit, map, pixels, torch.zeros_like(pixels), steps)
+    yield from exchanged(probe, unit, map, pixels, torch.zeros_like(pixels), steps)
 
 
+@framed
 def insertion(
     probe: Probe, image: torch.Tensor, unit: Unit | int | str, map: Map, *, steps: Annotated[int, Range(8, 128, 8)] = 32
-) -> Curve:
+) -> Iterator[Frame]:
     """Bring back the pixels a map marks most into a blurred picture: on a map that is right the answer comes at once.
 
     Petsiuk, Das and Saenko 2018: from a Gaussian blur (11 x 11 pixels, standard deviation 5); the larger the
-    area, the better.
+    area, the better. A frame's picture is the Curve so far.
 
     >>> from vizcore import bundled_image, open_probe
     >>> from vizcore.attribution import saliency
@@ -71,12 +74,12 @@ def insertion(
     5
     """
     pixels = probe.prepare(image)
-    return exchanged(probe, unit, map, blurred(pixels), pixels, steps)
+    yield from exchanged(probe, unit, map, blurred(pixels), pixels, steps)
 
 
 def exchanged(
     probe: Probe, unit: Unit | int | str, map: Map, begin: torch.Tensor, end: torch.Tensor, steps: int
-) -> Curve:
+) -> Iterator[Frame]:
     """One picture turned into another (3, S, S), pixel by pixel in descending order of a map."""
     unit = probe.unit(unit)
     order = map.at_size(*begin.shape[1:]).values.flatten().argsort(descending=True, stable=True)
@@ -85,8 +88,10 @@ def exchanged(
     shares = torch.linspace(0, 1, steps + 1)
     gone = rank[None] < (shares * len(order)).round()[:, None]  # (steps + 1, S * S)
     pictures = torch.where(gone.view(-1, 1, *begin.shape[1:]), end, begin)
-    values = [reading(probe, batch, unit) for batch in pictures.split(16)]
-    return Curve(shares, torch.cat(values))
+    values = torch.empty(0)
+    for batch in pictures.split(pictures_a_frame(probe, AT_A_TIME, most=16)):
+        values = torch.cat([values, reading(probe, batch, unit)])
+        yield Frame(len(values) - 1, steps, Curve(shares[: len(values)], values))
 
 
 def reading(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
