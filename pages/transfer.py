@@ -55,7 +55,7 @@ def answer(index, fresh) -> None:
     classes, layers = corpus.classes, list(index.layers)
     most = most_examples(classes)
     with dialled:
-        layer = dials.choose("cut after", layers, key="transfer.layer", default=layers[-2])
+        layer = dials.choose("cut after", layers, key="transfer.layer", default=layers[(len(layers) - 2) // 2])
         each = st.select_slider(
             "examples of a class", most, most[min(5, len(most) - 1)], key="transfer.each", bind="query-params"
         )

@@ -70,7 +70,7 @@ def test_tsne_in_two_layers_coloured_by_what_the_network_answers():
 def test_pictures_and_the_grid_hold_every_picture_once():
     app = finished(opened(PAGE, **{"embedding.method": "PCA", "embedding.shown": "grid"}))
     drawn = canvas(app, "cloud")
-    assert drawn["thumbnails"] and drawn["cells"] == 43 and drawn["tileWidth"] == 8
+    assert drawn["thumbnails"] and drawn["cells"] == 43 and drawn["tileWidth"] == 12
     assert points(app, 0).equal(grid_places(pca(pixels(open_corpus("digits"))).points))
     assert len(points(app, 1).unique(dim=0)) == 1797
 

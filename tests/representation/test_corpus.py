@@ -35,7 +35,9 @@ def test_digits_are_scikit_learns_pixel_for_pixel():
     assert len(corpus) == 1797 and corpus.labels == tuple("0123456789")
     assert np.array_equal(corpus.classes, expected.target)
     for number in (0, 7, 1796):
-        assert torch.equal(corpus[number][1], torch.from_numpy(expected.images[number] / 16).float())
+        ink = torch.from_numpy(expected.images[number] / 16).float()
+        assert torch.equal(corpus[number][1, 2:10, 2:10], 1 - ink)
+        assert corpus[number].sum() - corpus[number][:, 2:10, 2:10].sum() == 3 * (144 - 64), "the margin is white"
 
 
 def test_tiles_are_pieces_of_the_photographs_at_several_scales():

@@ -16,7 +16,7 @@ from vizcore import bundled_image, open_probe
 from vizcore.doctor import doctor
 from vizcore.own import open_own
 from vizcore.probe import Probe
-from vizcore.representation import learning_curves, linear_probe, untrained
+from vizcore.representation import learning_curves, linear_probe, open_corpus, untrained
 from vizcore.representation.transfer import split
 from vizcore.transferred import head_file, with_head
 
@@ -191,3 +191,21 @@ def test_the_untrained_network_is_drawn_anew_and_the_trained_one_left_alone():
     assert probe.digest == before
     spread = fresh.weight("conv4.conv").std().item()
     assert spread == pytest.approx((2 / (96 * 9)) ** 0.5, rel=0.02)
+
+
+def test_digits_are_read_off_the_trained_network_better_than_off_one_that_never_learned():
+    """Halfway up, where the page cuts at first; at the very top random features serve digits as well."""
+    corpus, layer = open_corpus("digits"), "conv3.relu"
+    pictures = [corpus[number] for number in range(len(corpus))]
+
+    def accuracy(probe: Probe) -> float:
+        batches = torch.stack([probe.prepare(picture) for picture in pictures]).split(256)
+        maps = [probe.run(batch, [layer], scores=False)[1][layer].mean((2, 3)) for batch in batches]
+        heads = [linear_probe(torch.cat(maps), corpus.classes, each=50, seed=seed) for seed in range(3)]
+        return sum(head.accuracy for head in heads) / len(heads)
+
+    trained = open_probe("tiny-vgg", device="cpu")
+    learned = accuracy(trained)
+    assert learned > 0.95
+    for seed in range(2):
+        assert learned > accuracy(untrained(trained, seed=seed)) + 0.015

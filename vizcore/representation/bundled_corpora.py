@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vizcore.gallery import bundled_names, levels
 from vizcore.representation.files import Pictures
 
 SIDES = (48, 64, 96, 144, 216)  # pixels of the photograph that a tile shows
+MARGIN = 2  # white pixels around a digit, nearly as many for its size as MNIST's have
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,27 @@ def tiles() -> Pictures:
 
 @dataclass(frozen=True)
 class Digits:
-    """Gives digit after digit, grey from 0 to 1: (N, 8, 8)."""
+    """Gives digit after digit, the ink of each from 0 to 1: (N, 8, 8)."""
 
-    pixels: np.ndarray
+    ink: np.ndarray
 
     def __call__(self, number: int) -> Tensor:
-        return torch.from_numpy(self.pixels[number]).expand(3, -1, -1).contiguous()
+        return on_paper(torch.from_numpy(self.ink[number]))
+
+
+def on_paper(ink: Tensor) -> Tensor:
+    """Ink from 0 to 1 (8, 8) as a picture (3, 12, 12): dark on white, with a margin, as handwriting is photographed.
+
+    A network that learned from photographs reads a digit better so than white on black from edge to edge.
+
+    >>> on_paper(torch.ones(8, 8))[0, 5].tolist()
+    [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
+    """
+    return 1 - F.pad(ink, (MARGIN,) * 4).expand(3, -1, -1)
 
 
 def digits() -> Pictures:
-    """1,797 handwritten digits of 8 x 8 pixels, white on black (Alpaydin and Kaynak 1998).
+    """1,797 handwritten digits of 8 x 8 pixels (Alpaydin and Kaynak 1998), on paper.
 
     >>> digits().labels
     ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
@@ -65,7 +78,7 @@ def digits() -> Pictures:
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    pixels = (found.images / 16).astype(np.float32)
-    content = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
-    names = tuple(str(number) for number in range(len(pixels)))
-    return Pictures(names, found.target, tuple(map(str, range(10))), content, Digits(pixels))
+    ink = (found.images / 16).astype(np.float32)
+    content = hashlib.blake2b(f"margin {MARGIN}".encode() + ink.tobytes(), digest_size=16).hexdigest()
+    names = tuple(str(number) for number in range(len(ink)))
+    return Pictures(names, found.target, tuple(map(str, range(10))), content, Digits(ink))

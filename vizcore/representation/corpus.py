@@ -29,7 +29,7 @@ class Corpus(Sequence):
 
     >>> corpus = open_corpus("digits")
     >>> len(corpus), corpus.labels[corpus.classes[3]], corpus[3].shape
-    (1797, '3', torch.Size([3, 8, 8]))
+    (1797, '3', torch.Size([3, 12, 12]))
     """
 
     name: str

@@ -28,7 +28,7 @@ def pixels(corpus: Corpus, which: slice | Sequence[int] = slice(None)) -> Iterat
 
     >>> from vizcore.representation import open_corpus
     >>> pixels(open_corpus("digits")).shape, pixels(open_corpus("digits"), [3, 5]).shape
-    ((1797, 192), (2, 192))
+    ((1797, 432), (2, 432))
     """
     side = pixel_side(corpus)
     path, width = cache_folder("pixels") / f"{corpus.digest}-{side}.rows", 3 * side * side
@@ -74,6 +74,6 @@ def pixel_side(corpus: Corpus) -> int:
 
     >>> from vizcore.representation import open_corpus
     >>> pixel_side(open_corpus("digits")), pixel_side(open_corpus("tiles"))
-    (8, 32)
+    (12, 32)
     """
     return min(SIDE, *corpus[0].shape[1:])

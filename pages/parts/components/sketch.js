@@ -1,4 +1,4 @@
-// A square to draw a digit on, 32 x 32 grey levels. Python hears of it once the pen rests.
+// A square to draw a digit on, 32 x 32 levels of ink. Python hears of it once the pen rests.
 
 const REST = 500 // milliseconds
 const PEN = 4 // pixels of 32
@@ -23,7 +23,7 @@ class Sketch {
     this.brush = this.canvas.getContext("2d", { willReadFrequently: true })
     this.brush.lineWidth = PEN
     this.brush.lineCap = this.brush.lineJoin = "round"
-    this.brush.strokeStyle = "white"
+    this.brush.strokeStyle = "black"
     this.wipe()
     this.canvas.onpointerdown = (event) => {
       this.canvas.setPointerCapture(event.pointerId)
@@ -43,7 +43,7 @@ class Sketch {
   }
 
   wipe() {
-    this.brush.fillStyle = "black"
+    this.brush.fillStyle = "white"
     this.brush.fillRect(0, 0, this.canvas.width, this.canvas.height)
   }
 
@@ -62,6 +62,6 @@ class Sketch {
 
   levels() {
     const { data } = this.brush.getImageData(0, 0, this.canvas.width, this.canvas.height)
-    return Array.from({ length: data.length / 4 }, (_, place) => data[4 * place])
+    return Array.from({ length: data.length / 4 }, (_, place) => 255 - data[4 * place])
   }
 }
