@@ -44,8 +44,8 @@ def tile_side(index) -> int:
 
 def ask(number: int) -> None:
     """Ask about a picture of the collection."""
-    st.session_state["neighbors.of"] = COLLECTION
-    st.session_state[QUERY] = number
+    dials.put("neighbors.of", COLLECTION)
+    dials.put(QUERY, number)
 
 
 def query(index):

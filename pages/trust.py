@@ -48,7 +48,7 @@ def known_of(name: str) -> Meter | None:
 
 def choose(name: str) -> None:
     """Put another method to the test."""
-    st.session_state[METHOD] = name
+    dials.put(METHOD, name)
 
 
 def title_of(name: str) -> str:

@@ -73,7 +73,8 @@ def picker(*, key: str = "corpus", default: str = "tiles"):
 def told(found):
     """A corpus, and beneath its name what was skipped, if anything was."""
     if found.skipped:
-        with st.popover(f"{len(found.skipped):,} files skipped", type="tertiary"):
+        count = len(found.skipped)
+        with st.popover(f"{count:,} file{'s' * (count > 1)} skipped", type="tertiary"):
             for name, reason in found.skipped[:20]:
                 st.text(f"{name[:60]}: {reason}")
     return found
@@ -110,7 +111,7 @@ def take(key: str, choice: str) -> None:
         note(sentence(error).replace(path.name, file.name[:80]))
         return
     own()[name] = path
-    st.session_state[choice] = name
+    dials.put(choice, name)
 
 
 def comes_along(found) -> bool:
@@ -201,9 +202,11 @@ def doubled(index) -> int:
 
 
 def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
-    """Draw an index that grows, once it has what is needed."""
+    """Draw an index that grows, once it has what is needed; one that is complete is for the whole page to draw."""
     index = frame.picture
     if index is not None and set(layers or ()) <= set(index.layers):
+        if index.complete and jobs.running(JOB).going:
+            st.rerun()
         draw(index)
     if st.session_state.get("changes"):  # something was picked: the whole page follows
         st.rerun()

@@ -4,6 +4,8 @@ draw(method)                       all its dials, five in sight, the rest under 
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
 walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
+put(key, value)                    for callbacks: set any widget by its key
+settle()                           give the widgets what was put (the frame does this)
 """
 
 from collections.abc import Callable, Sequence
@@ -98,7 +100,7 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
             outside = not 0 <= place + step < len(options)
             st.button(
                 text, key=f"{key} {text}", shortcut=letter, disabled=outside,
-                on_click=lambda step=step: st.session_state.update({key: options[place + step]}),
+                on_click=put, args=(key, options[min(max(place + step, 0), len(options) - 1)]),
             )  # fmt: skip
     return chosen
 
@@ -106,4 +108,25 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
 def turn(method: Callable, **values: Any) -> None:
     """Set dials of a method, from a callback."""
     for name, value in values.items():
-        st.session_state[key(method, name)] = value
+        put(key(method, name), value)
+
+
+def put(key: str, value: Any) -> None:
+    """Set a widget, from a callback.
+
+    It is set when the whole page runs next. A callback may come with the run of a part that draws itself again; what it
+    set by itself there, the browser would overrule with what the widget still shows.
+    """
+    waiting()[key] = value
+
+
+def waiting() -> dict[str, Any]:
+    """What was put and not given to its widget yet, by key."""
+    return st.session_state.setdefault("put", {})
+
+
+def settle() -> None:
+    """Give the widgets what was put, before any of them is drawn."""
+    for key, value in waiting().items():
+        st.session_state[key] = value
+    waiting().clear()

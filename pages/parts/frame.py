@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import sidebar
+from pages.parts import dials, sidebar
 from pages.parts.calm import calm, show_notes
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
@@ -17,6 +17,7 @@ def draw(page) -> None:
     st.set_page_config(layout="wide", page_icon=str(ASSETS / "favicon.png"))
     st.logo(wordmark(INK[st.context.theme.type or "light"]), size="large")
     st.html(STYLE)
+    dials.settle()
     with st.sidebar, calm():
         sidebar.draw()
     show_notes()

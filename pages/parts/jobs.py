@@ -17,7 +17,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts.calm import SORRY, sentence
+from pages.parts import dials
+from pages.parts.calm import SORRY, calm, sentence
 
 EVERY = 0.25  # seconds between two looks at a job
 REST = 10  # seconds that a job has to come to rest when the process ends
@@ -137,7 +138,8 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
     @st.fragment(run_every=EVERY if job.going else None)
     def look() -> None:
         if job.latest is not None:
-            draw(job.latest)
+            with calm():  # what is drawn again by itself is not within the page's own calm
+                draw(job.latest)
         step, of = (job.latest.step, job.latest.of) if job.latest else (0, 0)
         if job.going:
             left = job.seconds_left
@@ -150,7 +152,7 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
                 st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
         if job.problem:
             st.text(job.problem)
-        if running(name) is not job:  # begun anew from within
+        if running(name) is not job or dials.waiting():  # begun anew, or a widget set, from within
             st.rerun()
         if not job.going and not job.seen:
             job.seen = True

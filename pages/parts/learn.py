@@ -42,7 +42,7 @@ class Try:
             if self.method:
                 dials.turn(self.method, **self.dials)
             for name, value in self.session.items():
-                st.session_state[name] = value
+                dials.put(name, value)
 
 
 def below(

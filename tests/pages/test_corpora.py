@@ -1,7 +1,13 @@
 """Corpora on the pages: an index is of use while it is built, and whoever builds it stands in nobody's way."""
 
+import io
+from zipfile import ZipFile
+
 import pytest
 import streamlit as st
+from PIL import Image
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
 
 from pages.parts.corpora import doubled
 from tests.pages.drawn import canvas, canvases
@@ -77,3 +83,31 @@ def test_pages_answer_while_an_index_is_being_built(building, page):
     app.switch_page(page).run()
     assert not app.exception and "went wrong" not in said(app) and app.title[0].value.endswith("?")
     assert any(button.label == "Stop" for button in app.button) == (page in ("examples.py", "transfer.py"))
+
+
+def test_what_fails_while_a_job_is_watched_is_a_sentence():
+    def page():
+        from pages.parts import jobs
+        from vizcore.frames import Frame
+
+        jobs.ask("one", 1, lambda: iter([Frame(1, 1, None)]), patience=5)
+        jobs.watch("one", lambda frame: frame.picture.shape)
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception and "went wrong" in said(app)
+
+
+def test_a_zip_that_is_dropped_is_a_corpus_with_its_folders_as_classes(page: Page, tmp_path):
+    path = tmp_path / "flags.zip"
+    with ZipFile(path, "w") as archive:
+        for number in range(12):
+            file = io.BytesIO()
+            Image.new("RGB", (40, 30), ("red", "blue")[number % 2]).save(file, "PNG")
+            archive.writestr(f"{('poppies', 'gentians')[number % 2]}/{number}.png", file.getvalue())
+        archive.writestr("poppies/broken.png", b"no picture")
+    page.goto("/examples")
+    page.get_by_role("button", name="Your own", exact=True).click(timeout=120_000)
+    page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(path)
+    expect(page.get_by_text("1 file skipped")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("gentians").first).to_be_visible(timeout=120_000)
+    expect(page.locator(".grid[aria-label$='most']")).not_to_have_count(0)

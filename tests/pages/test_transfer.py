@@ -1,6 +1,7 @@
 """The page of transfer: its numbers are the library's, and the new network answers on every other page."""
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from pages.parts.show import percent
 from tests.pages.drawn import canvas, values
@@ -58,3 +59,10 @@ def test_the_new_network_is_asked_on_every_page(head):
     assert app.selectbox("network picker").value.startswith("own-")
     assert {"3", "9"} <= {option.rpartition(" ")[2] for option in app.selectbox("class picker").options}
     assert "went wrong" not in said(app)
+
+
+def test_both_networks_are_indexed_and_the_answer_comes_in_the_browser(page: Page):
+    page.goto("/transfer")
+    expect(page.get_by_text("new pictures named rightly")).to_be_visible(timeout=240_000)
+    expect(page.get_by_text("Which layer is best")).to_be_visible()
+    expect(page.get_by_text("error", exact=False)).to_have_count(0)
