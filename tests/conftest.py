@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from playwright.sync_api import Browser, Page, expect
 from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
 
 SERVER_LOG = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Not even a doctest reads or writes what somebody has fetched or indexed on this machine."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="vizcore-", ignore_cleanup_errors=True)
+        os.environ["VIZCORE_CACHE"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
