@@ -68,7 +68,8 @@ def query(index):
 
 def asked_about(index):
     """The left side: the picture that is asked about, and how to ask about another."""
-    kind = dials.choose("ask about", [COLLECTION, OWN, DRAW], key="neighbors.of")
+    kinds = [COLLECTION, OWN] + ([DRAW] if index.corpus.name == "digits" else [])
+    kind = dials.choose("ask about", kinds, key="neighbors.of")
     if kind == DRAW:
         cloud.sketch(key="sketch", on_draw=lambda levels: st.session_state.update({DRAWN: levels}))
     wanted = query(index)
@@ -138,7 +139,7 @@ chosen = selection()
 show.question("What does the network consider alike?", f"Nearest neighbours, as pixels and to {chosen.title}")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     with st.container(width="content"):
-        corpus = corpora.picker(default="digits")
+        corpus = corpora.picker()
     spots = [st.container(width=width) for width in (200, "stretch")]
 with calm():
     index = corpora.grown(chosen.network, chosen.probe, corpus) if corpus is not None else None
@@ -170,6 +171,7 @@ with calm():
         tries=[
             learn.Try("Your own picture among the tiles of photographs",
                       session={"corpus": "tiles", "neighbors.of": OWN}),
+            learn.Try("Digits, where pixels do better", session={"corpus": "digits", "neighbors.of": COLLECTION}),
             learn.Try("The first layer, still close to pixels", session={"neighbors.layer": index.layers[0]}),
             learn.Try("Draw a digit yourself", session={"corpus": "digits", "neighbors.of": DRAW}),
         ],

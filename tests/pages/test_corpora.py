@@ -50,7 +50,7 @@ def test_a_growing_index_is_looked_at_each_time_it_has_doubled(building):
 
 def test_neighbours_are_found_among_the_pictures_that_are_indexed_so_far(building):
     building(640)
-    app = again(opened("neighbors.py", **{"neighbors.picture": "5"}), "nearest by pixels")
+    app = again(opened("neighbors.py", corpus="digits", **{"neighbors.picture": "5"}), "nearest by pixels")
     for space in ("pixels", "features"):
         found = nearest(known().first(500), 5, space=space)
         assert canvas(app, f"nearest by {space}")["titles"] == [one.label for one in found]
@@ -65,7 +65,7 @@ def test_neighbours_are_found_among_the_pictures_that_are_indexed_so_far(buildin
 
 def test_before_there_are_enough_pictures_the_page_says_what_it_waits_for(building):
     building(64)
-    app = opened("neighbors.py")
+    app = opened("neighbors.py", corpus="digits")
     assert not app.exception and "nearest by features" not in canvases(app)
     assert any("a few hundred pictures" in caption.value for caption in app.caption)
 
@@ -79,7 +79,7 @@ def test_the_map_is_of_the_pictures_that_are_indexed_so_far(building):
 @pytest.mark.parametrize("page", ["overview.py", "activations.py", "examples.py", "transfer.py"])
 def test_pages_answer_while_an_index_is_being_built(building, page):
     building(320)
-    app = opened("neighbors.py")
+    app = opened("neighbors.py", corpus="digits")
     app.switch_page(page).run()
     assert not app.exception and "went wrong" not in said(app) and app.title[0].value.endswith("?")
     assert any(button.label == "Stop" for button in app.button) == (page in ("examples.py", "transfer.py"))

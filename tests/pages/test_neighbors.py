@@ -45,7 +45,7 @@ def sheet(numbers_of_pictures: list[int]) -> str:
 
 
 def test_both_rows_and_the_agreement_are_those_of_the_library():
-    app = finished(opened(PAGE, **{"neighbors.picture": "5"}))
+    app = finished(opened(PAGE, corpus="digits", **{"neighbors.picture": "5"}))
     for space, key in zip(("pixels", "features"), ROWS, strict=True):
         found = nearest(index(), 5, space=space)
         row = canvas(app, key)
@@ -60,14 +60,18 @@ def test_both_rows_and_the_agreement_are_those_of_the_library():
 
 
 def test_another_layer_another_measure_and_fewer():
-    app = finished(opened(PAGE, **{"neighbors.layer": "conv2.relu", "nearest.measure": "cosine", "nearest.k": "4"}))
+    app = finished(
+        opened(
+            PAGE, corpus="digits", **{"neighbors.layer": "conv2.relu", "nearest.measure": "cosine", "nearest.k": "4"}
+        )
+    )
     found = nearest(index(), 0, layer="conv2.relu", measure="cosine", k=4)
     assert canvas(app, ROWS[1])["titles"] == [one.label for one in found]
     assert canvas(app, ROWS[1])["captions"][3].endswith(figures(found[3].distance))
 
 
 def test_a_picture_picked_in_a_row_is_asked_about_next():
-    app = finished(opened(PAGE))
+    app = finished(opened(PAGE, corpus="digits"))
     third = nearest(index(), 0)[2].number
     app.session_state["neighbors.picture"] = third
     finished(app.run())
@@ -78,7 +82,7 @@ def test_a_picture_picked_in_a_row_is_asked_about_next():
 
 
 def test_the_readers_picture_and_a_drawing_are_asked_about():
-    app = finished(opened(PAGE, image="coffee", **{"neighbors.of": "your picture"}))
+    app = finished(opened(PAGE, image="coffee", corpus="digits", **{"neighbors.of": "your picture"}))
     found = nearest(index(), bundled_image("coffee"))
     assert canvas(app, ROWS[1])["titles"] == [one.label for one in found]
     app.selectbox("neighbors.of").select("a drawn digit").run()
@@ -95,7 +99,7 @@ def test_the_readers_picture_and_a_drawing_are_asked_about():
 
 @pytest.mark.parametrize("levels", [[7], ["x"] * 1024, [10**9] * 1024])
 def test_what_no_pen_draws_is_a_sentence(levels):
-    app = finished(opened(PAGE, **{"neighbors.of": "a drawn digit"}))
+    app = finished(opened(PAGE, corpus="digits", **{"neighbors.of": "a drawn digit"}))
     app.session_state["neighbors drawing"] = levels
     finished(app.run())
     assert not app.exception and "went wrong" not in said(app) and "grey levels" in said(app)
@@ -103,7 +107,7 @@ def test_what_no_pen_draws_is_a_sentence(levels):
 
 @pytest.mark.parametrize("number", ["-3", "99999", "x", "1e300"])
 def test_a_link_to_a_picture_that_there_is_not_shows_another(number):
-    app = finished(opened(PAGE, **{"neighbors.picture": number}))
+    app = finished(opened(PAGE, corpus="digits", **{"neighbors.picture": number}))
     assert not app.exception and "went wrong" not in said(app)
     assert set(ROWS) <= set(canvases(app))
 
@@ -111,7 +115,7 @@ def test_a_link_to_a_picture_that_there_is_not_shows_another(number):
 def test_a_picture_of_one_pixel_is_no_trouble():
     file = io.BytesIO()
     Image.new("RGB", (1, 1), "red").save(file, "PNG")
-    app = finished(opened(PAGE, **{"neighbors.of": "your picture"}))
+    app = finished(opened(PAGE, corpus="digits", **{"neighbors.of": "your picture"}))
     app.file_uploader("upload 0").upload("dot.png", file.getvalue()).run()
     finished(app)
     assert not app.exception and "went wrong" not in said(app)
@@ -119,7 +123,7 @@ def test_a_picture_of_one_pixel_is_no_trouble():
 
 
 def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
-    page.goto("/neighbors?neighbors.of=a+drawn+digit")
+    page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit")
     square = page.locator(".sketch canvas")
     expect(square).to_be_visible(timeout=150_000)
     box = square.bounding_box()
@@ -129,3 +133,9 @@ def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
     page.mouse.up()
     expect(page.get_by_text("your digit, as the network is shown it")).to_be_visible()
     expect(page.get_by_text("Nearest as pixels")).to_be_visible()
+
+
+def test_only_among_digits_a_digit_is_drawn():
+    app = finished(opened(PAGE, corpus="tiles", **{"neighbors.of": "a drawn digit"}))
+    assert not app.exception and "sketch" not in canvases(app)
+    assert set(ROWS) <= set(canvases(app))
