@@ -69,7 +69,7 @@ def query(index):
 def asked_about(index):
     """The left side: the picture that is asked about, and how to ask about another."""
     kinds = [COLLECTION, OWN] + ([DRAW] if index.corpus.name == "digits" else [])
-    kind = dials.choose("ask about", kinds, key="neighbors.of")
+    kind = dials.choose("ask about", kinds, key="neighbors.of", letters=20)
     if kind == DRAW:
         cloud.sketch(key="sketch", on_draw=lambda levels: st.session_state.update({DRAWN: levels}))
     wanted = query(index)

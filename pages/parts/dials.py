@@ -16,6 +16,7 @@ import streamlit as st
 from vizcore.dial import Choice, Dial, Range, dials
 
 IN_SIGHT = 5
+LETTERS = 40  # that a row of choices holds where there is room
 
 
 def key(method: Callable, name: str) -> str:
@@ -65,8 +66,9 @@ def choose(
     default: Any = None,
     format: Callable[[Any], str] = str,
     help: str | None = None,
+    letters: int = LETTERS,
 ) -> Any:
-    """One of several, as words in a row while they fit and as a list where there are more; kept in the address.
+    """One of several, as words in a row while their letters fit and as a list where there are more; kept in the address.
 
     What the address or another network's page left behind and is not among the options gives way to the default.
     """
@@ -74,7 +76,7 @@ def choose(
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
         del st.session_state[key]
-    if len(options) <= 4 and sum(len(format(option)) for option in options) <= 40:
+    if len(options) <= 4 and sum(len(format(option)) for option in options) <= letters:
         return st.segmented_control(
             label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help
         )
