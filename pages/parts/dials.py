@@ -68,7 +68,7 @@ def choose(
     help: str | None = None,
     letters: int = LETTERS,
 ) -> Any:
-    """One of several, as words in a row while their letters fit and as a list where there are more; kept in the address.
+    """One of several, as words in a row while their letters fit and else as a list; kept in the address.
 
     What the address or another network's page left behind and is not among the options gives way to the default.
     """
