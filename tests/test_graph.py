@@ -243,7 +243,22 @@ def walked_through(network, x):
     return torch.as_strided(network.second(x), (x.shape[0], 4, 256, 1), (1024, 256, 1, 1))
 
 
-@pytest.mark.parametrize(("middle", "beside"), [(plain, True), (flattened, False), (walked_through, False)])
+def viewed(network, x):
+    """Torch's batch norm derives wrongly by such a view of a single picture whose channels lie side by side."""
+    return nn.functional.relu6(nn.functional.batch_norm(x.view(x.shape), torch.zeros(4), torch.ones(4)))
+
+
+def test_slopes_are_right_behind_a_view_of_a_single_picture():
+    network = Written(viewed).eval()
+    probe = Probe(network, name="written", input_size=16, mean=(0,) * 3, std=(1,) * 3, device="cpu")
+    pixels = PICTURES[:1].clone().requires_grad_()
+    [expected] = torch.autograd.grad(network(pixels)[:, 0].sum(), pixels)
+    torch.testing.assert_close(probe.gradient(probe.run(pixels)[0][:, 0], pixels), expected)
+
+
+@pytest.mark.parametrize(
+    ("middle", "beside"), [(plain, True), (flattened, False), (walked_through, False), (viewed, False)]
+)
 def test_channels_lie_side_by_side_unless_the_network_looks_at_its_memory(middle, beside):
     network = Written(middle, last=nn.Linear(1024 if middle is flattened else 4, 3)).eval()
     with torch.no_grad():

@@ -190,6 +190,29 @@ def side_by_side(network: nn.Module, picture: torch.Tensor, expected: torch.Tens
         network.to(memory_format=torch.contiguous_format)
 
 
+def noting_views(views: list[str], layer: str) -> Callable:
+    """A wrap that notes a layer whose maps of one picture lie side by side, but with a view's stride to the next.
+
+    There is no next picture, so it seems not to matter; yet torch's batch norm derives wrongly by such maps.
+
+    >>> views, maps = [], torch.rand(1, 8, 2, 2).to(memory_format=torch.channels_last)
+    >>> for name, operation in {"copy": torch.clone, "view": lambda value: value.view(1, 8, 2, 2)}.items():
+    ...     same = noting_views(views, name)(operation, maps)
+    >>> views
+    ['view']
+    """
+
+    def noted(operation: Callable, *inputs: Any) -> Any:
+        value = operation(*inputs)
+        single = isinstance(value, torch.Tensor) and value.ndim == 4 and len(value) == 1
+        beside = single and value.is_contiguous(memory_format=torch.channels_last) and not value.is_contiguous()
+        if beside and value.stride(0) != value.numel():
+            views.append(layer)
+        return value
+
+    return noted
+
+
 def first_sentence(problem: Exception) -> str:
     """The first sentence of what an exception says, without its full stop."""
     return re.split(r"\.\s|\n", str(problem).strip())[0].rstrip(".") or type(problem).__name__

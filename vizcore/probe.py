@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore.facts import describe, first_tensor
-from vizcore.graph import bare_scores, operation, side_by_side, trace
+from vizcore.graph import bare_scores, noting_views, operation, side_by_side, trace
 from vizcore.layers import Layer
 from vizcore.pixelwise import PIXEL_SCORES, shares, where_it_wins
+from vizcore.stopping import heed
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
 
@@ -105,7 +106,11 @@ class Probe:
             facts = describe(self.steps, self.entry, picture)
             self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
             self._answer = next(step.layer for step in self.steps if step.node is self._result)
-            scores = self._walk(picture, {self._answer}, {})[self._answer]
+            views: list[str] = []
+            wraps = {layer: noting_views(views, layer) for layer in self.layers}
+            scores = self._walk(picture, {self._answer}, wraps)[self._answer]
+        if views:
+            self.network.to(memory_format=torch.contiguous_format)
         if not torch.allclose(scores, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item()):
             raise ValueError(f"{name} walked step by step answers otherwise than as a whole; it may answer at random.")
         classes = self.layers[self._answer].channels
@@ -145,7 +150,7 @@ class Probe:
             arguments, named = step.inputs(values)
             wrap = wraps.get(step.layer)
             layer = partial(step.operation, **named) if named else step.operation
-            value = values[step.node] = layer(*arguments) if wrap is None else wrap(layer, *arguments)
+            value = values[step.node] = heed(layer(*arguments) if wrap is None else wrap(layer, *arguments))
             if step.layer in wanted:
                 found[step.layer] = first_tensor(value)
             for node in step.frees:

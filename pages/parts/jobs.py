@@ -13,12 +13,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import streamlit as st
 
 from pages.parts import dials
 from pages.parts.calm import SORRY, calm, sentence
+from vizcore.stopping import Stopped, heed, heeding
 
 EVERY = 0.25  # seconds between two looks at a job
 REST = 10  # seconds that a job has to come to rest when the process ends
@@ -42,12 +44,12 @@ class Job:
 
     def _work(self, frames: Callable[[], Iterator[Any]]) -> None:
         try:
-            run = frames()
-            for frame in run:
-                self.latest = frame
-                if self._stopped.is_set():
-                    run.close()
-                    break
+            with heeding(self._stopped.is_set), closing(frames()) as run:
+                for frame in run:
+                    self.latest = frame
+                    heed()
+        except Stopped:
+            pass
         except ValueError as error:
             self.problem = sentence(error)
         except Exception:
@@ -56,7 +58,7 @@ class Job:
         self.done = True
 
     def stop(self) -> None:
-        """Stop before the next step; what was reached stays."""
+        """Stop at the next layer or frame; what was reached stays."""
         self._stopped.set()
 
     @property
@@ -146,9 +148,9 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
             share = min(1.0, step / of) if of else 0.0
             st.progress(share, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
             st.button("Stop", key=f"stop {name}", on_click=job.stop)
-        elif job.stopped and job.question is not None and step < of:
+        elif job.stopped and job.question is not None and (step < of or job.latest is None):
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.caption(f"Stopped after {step} of {of}.", width="content")
+                st.caption(f"Stopped after {step} of {of}." if of else "Stopped before the first.", width="content")
                 st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
         if job.problem:
             st.text(job.problem)

@@ -17,7 +17,8 @@ from vizcore.attribution import (
     saliency,
     smooth_grad,
 )
-from vizcore.attribution.gradients import METHODS
+from vizcore.attribution.gradients import METHODS, slopes_at
+from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.probe import Probe
 from vizcore.torchvision_import import torchvision
 
@@ -140,6 +141,32 @@ def test_guided_backprop_on_mobilenet_v2_is_not_the_plain_gradient():
     image = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(3))
     plain, changed = saliency(probe, image, 2).colour, guided_backprop(probe, image, 2).colour
     assert (plain - changed).norm() > 0.1 * plain.norm()
+
+
+class Late(nn.Module):
+    """Normalised after the rectifier, then clipped: here torch derives wrongly by a view of a single picture."""
+
+    def __init__(self, view: bool):
+        super().__init__()
+        self.view = view
+        self.first, self.norm, self.last = nn.Conv2d(3, 16, 3, 2), nn.BatchNorm2d(16), nn.Linear(16, 5)
+        generator = torch.Generator().manual_seed(0)
+        for parameter in self.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=generator)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = F.relu(self.first(images))
+        return self.last(F.relu6(self.norm(maps.view(maps.shape) if self.view else maps)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("method", [saliency, guided_backprop, deconvnet])
+def test_a_picture_alone_has_the_gradient_it_has_in_company(method, view):
+    probe = Probe(Late(view), name="late", input_size=17)
+    pictures = torch.rand(2, 3, 17, 17, generator=torch.Generator().manual_seed(2))
+    rule = {guided_backprop: guided, deconvnet: deconvolved}.get(method)
+    wraps = dict.fromkeys(probe.rectifiers, rule) if rule else {}
+    same(method(probe, pictures[0], 1).colour, slopes_at(probe, pictures, 1, wraps=wraps)[0], 1e-5)
 
 
 def test_gradient_times_input_is_exact_on_a_linear_network():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.stats import rankdata, spearmanr
 from torch import nn
 from torch.nn import functional
 
@@ -17,6 +18,8 @@ from vizcore.attribution.trust import (
     insertion,
     likeness,
     randomisation,
+    rank_correlation,
+    ranking,
     scattered,
     stability,
 )
@@ -157,3 +160,12 @@ def test_stability_is_one_without_noise_and_falls_with_it():
     still, small, large = (stability(probe, cat, 3, saliency, noise=noise, samples=3) for noise in (0.0, 0.01, 0.3))
     assert still == 1.0
     assert 1 > small > large
+
+
+@pytest.mark.parametrize("levels", [1, 3, 50, 10**6])
+def test_ranks_and_their_correlation_are_scipys_with_few_levels_and_with_many(levels):
+    generator = torch.Generator().manual_seed(levels)
+    a, b = ((torch.rand(31, 31, generator=generator) * levels).floor() - levels / 2 for _ in range(2))
+    assert ranking(a).tolist() == rankdata(a.numpy().ravel()).tolist()
+    expected = 0.0 if levels == 1 else spearmanr(a.numpy().ravel(), b.numpy().ravel()).statistic
+    assert rank_correlation(a, b) == pytest.approx(expected, abs=1e-12)

@@ -19,6 +19,7 @@ from vizcore.attribution.meter import growing
 from vizcore.attribution.occlusion import FAILINGS as OCCLUSION_FAILINGS
 from vizcore.attribution.occlusion import METHODS as OCCLUSIONS
 from vizcore.attribution.occlusion import occlusion, usual_square
+from vizcore.attribution.trust import ranking
 from vizcore.dial import Choice
 from vizcore.frames import Frame
 from vizcore.map import Map
@@ -167,11 +168,8 @@ def ranked(map: Map, side: int) -> torch.Tensor:
     tensor([[0.0000, 0.3333],
             [1.0000, 0.6667]])
     """
-    from scipy.stats import rankdata
-
     values = map.at_size(side, side).blurred(side / SMOOTHED if side >= SMOOTHED else 0).values
-    ranks = rankdata(values.numpy(), method="average").reshape(side, side) - 1
-    return torch.from_numpy(ranks / max(1, side * side - 1)).float()
+    return ((ranking(values) - 1) / max(1, side * side - 1)).float().view(side, side)
 
 
 METHODS = {"Disagreement": board}

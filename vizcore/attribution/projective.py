@@ -18,6 +18,7 @@ from torch import fx, nn
 from vizcore.facts import CHANNELS_LAST, Facts, first_tensor, given
 from vizcore.graph import Step, operation_name
 from vizcore.probe import Probe
+from vizcore.stopping import heed
 
 WINDOWED = ("convolution", "max pooling", "average pooling")
 PLACE_KEEPING_RESHAPES = ("getitem", "unsqueeze", "permute", "Permute")
@@ -62,7 +63,7 @@ class Projection:
             # With the channels of a place side by side windows are cut in one piece, and convolved faster.
             self.kept[probe.entry] = probe.normalised(image[None]).contiguous(memory_format=torch.channels_last)
             for step in probe.steps:
-                self.kept[step.node] = applied(step, self.kept)
+                self.kept[step.node] = heed(applied(step, self.kept))
         missing = set(self.wanted.values())
         self.steps: list[Step] = []
         for step in probe.steps:
@@ -79,7 +80,7 @@ class Projection:
             found = {}
             for step in self.steps:
                 if any(source in changed for source in step.node.all_input_nodes):
-                    changed[step.node] = self.follow(step, changed, len(patches))
+                    changed[step.node] = heed(self.follow(step, changed, len(patches)))
                 if step.layer in self.wanted.values():
                     found[step.layer] = first_tensor(self.whole(step.node, changed, len(patches)))
                 for node in step.frees:

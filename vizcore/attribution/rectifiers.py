@@ -11,7 +11,7 @@ class OnlyPositive(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, values: torch.Tensor) -> torch.Tensor:
-        return values.view_as(values)
+        return values.detach()  # a view would bring other strides, by which torch's batch norm derives wrongly
 
     @staticmethod
     def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:

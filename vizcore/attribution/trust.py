@@ -18,11 +18,13 @@ from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.graph import Step
 from vizcore.map import Map
 from vizcore.probe import Probe
+from vizcore.stopping import heed
 from vizcore.unit import Unit
 
 Method = Callable[..., Map]
 Seed = Annotated[int, Range(0, 99, 1)]
 AT_A_TIME = 12 * 10**9  # multiply-adds between two frames
+PIECE = 2**22  # numbers drawn between two looks at whether to stop
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,22 @@ def cascade(probe: Probe, layers: Sequence[str], seed: int) -> Iterator[tuple[st
     generator = torch.Generator().manual_seed(seed)
     lost: dict[str, torch.Tensor] = {}
     for name in layers:
-        weight = probe.weight(name)
-        lost[name] = torch.randn(weight.shape, generator=generator) * weight.std().cpu() + weight.mean().cpu()
+        lost[name] = drawn_anew(probe.weight(name), generator)
         yield name, forgetful(probe, lost)
+
+
+def drawn_anew(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Normal numbers with a weight's mean and spread; in pieces, since a large layer takes a while to forget.
+
+    >>> drawn_anew(torch.full((2, 3), 5.0), torch.Generator())
+    tensor([[5., 5., 5.],
+            [5., 5., 5.]])
+    """
+    drawn, mean, spread = torch.empty(weight.shape), weight.mean().item(), weight.std().item()
+    for piece in drawn.view(-1).split(PIECE):
+        heed()
+        piece.normal_(mean, spread, generator=generator)
+    return drawn
 
 
 def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
@@ -217,11 +232,19 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
     >>> rank_correlation(torch.tensor([1.0, 2, 3]), torch.tensor([10.0, 20, 500]))
     1.0
     """
-    from scipy.stats import spearmanr
-
     if a.min() == a.max() or b.min() == b.max():
         return 0.0
-    return round(float(spearmanr(a.flatten().numpy(), b.flatten().numpy()).statistic), 12)
+    return round(torch.corrcoef(torch.stack([ranking(a), ranking(b)]))[0, 1].item(), 12)
+
+
+def ranking(values: torch.Tensor) -> torch.Tensor:
+    """The rank of every value from 1 on, in one row (N,) of double precision; equals share their mean rank.
+
+    >>> ranking(torch.tensor([0.5, 9.0, 0.5, 7.0]))
+    tensor([1.5000, 4.0000, 1.5000, 3.0000], dtype=torch.float64)
+    """
+    _, place, counts = values.flatten().unique(return_inverse=True, return_counts=True)
+    return (counts.cumsum(0) - (counts - 1).double() / 2)[place]
 
 
 def similarity_of_structure(a: torch.Tensor, b: torch.Tensor) -> float:
