@@ -5,13 +5,13 @@ import streamlit as st
 from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import Unit, render
+from vizcore import Frame, Unit, render
 from vizcore.attribution import grabcut, smooth_grad
 from vizcore.attribution.gradients import FORMULAS, METHODS
 from vizcore.export import sheet
 
 METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
-JOB = "gradients"
+JOB, STRIP = "gradients", "quick methods"
 ALONE, OVER = PLACES = "alone", "over the picture"
 QUICK = [name for name, method in METHODS.items() if not hasattr(method, "frames")]
 SEEN = """Every pixel shows how much it matters to **{unit}**, as {name} counts it{view}. The scale ends where 99 of
@@ -31,12 +31,35 @@ def answer(network: str, picture: str, method: str, unit: Unit, turned: tuple, _
     return METHODS[method](_chosen.probe, _chosen.image, unit, **dict(turned))
 
 
+def quick_maps(probe, image, unit: Unit, begin: str, known: dict):
+    """Frames of the maps of all quick methods by their names; on a large network each takes its time."""
+    maps = dict(known)
+    for number, quick in enumerate(QUICK, 1):
+        if quick not in maps:
+            maps[quick] = METHODS[quick](probe, image, unit, begin=begin)
+        yield Frame(number, len(QUICK), {name: maps[name] for name in QUICK if name in maps})
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
-def strip(network: str, picture: str, unit: Unit, begin: str, view: str, place: str, _chosen):
-    """All quick methods on one sheet, each on its own scale by the same rule."""
-    turned = (("begin", begin),)
-    maps = [answer(network, picture, quick, unit, turned, _chosen) for quick in QUICK]
-    return sheet(render.side_by_side(maps, view, _chosen.prepared if place == OVER else None), largest=256)
+def side_by_side(question: tuple, names: tuple, view: str, place: str, _chosen, _maps):
+    """Maps on one sheet, each on its own scale by the same rule."""
+    return sheet(render.side_by_side(list(_maps), view, _chosen.prepared if place == OVER else None), largest=256)
+
+
+def strip(frame) -> None:
+    """The quick methods side by side, as many as are known; a click chooses one."""
+    names = tuple(frame.picture)
+    components.grid(
+        side_by_side(jobs.running(STRIP).question, names, view, place, chosen, frame.picture.values()),
+        key="gradients strip",
+        label="the quick methods side by side",
+        captions=names,
+        titles=names,
+        selected=names.index(name) if name in names else None,
+        on_pick=lambda number: dials.put(METHOD, names[number]),
+        columns=2,
+        gap=8,
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -110,18 +133,11 @@ with calm():
             )
     with right:
         show.heading("The quick methods side by side")
-        begin = dict(turned)["begin"]
-        components.grid(
-            strip(chosen.network, chosen.picture, unit, begin, view, place, chosen),
-            key="gradients strip",
-            label="the quick methods side by side",
-            captions=QUICK,
-            titles=QUICK,
-            selected=QUICK.index(name) if name in QUICK else None,
-            on_pick=lambda number: st.session_state.update({METHOD: QUICK[number]}),
-            columns=2,
-            gap=8,
-        )
+        begin, known = dict(turned)["begin"], {name: map} if name in QUICK else {}
+        of = chosen.network, chosen.picture, unit, begin
+        probe, image = chosen.probe, chosen.image
+        jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, begin, known), patience=0.5)
+        jobs.watch(STRIP, strip, what="The quick methods")
         if map and done:
             object_of(map)
     if map and done:

@@ -9,6 +9,8 @@ watch(name, draw)                            draw(latest frame) four times a sec
 
 import atexit
 import logging
+import os
+import sys
 import threading
 import time
 import weakref
@@ -23,6 +25,7 @@ from pages.parts.calm import SORRY, calm, sentence
 from vizcore.stopping import Stopped, heed, heeding
 
 EVERY = 0.25  # seconds between two looks at a job
+GIVES_WAY = 10  # how far a job's priority is below a page's, of 19
 REST = 10  # seconds that a job has to come to rest when the process ends
 ALL: weakref.WeakSet = weakref.WeakSet()
 
@@ -43,6 +46,7 @@ class Job:
         self.thread.start()
 
     def _work(self, frames: Callable[[], Iterator[Any]]) -> None:
+        give_way()
         try:
             with heeding(self._stopped.is_set), closing(frames()) as run:
                 for frame in run:
@@ -76,6 +80,12 @@ class Job:
         """How long it will take at the pace so far; None while that cannot be said."""
         step, of = (self.latest.step, self.latest.of) if self.latest else (0, 0)
         return (time.monotonic() - self.began) * (of - step) / step if step and of else None
+
+
+def give_way() -> None:
+    """Let pages go before the thread that calls this, and before those that it begins, wherever both want a core."""
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVES_WAY)
 
 
 @atexit.register
@@ -122,6 +132,7 @@ def ask(name: str, question: Any, frames: Callable[[], Iterator[Any]], *, patien
     if job is None or job.question != question:
         job = start(name, frames, question)
         job.thread.join(patience)
+        job.seen = job.done  # the page that asks will see its end, and need not run again for it
     return job
 
 

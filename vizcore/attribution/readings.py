@@ -28,14 +28,16 @@ class Readings:
     @property
     def filled(self) -> "Readings":
         """The readings where every place that was not visited yet takes those of the nearest that was."""
+        from scipy.ndimage import distance_transform_edt  # takes a while to load, and only a map halfway needs it
+
         visited = self.top >= 0
         if visited.all():
             return self
-        places = torch.cartesian_prod(*(torch.arange(float(count)) for count in self.top.shape))
-        been = places[visited.flatten()]
-        nearest = torch.cdist(places, been).argmin(1)
-        near = lambda values: values[visited][nearest].view_as(values)  # noqa: E731 (said three times below)
-        return replace(self, value=near(self.value), top=near(self.top), strongest=near(self.strongest))
+        rows, columns = torch.from_numpy(
+            distance_transform_edt(~visited.numpy(), return_distances=False, return_indices=True)
+        )
+        nearest = rows.long(), columns.long()
+        return replace(self, value=self.value[nearest], top=self.top[nearest], strongest=self.strongest[nearest])
 
     @property
     def lowest(self) -> tuple[int, int]:
@@ -75,10 +77,11 @@ def so_far(frame: Frame) -> Map:
     if frame.step == frame.of:
         return frame.picture
     readings = frame.detail.filled
-    fall, visits = torch.zeros_like(frame.picture.values), torch.zeros_like(frame.picture.values)
-    for row, values in enumerate(readings.untouched - readings.value):
-        for column, drop in enumerate(values):
-            top, left, bottom, right = readings.box((row, column))
-            fall[top:bottom, left:right] += drop
-            visits[top:bottom, left:right] += 1
-    return replace(frame.picture, values=fall / visits.clamp_min(1))
+    height, width = frame.picture.values.shape
+    rows, columns = (
+        torch.tensor([[start <= pixel < start + readings.patch for start in starts] for pixel in range(side)]).double()
+        for starts, side in ((readings.tops, height), (readings.lefts, width))
+    )  # which squares cover a row of pixels, and which a column
+    falls = rows @ (readings.untouched - readings.value).double() @ columns.T
+    visits = rows.sum(1, keepdim=True) * columns.sum(1)
+    return replace(frame.picture, values=(falls / visits.clamp_min(1)).float())
