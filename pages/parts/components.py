@@ -130,7 +130,7 @@ def map_view(
     """
     rows, columns = cells or (tuple(map.values.shape) if map is not None else (0, 0))
     data = {
-        "picture": data_address(png(image)),
+        "picture": address(image),
         "pictureHeight": image.shape[-2],
         "pictureWidth": image.shape[-1],
         "rows": rows,
@@ -159,6 +159,12 @@ def map_view(
         }
     call = (lambda: picked_cell(key, rows, columns, on_pick)) if on_pick else (lambda: None)
     MAP(key=key, data=data, on_picked_change=call)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={"torch.Tensor": lambda picture: numbers(picture)})
+def address(picture) -> str:
+    """A picture as an address; while a map over it grows it is drawn again and again."""
+    return data_address(png(picture))
 
 
 def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int, int]], None]) -> None:

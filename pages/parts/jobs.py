@@ -142,6 +142,21 @@ def forget(name: str) -> None:
         job.stop()
 
 
+def tell(name: str, job: Job, frame: Any, what: str) -> None:
+    """How far a job is, and its Stop; or that it was stopped, and the way to run it again; or what went wrong."""
+    step, of = (frame.step, frame.of) if frame else (0, 0)
+    if job.going:
+        left = job.seconds_left
+        st.progress(min(1.0, step / of) if of else 0.0, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
+        st.button("Stop", key=f"stop {name}", on_click=job.stop)
+    elif job.stopped and job.question is not None and (step < of or frame is None):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(f"Stopped after {step} of {of}." if of else "Stopped before the first.", width="content")
+            st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
+    if job.problem:
+        st.text(job.problem)
+
+
 def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Callable[[], None] | None = None) -> None:
     """Draw a job where it stands, again and again until it ends; then the whole page runs once more."""
     job = running(name)
@@ -150,21 +165,12 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
 
     @st.fragment(run_every=EVERY if job.going else None)
     def look() -> None:
-        if job.latest is not None:
-            with calm():  # what is drawn again by itself is not within the page's own calm
-                draw(job.latest)
-        step, of = (job.latest.step, job.latest.of) if job.latest else (0, 0)
-        if job.going:
-            left = job.seconds_left
-            share = min(1.0, step / of) if of else 0.0
-            st.progress(share, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
-            st.button("Stop", key=f"stop {name}", on_click=job.stop)
-        elif job.stopped and job.question is not None and (step < of or job.latest is None):
-            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-                st.caption(f"Stopped after {step} of {of}." if of else "Stopped before the first.", width="content")
-                st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
-        if job.problem:
-            st.text(job.problem)
+        frame, drawn, told = job.latest, st.container(), st.container()
+        with told:  # at once, so that a Stop is answered before what it leaves is drawn
+            tell(name, job, frame, what)
+        if frame is not None:
+            with drawn, calm():  # what is drawn again by itself is not within the page's own calm
+                draw(frame)
         if running(name) is not job or dials.waiting():  # begun anew, or a widget set, from within
             st.rerun()
         if not job.going and not job.seen:

@@ -77,11 +77,20 @@ def so_far(frame: Frame) -> Map:
     if frame.step == frame.of:
         return frame.picture
     readings = frame.detail.filled
-    height, width = frame.picture.values.shape
     rows, columns = (
-        torch.tensor([[start <= pixel < start + readings.patch for start in starts] for pixel in range(side)]).double()
-        for starts, side in ((readings.tops, height), (readings.lefts, width))
-    )  # which squares cover a row of pixels, and which a column
+        covers(torch.tensor(starts), readings.patch, side)
+        for starts, side in zip((readings.tops, readings.lefts), frame.picture.values.shape, strict=True)
+    )
     falls = rows @ (readings.untouched - readings.value).double() @ columns.T
     visits = rows.sum(1, keepdim=True) * columns.sum(1)
     return replace(frame.picture, values=(falls / visits.clamp_min(1)).float())
+
+
+def covers(starts: torch.Tensor, length: int, side: int) -> torch.Tensor:
+    """Which pixels along a side (side, S) lie within so many from each of the starts (S,): 1 or 0.
+
+    >>> covers(torch.tensor([0, 2]), 2, 4).T.tolist()
+    [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    pixels = torch.arange(side)[:, None]
+    return ((starts <= pixels) & (pixels < starts + length)).double()

@@ -47,11 +47,12 @@ class MapView {
   show(data) {
     const before = this.data
     this.data = data
+    if (data.cell?.join() === this.awaited?.join() || Date.now() > this.patience) this.awaited = null
+    if (!this.awaited) this.chosen = data.cell
+    if (before && same(data, before)) return this.frameCell() // a page with a job is drawn again, frame or no frame
     this.values = data.values ? new Float32Array(bytes(data.values).buffer) : null
     this.ramp = data.ramp ? bytes(data.ramp) : null
     if (data.smooth !== before?.smooth) this.smooth = data.smooth
-    if (data.cell?.join() === this.awaited?.join() || Date.now() > this.patience) this.awaited = null
-    if (!this.awaited) this.chosen = data.cell
     this.picture.src = data.picture
     this.map.classList.toggle("bare", data.bare)
     this.map.classList.toggle("plain", !this.values)
@@ -208,6 +209,11 @@ class MapView {
     this.choose(next, KEYS_REST)
     this.point(next)
   }
+}
+
+function same(one, other) {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)])
+  return [...names].every((name) => one[name] === other[name] || JSON.stringify(one[name]) === JSON.stringify(other[name]))
 }
 
 function bytes(text) {
