@@ -13,6 +13,7 @@ import torch
 from captum.attr import Occlusion
 
 from vizcore import Frame, last, open_probe
+from vizcore.architectures import segmenting
 from vizcore.attribution import occlusion
 from vizcore.probe import Probe
 from vizcore.torchvision_import import torchvision
@@ -28,7 +29,8 @@ def opened(name: str) -> Probe:
         return open_probe(name, device="cpu")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = getattr(torchvision.models, name)(weights=None).eval()
+        bare = {"weights": None} | ({"weights_backbone": None} if name in segmenting() else {})
+        network = torchvision.models.get_model(name, **bare).eval()
     return Probe(network, name=name, input_size=224, device="cpu")
 
 

@@ -15,7 +15,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import streamlit as st
@@ -48,8 +47,8 @@ class Job:
     def _work(self, frames: Callable[[], Iterator[Any]]) -> None:
         give_way()
         try:
-            with heeding(self._stopped.is_set), closing(frames()) as run:
-                for frame in run:
+            with heeding(self._stopped.is_set):
+                for frame in frames():
                     self.latest = frame
                     heed()
         except Stopped:
@@ -85,7 +84,8 @@ class Job:
 def give_way() -> None:
     """Let pages go before the thread that calls this, and before those that it begins, wherever both want a core."""
     if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVES_WAY)
+        me = os.PRIO_PROCESS, threading.get_native_id()
+        os.setpriority(*me, min(19, os.getpriority(*me) + GIVES_WAY))
 
 
 @atexit.register

@@ -11,7 +11,8 @@ def draw() -> None:
     """Draw the pickers. What has been selected is written into the address first."""
     pickers = st.container(gap="small")
     address()
-    chosen = selection()
+    with pickers, st.spinner("The network is being opened"):  # a large one takes seconds, before an empty page
+        chosen = selection()
     with pickers:
         networks.picker(chosen.network, lambda name: select(network=name))
         pictures.picker(chosen.picture, lambda name: select(image=name))

@@ -248,33 +248,3 @@ def snippet(app: AppTest) -> str:
 @pytest.mark.parametrize("unit", ["scores:19", "conv4.relu:5@8,8"])
 def test_the_notebook_snippet_runs_as_it_stands(page, unit):
     exec(snippet(opened(page, unit=unit)), {})
-
-
-def test_a_job_stops_within_a_step_and_keeps_its_last_frame():
-    from pages.parts.jobs import Job
-
-    closed = []
-
-    def frames():
-        try:
-            yield from range(10**9)
-        finally:
-            closed.append(True)
-
-    job = Job(frames)
-    job.stop()
-    job.thread.join(10)
-    assert job.done and closed and not job.going
-    assert isinstance(job.latest, int)
-
-
-def test_a_job_that_fails_keeps_its_last_frame_and_says_why():
-    from pages.parts.jobs import Job
-
-    def frames():
-        yield 1
-        raise ValueError("the server hung up")
-
-    job = Job(frames)
-    job.thread.join(10)
-    assert (job.latest, job.problem, job.done) == (1, "The server hung up.", True)

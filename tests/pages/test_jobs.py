@@ -1,0 +1,135 @@
+"""Jobs: they stop at once, keep what they reached, give way to pages, and say what went wrong."""
+
+import os
+import sys
+import threading
+
+import pytest
+import streamlit as st
+import torch
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from pages.parts.jobs import GIVES_WAY, Job
+from vizcore import open_probe
+
+
+@pytest.fixture(autouse=True)
+def own_jobs():
+    """The session's jobs, which all tests would share, are this test's own."""
+    st.cache_resource.clear()
+
+
+def test_a_job_stops_within_a_step_and_keeps_its_last_frame():
+    closed = []
+
+    def frames():
+        try:
+            yield from range(10**9)
+        finally:
+            closed.append(True)
+
+    job = Job(frames)
+    job.stop()
+    job.thread.join(10)
+    assert job.done and closed and not job.going
+    assert isinstance(job.latest, int)
+
+
+def test_a_job_that_fails_keeps_its_last_frame_and_says_why():
+    def frames():
+        yield 1
+        raise ValueError("the server hung up")
+
+    job = Job(frames)
+    job.thread.join(10)
+    assert (job.latest, job.problem, job.done) == (1, "The server hung up.", True)
+
+
+def test_a_job_stops_between_two_layers_when_no_frame_is_near():
+    probe, begun, closed = open_probe("tiny-vgg"), threading.Event(), []
+
+    def frames():
+        try:
+            yield "the first"
+            while True:
+                probe.run(torch.rand(1, 3, 64, 64))
+                begun.set()
+        finally:
+            closed.append(True)
+
+    job = Job(frames)
+    assert begun.wait(30)
+    job.stop()
+    job.thread.join(30)
+    assert job.done and closed and not job.problem
+    assert job.latest == "the first"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_a_job_gives_way_to_pages():
+    me = os.PRIO_PROCESS, threading.get_native_id()
+    before, found = os.getpriority(*me), []
+
+    def frames():
+        yield found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    Job(frames).thread.join(10)
+    assert found == [min(19, before + GIVES_WAY)]
+    assert os.getpriority(*me) == before
+
+
+def waiting() -> None:
+    """A page with a job that has no frame before somebody stops it."""
+    import itertools
+    import time
+
+    import streamlit as st
+
+    from pages.parts import jobs
+    from vizcore.stopping import heed
+
+    def frames():
+        for _ in itertools.count():
+            time.sleep(0.01)
+            heed()
+        yield
+
+    jobs.ask("one", 1, frames)
+    jobs.watch("one", lambda frame: st.text("a frame"))
+
+
+def test_what_is_stopped_before_its_first_frame_may_be_run_again():
+    app = AppTest.from_function(waiting).run()
+    app.button("stop one").click().run()
+    assert [caption.value for caption in app.caption] == ["Stopped before the first."]
+    app.button("again one").click().run()
+    assert not app.caption and app.button("stop one")
+    app.button("stop one").click().run()
+
+
+def at_once() -> None:
+    """A page with a job that is over before the page is drawn, which counts how often it runs."""
+    import streamlit as st
+
+    from pages.parts import jobs
+    from vizcore import Frame
+
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    jobs.ask("one", 1, lambda: iter([Frame(1, 1, "seen")]), patience=10)
+    jobs.watch("one", lambda frame: st.text(frame.picture))
+
+
+def test_a_page_that_waited_for_a_short_job_does_not_run_twice():
+    app = AppTest.from_function(at_once).run()
+    assert [text.value for text in app.text] == ["seen"]
+    assert app.session_state["runs"] == 1
+
+
+def test_stop_in_a_browser_leaves_the_map_as_far_as_it_was(page: Page):
+    page.goto("/occlusion?occlusion.patch=8&occlusion.stride=1")
+    page.locator(".st-key-occlusion-map .heat").wait_for()
+    page.locator(".st-key-stop-occlusion button").click()
+    expect(page.get_by_text("of 3249.")).to_be_visible()
+    expect(page.locator(".st-key-stop-occlusion")).to_have_count(0)
+    expect(page.get_by_text("Where covering hurts most")).to_be_visible()
