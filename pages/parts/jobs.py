@@ -24,7 +24,7 @@ from pages.parts.calm import SORRY, calm, sentence
 from vizcore.stopping import Stopped, heed, heeding
 
 EVERY = 0.25  # seconds between two looks at a job
-GIVES_WAY = 10  # how far a job's priority is below a page's, of 19
+GIVES_WAY = 5  # how far a job's priority is below a page's, of 19
 REST = 10  # seconds that a job has to come to rest when the process ends
 ALL: weakref.WeakSet = weakref.WeakSet()
 

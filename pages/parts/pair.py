@@ -5,6 +5,7 @@ both / rather             the answer: two maps on one picture, or the map of the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -29,9 +30,9 @@ def other_unit(chosen: Selection) -> Selection:
         units or [str(unit)],
         key=OTHER,
         default=next((one for one in best if one in units), None),
-        format=lambda one: Selection(chosen.network, chosen.picture, one).name,
+        format=lambda one: replace(chosen, asked=one).name,
     )
-    return Selection(chosen.network, chosen.picture, name)
+    return replace(chosen, asked=name)
 
 
 def chips(chosen: Selection, other: Selection, word: str) -> None:

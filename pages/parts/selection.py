@@ -9,6 +9,7 @@ out. Without a unit in the address the unit is the network's own top answer, and
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -26,19 +27,16 @@ DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": TOP}
 @dataclass(frozen=True)
 class Selection:
     """What the reader is asking about. `picture` is the picture's name, `image` its pixels (3, H, W),
-    `prepared` what the network sees of it (3, S, S), `predictions` the network's five best answers."""
+    `prepared` what the network sees of it (3, S, S), `predictions` the network's five best answers.
+
+    Probe and image are at hand from the start: a job's thread could not ask the reader's session for them.
+    """
 
     network: str
     picture: str
     asked: str
-
-    @cached_property
-    def probe(self):
-        return networks.probe(self.network)
-
-    @cached_property
-    def image(self):
-        return pictures.picture(self.picture)
+    probe: Any
+    image: Any
 
     @cached_property
     def prepared(self):
@@ -129,13 +127,17 @@ def changes() -> dict[str, str]:
 def selection() -> Selection:
     """What the reader is asking about now; always something that exists."""
     asked = wanted()
-    chosen = Selection(asked["network"], asked["image"], asked["unit"])
     try:
-        networks.probe(chosen.network)
+        probe = networks.probe(asked["network"])
     except (ValueError, OSError) as error:
         return instead(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.", network=DEFAULTS["network"])
-    if not pictures.known(chosen.picture):
-        return instead(pictures.missing(chosen.picture), image=DEFAULTS["image"])
+    if not pictures.known(asked["image"]):
+        return instead(pictures.missing(asked["image"]), image=DEFAULTS["image"])
+    try:
+        image = pictures.picture(asked["image"])
+    except (ValueError, OSError) as error:
+        return instead(f"{sentence(error)} The cat is shown instead.", image=DEFAULTS["image"])
+    chosen = Selection(asked["network"], asked["image"], asked["unit"], probe, image)
     try:
         if not chosen.follows:
             chosen.probe.unit(Unit.parse(chosen.asked))

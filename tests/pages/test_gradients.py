@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import figures
-from tests.pages.drawn import canvas, numbers, values
+from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, open_probe, render
 from vizcore.attribution import grabcut, guided_backprop, integrated_gradients, saliency, smooth_grad
@@ -27,7 +27,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def finished(app):
     """The app once its job has ended."""
-    for _ in range(240):
+    for _ in range(960):
         if not any(button.label == "Stop" for button in app.button):
             return app
         time.sleep(0.25)
@@ -87,6 +87,27 @@ def test_stop_keeps_the_last_frame_and_offers_to_run_again():
     app.button("again gradients").click().run()
     assert any(button.label == "Stop" for button in app.button)
     app.button("stop gradients").click().run()
+
+
+@pytest.mark.parametrize(
+    ("page", "address", "drawn"),
+    [
+        (PAGE, {"gradients.method": "SmoothGrad"}, MAP),
+        ("cam.py", {"cam.method": "Score-CAM"}, "cam map"),
+        ("occlusion.py", {"occlusion.patch": "16", "occlusion.stride": "16"}, "occlusion map"),
+        ("invariance.py", {}, "invariance"),
+    ],
+)
+def test_a_long_method_asks_about_a_channel_and_the_readers_own_picture(page, address, drawn):
+    """A job's thread cannot ask the reader's session for the picture."""
+    file = io.BytesIO()
+    Image.effect_noise((90, 80), 60).convert("RGB").save(file, "PNG")
+    app = opened(page, unit="conv3.relu:5", **address)
+    app.file_uploader("upload 0").upload("noise.png", file.getvalue()).run()
+    app = finished(app)
+    assert not said(app).strip()
+    assert "".join(app.query_params["image"]).startswith("own-")
+    assert drawn in " ".join(canvases(app))
 
 
 def test_every_experiment_of_one_click_works():
