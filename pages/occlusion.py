@@ -124,8 +124,6 @@ with calm():
                 "lowest": frame.detail.value[frame.detail.lowest].item(),
             }
         )
-        if frame.picture.note:
-            st.caption(frame.picture.note)
         meter.strip(chosen, METHOD, turned)
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
