@@ -111,7 +111,7 @@ def depth(layers: tuple, maps: list, drawn) -> None:
 
 
 chosen = selection()
-probe, unit = chosen.probe, chosen.unit
+probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which part of the picture made the answer?", "Class activation maps, of any unit at any layer")
 with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment="bottom"):
     asked = dials.choose("units", (ONE, TWO, RATHER), key="cam.units")
@@ -206,7 +206,7 @@ with calm():
                       session={"cam.units": TWO, "cam.method": "Grad-CAM"}),
             learn.Try(
                 "What a channel in the middle answers to",
-                unit=chosen.middle,
+                unit=middle,
                 session={"cam.units": ONE, "cam.method": "Grad-CAM"},
             ),
         ],

@@ -102,7 +102,7 @@ def object_of(map) -> None:
 
 
 chosen = selection()
-unit = chosen.unit
+unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("method", METHODS, key=METHOD)
@@ -136,7 +136,7 @@ with calm():
         begin, known = dict(turned)["begin"], {name: map} if name in QUICK else {}
         of = chosen.network, chosen.picture, unit, begin
         probe, image = chosen.probe, chosen.image
-        jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, begin, known), patience=0.5)
+        jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, begin, known), patience=0.5 if done else 0)
         jobs.watch(STRIP, strip, what="The quick methods")
         if map and done:
             object_of(map)
@@ -156,7 +156,7 @@ with calm():
             learn.Try("What stays when the picture is noisy?", session={METHOD: "SmoothGrad"}),
             learn.Try(
                 "What a channel in the middle traces back to, in colour",
-                unit=chosen.middle,
+                unit=middle,
                 session={METHOD: "Guided backprop", VIEW: "colour", PLACE: ALONE},
             ),
             learn.Try(

@@ -62,7 +62,7 @@ def shares(frame) -> None:
 
 
 chosen = selection()
-unit = chosen.unit
+unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question(
     "What may change before the answer does?", "Invariance: move, scale, turn, brighten, and follow the layers"
 )
@@ -90,7 +90,7 @@ with calm():
         tries=[
             learn.Try("Turn it upside down", method=METHOD, dials={"change": "rotate"}),
             learn.Try("From a speck to a close-up", method=METHOD, dials={"change": "scale"}),
-            learn.Try("A channel in the middle instead of a class", unit=chosen.middle),
+            learn.Try("A channel in the middle instead of a class", unit=middle),
         ],
         formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.grid(changed(chosen.prepared, turned["change"], frame.picture.amounts), 11)),

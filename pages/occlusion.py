@@ -105,7 +105,7 @@ def closer(readings, place: tuple) -> None:
 
 
 chosen = selection()
-unit = chosen.unit
+unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What happens when a piece is covered?", "Occlusion: the answer, watched square by square")
 fit_square()
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
@@ -132,7 +132,7 @@ with calm():
         tries=[
             learn.Try("A large square, coarse and quick", method=METHOD, dials={"patch": 16, "stride": 8}),
             learn.Try("Is it the grey or the hole? Cover with a blur", method=METHOD, dials={"fill": "blur"}),
-            learn.Try("Where a channel in the middle gets its answer from", unit=chosen.middle),
+            learn.Try("Where a channel in the middle gets its answer from", unit=middle),
         ],
         formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.overlays(chosen.prepared, [frame.picture], side=512)[0]),

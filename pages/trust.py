@@ -240,7 +240,7 @@ def one_by_one(runs: list):
 
 
 chosen = selection()
-probe, unit = chosen.probe, chosen.unit
+probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which map should I believe?", "Trust: every method on one picture, and three tests of each")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("put to the test", COMPARED, key=METHOD)
@@ -267,7 +267,7 @@ with calm():
         tries=[
             learn.Try("Sharp, and not to be believed", session={METHOD: "Guided backprop"}),
             learn.Try("Coarse, and it notices", session={METHOD: "Grad-CAM"}),
-            learn.Try("Whose marks are a channel's?", unit=chosen.middle),
+            learn.Try("Whose marks are a channel's?", unit=middle),
         ],
         formula=FORMULAS[meter],
         picture=found and (lambda: render.overlays(chosen.prepared, found.film[:1], side=512)[0]),
