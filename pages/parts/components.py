@@ -161,7 +161,11 @@ def map_view(
     MAP(key=key, data=data, on_picked_change=call)
 
 
-@st.cache_data(max_entries=32, show_spinner=False, hash_funcs={"torch.Tensor": lambda picture: numbers(picture)})
+@st.cache_data(
+    max_entries=32,
+    show_spinner=False,
+    hash_funcs={"torch.Tensor": lambda picture: (*picture.shape, numbers(picture))},
+)
 def address(picture) -> str:
     """A picture as an address; while a map over it grows it is drawn again and again."""
     return data_address(png(picture))

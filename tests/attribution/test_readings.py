@@ -1,5 +1,7 @@
 """What an occlusion read: complete it is the map, halfway it stands in for what is missing."""
 
+from dataclasses import replace
+
 import torch
 
 from vizcore import bundled_image, open_probe
@@ -42,6 +44,7 @@ def test_halfway_the_map_is_whole_and_at_the_end_it_is_the_map():
     visited = first.picture.values != 0
     assert not visited.all() and seen.values[~visited].ne(0).any()
     assert so_far(final).values.equal(final.picture.values)
+    torch.testing.assert_close(so_far(replace(final, of=final.of + 1)).values, final.picture.values)
     whole = final.detail
     again = torch.zeros(64, 64), torch.zeros(64, 64)
     for row in range(len(whole.tops)):

@@ -28,11 +28,11 @@ class Readings:
     @property
     def filled(self) -> "Readings":
         """The readings where every place that was not visited yet takes those of the nearest that was."""
-        from scipy.ndimage import distance_transform_edt  # takes a while to load, and only a map halfway needs it
-
         visited = self.top >= 0
         if visited.all():
             return self
+        from scipy.ndimage import distance_transform_edt  # takes a while to load, and only a map halfway needs it
+
         rows, columns = torch.from_numpy(
             distance_transform_edt(~visited.numpy(), return_distances=False, return_indices=True)
         )
