@@ -127,8 +127,18 @@ def waiting() -> dict[str, Any]:
     return st.session_state.setdefault("put", {})
 
 
-def settle() -> None:
-    """Give the widgets what was put, before any of them is drawn."""
-    for key, value in waiting().items():
-        st.session_state[key] = value
+def given() -> dict[str, Any]:
+    """What widgets were given in a run of the page that has not come to its end yet, by key."""
+    return st.session_state.setdefault("given", {})
+
+
+def settle() -> dict[str, Any]:
+    """Give the widgets what was put, before any of them is drawn; what was given, to be cleared at the page's end.
+
+    A run may be cut off before it draws them, and the browser would overrule then too; so the next gives it again.
+    """
+    given().update(waiting())
     waiting().clear()
+    for key, value in given().items():
+        st.session_state[key] = value
+    return given()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from pages.parts import dials, sidebar
 from pages.parts.calm import calm, show_notes
@@ -17,12 +18,17 @@ def draw(page) -> None:
     st.set_page_config(layout="wide", page_icon=str(ASSETS / "favicon.png"))
     st.logo(wordmark(INK[st.context.theme.type or "light"]), size="large")
     st.html(STYLE)
-    dials.settle()
+    given = dials.settle()
     with st.sidebar, calm():
         sidebar.draw()
     show_notes()
-    with calm():
-        page.run()
+    try:
+        with calm():
+            page.run()
+    except StopException:  # how a page ends early; a run that is cut off ends otherwise
+        given.clear()
+        raise
+    given.clear()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
