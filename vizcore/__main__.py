@@ -53,11 +53,12 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--labels", type=Path, help="the names of the classes: text, one a line, or JSON")
     doctor.set_defaults(run=examine)
 
-    train = commands.add_parser("train", help="train the bundled network anew")
-    train.add_argument("name", choices=["tiny-vgg"])
+    train = commands.add_parser("train", help="train one of the project's own networks anew")
+    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust"])
     train.add_argument("--data", type=Path, required=True, help="the folder with the training photographs")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
-    train.add_argument("--epochs", type=int, default=32)
+    train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
+    train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=train_network)
 
@@ -168,8 +169,10 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train the bundled network."""
-    card = training("tiny_vgg").train(given.data, given.out, given.epochs, given.seed)
+    """Train one of the twins."""
+    card = training("tiny_vgg").train(
+        given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device
+    )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
     return 0
 
