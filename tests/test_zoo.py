@@ -118,7 +118,8 @@ def test_names_that_do_not_exist():
 def test_the_bundled_networks_need_no_torchvision():
     """Its import takes seconds, and a reader who starts with a bundled network should not wait for it."""
     names = [name for name in zoo.bundled_weights() if "@" not in name]
-    script = f"import sys, vizcore; [vizcore.open_probe(name) for name in {names}]; assert 'torchvision' not in sys.modules"
+    opening = f"import sys, vizcore; [vizcore.open_probe(name) for name in {names}]"
+    script = f"{opening}; assert not {{'torchvision', 'timm'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, check=True)
 
 
