@@ -135,6 +135,19 @@ def card(name: str) -> dict | None:
     return json.loads(file.read_text("utf-8")) if name in bundled_weights() and file.is_file() else None
 
 
+def twin(name: str) -> str | None:
+    """The other of the two networks that were trained alike, one in peace and one under attack; None without one.
+
+    A stage of the training has the other's stage of the same epoch as its twin.
+
+    >>> twin("efficientnet-lite0") is None
+    True
+    """
+    whole, at, stage = name.partition("@")
+    others = {one: other + at + stage for one, other in zip(TWINS, reversed(TWINS), strict=True)}
+    return others[whole] if whole in others and others[whole] in bundled_weights() else None
+
+
 def network_names() -> tuple[str, ...]:
     """The names of all networks, those that come with the project first.
 
