@@ -174,8 +174,8 @@ def test_what_cannot_be_looked_into_is_refused_in_one_sentence(what):
 
 def test_a_network_of_two_inputs_is_refused():
     class Two(nn.Module):
-        def forward(self, x, y=None):
-            return (x if y is None else x + y).mean((2, 3))
+        def forward(self, x, y):
+            return (x + y).mean((2, 3))
 
     with pytest.raises(ValueError, match="takes 2 inputs; a network here takes one batch of pictures"):
         Probe(Two(), name="two", input_size=16)

@@ -13,9 +13,11 @@ import torch
 from safetensors import safe_open
 
 from vizcore.architectures import with_weights
+from vizcore.hub import open_published, timm_network
 from vizcore.official import OFFICIAL, Network, official
 from vizcore.own import open_own
 from vizcore.probe import Probe
+from vizcore.timm_networks import TIMM, known_timm
 from vizcore.weights_file import read_weights
 
 BUNDLED = Path(__file__).parent.parent / "assets" / "weights"
@@ -77,6 +79,7 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
     others need their weights fetched once (see `networks`); without them, WeightsAbsent says how. A file
     is safetensors, a state dict or a torch.export program; its dials are `architecture`, `labels`
     (a list or a file), `input_size`, `resize`, `mean` and `std`, each inferred where it is not given.
+    `timm/NAME` is any network of timm, with its official weights, or with a file as `weights`.
 
     >>> open_probe("tiny-vgg").input_size
     64
@@ -88,6 +91,12 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
             raise ValueError(f"{name} brings its own {' and '.join(dials)}; that can be set for a weights file only.")
         file = bundled.get(name) or OFFICIAL[name].path
         opening = (lambda: open_bundled(name, device)) if name in bundled else lambda: official(OFFICIAL[name], device)
+    elif name.startswith(TIMM):  # a name, never a path; a folder of that name is ./timm
+        name, given = known_timm(name), dials.pop("weights", None)
+        file = Path(given).resolve() if given else timm_network(name).path
+        if given:
+            dials["architecture"] = name
+        opening = lambda: open_own(file, device=device, **dials) if given else open_published(name, device, **dials)  # noqa: E731
     elif Path(name).suffix.lower() in WEIGHTS_ENDINGS or Path(name).is_file():
         file = Path(name).resolve()
         opening = lambda: open_own(file, device=device, **dials)  # noqa: E731 (one of two ways of opening)
@@ -96,7 +105,7 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(network_names())}, and weights files."
         raise ValueError(f"there is no network {name[:80]!r}; {hint}")
     made = file.stat().st_mtime_ns if file.is_file() else 0
-    return SHELF.probe((str(file), made, str(device), repr(sorted(dials.items()))), opening)
+    return SHELF.probe((name, str(file), made, str(device), repr(sorted(dials.items()))), opening)
 
 
 def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
@@ -128,6 +137,21 @@ def networks() -> tuple[Network, ...]:
     'tiny-vgg'
     """
     return *(bundled_network(name, path) for name, path in bundled_weights().items()), *OFFICIAL.values()
+
+
+def network(name: str) -> Network | None:
+    """What is known about one network before it is opened, those of timm included; None where there is no such name.
+
+    >>> network("resnet18").megabytes, network("tiny-vgg").available, network("resnet19")
+    (46.8, True, None)
+    """
+    if name.startswith(TIMM):
+        try:
+            return timm_network(name)
+        except ValueError:
+            return None
+    files = bundled_weights()
+    return bundled_network(name, files[name]) if name in files else OFFICIAL.get(name)
 
 
 def bundled_network(name: str, path: Path) -> Network:
