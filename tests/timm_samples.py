@@ -45,7 +45,7 @@ SAMPLES = {
     "hrnet_w18_small": (64, {}),
     "dla46_c": (64, {}),
     "nf_resnet26": (64, {}),
-    "dm_nfnet_f0": (64, {"depths": (1, 1, 1, 1), "channels": (64, 64, 128, 128)}),
+    "dm_nfnet_f0": (64, {"depths": (1, 1, 1, 1)}),
     "convnext_atto": (64, {}),
     "convnextv2_atto": (64, {}),
     "repvgg_a0": (64, {}),

@@ -78,7 +78,7 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
     if architecture is None:
         raise ValueError(
             f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
-            "or save the network with torch.export.save, which keeps its architecture."
+            "as resnet50 or timm/resnet50d, or save the network with torch.export.save, which keeps its architecture."
         )
     network = with_weights(known(architecture), weights, path.name)
     settings = options(architecture, weights)
