@@ -13,7 +13,7 @@ from tests.timm_samples import CLASSES, SAMPLES, fill, sample
 from tests.weights_server import serving
 from vizcore import Probe, load_image, open_probe
 from vizcore.__main__ import main
-from vizcore.architectures import fitting, shapes
+from vizcore.architectures import empty, fitting
 from vizcore.doctor import doctor
 from vizcore.hub import timm_network
 from vizcore.official import WeightsAbsent
@@ -107,9 +107,9 @@ def test_weights_of_another_architecture_are_refused_in_one_sentence(tmp_path):
     [
         ("timm/resnet50dd", "no network 'timm/resnet50dd'; did you mean 'timm/resnet50d'"),
         ("timm/resnet50d.ra2_in2k", "did you mean 'timm/resnet50d.ra2_in1k'"),
-        ("timm/../../etc/passwd", "timm has no network"),
-        ("timm/", "timm has no network 'timm/'"),
-        ("timm/" + "x" * 500, "timm has no network"),
+        ("timm/../../etc/passwd", "no network 'timm/"),
+        ("timm/", "no network 'timm/'; `timm.list_models()`"),
+        ("timm/" + "x" * 500, "no network 'timm/"),
     ],
 )
 def test_a_name_that_does_not_exist_gets_the_nearest_that_does(name, sentence):
@@ -122,7 +122,7 @@ def test_a_name_never_opens_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("timm").mkdir()
     save_file(weights_of(SMALLEST, num_classes=3), "timm/mine.safetensors")
-    with pytest.raises(ValueError, match="timm has no network"):
+    with pytest.raises(ValueError, match="no network 'timm/"):
         open_probe("timm/mine.safetensors")
     assert len(open_probe("./timm/mine.safetensors", architecture=SMALLEST).labels) == 3
 
@@ -245,25 +245,22 @@ def test_the_command_line_fetches_and_examines(hub, tmp_path, capsys):
     assert f"did you mean '{SMALLEST}'?" in capsys.readouterr().out
 
 
-def test_the_doctor_recognises_what_timm_made():
+@pytest.mark.parametrize(
+    "name",
+    ["resnet26d", "resnest14d", "densenet121", "tf_efficientnet_b0", "nf_resnet26", "convnextv2_atto", "cs3darknet_s",
+     "vit_tiny_patch16_224", "swinv2_tiny_window8_256", "poolformer_s12", "levit_128s", "eva02_tiny_patch14_224"],
+)  # fmt: skip
+def test_the_doctor_recognises_what_timm_made(name):
     """By the shapes of the weights alone, so that none has to be drawn; where several fit, the name is among them."""
-    known = set()
-    for name in SAMPLES:
-        with torch.device("meta"):
-            weights = build_timm(f"timm/{name}", num_classes=CLASSES).state_dict()
-        found = fitting(weights)
-        if f"timm/{name}" in found or found[:1] == [name]:
-            known.add(name)
-    assert len(known) >= 40, sorted(SAMPLES.keys() - known)
+    found = fitting(empty(f"timm/{name}", num_classes=CLASSES).state_dict())
+    assert f"timm/{name}" in found or found[:1] == [name]
 
 
-def test_what_fits_torchvision_as_well_is_torchvisions(tmp_path):
-    weights = build_timm("timm/resnet18", num_classes=5).state_dict()
-    assert fitting(weights) == ["resnet18"]
+def test_what_fits_torchvision_as_well_is_torchvisions():
+    assert fitting(empty("timm/resnet18", num_classes=5).state_dict()) == ["resnet18"]
 
 
 def test_the_doctor_opens_a_file_of_timms(tmp_path):
     save_file(weights_of("timm/mobilenetv3_small_050", num_classes=4), tmp_path / "mine.safetensors")
     found = doctor(tmp_path / "mine.safetensors")
     assert found.healthy and found.architecture == "timm/mobilenetv3_small_050" and found.classes == 4
-    assert shapes(build_timm("timm/mobilenetv3_small_050", num_classes=4))

@@ -5,8 +5,6 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-import torch
-
 from vizcore.architectures import blueprint
 from vizcore.official import Network, WeightsAbsent
 from vizcore.own import open_own
@@ -53,7 +51,7 @@ def timm_network(name: str) -> Published:
     return Published(name, name, None, "timm", file, megabytes, learned, published.hf_hub_id)
 
 
-def open_published(name: str, device: str | torch.device | None = None, **dials) -> Probe:
+def open_published(name: str, **dials) -> Probe:
     """Open a network of timm with its official weights; raises WeightsAbsent, with the command that gets them."""
     network = timm_network(name)
     if not network.available:
@@ -61,4 +59,4 @@ def open_published(name: str, device: str | torch.device | None = None, **dials)
             f"the weights of {name} ({network.megabytes:.0f} MB) are not on this machine; "
             f"`python -m vizcore fetch {name}` gets them once, and tiny-vgg works without."
         )
-    return open_own(network.path, architecture=name, name=name, device=device, **dials)
+    return open_own(network.path, name=name, **{"architecture": name, **dials})

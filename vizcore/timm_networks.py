@@ -78,10 +78,12 @@ def known_timm(name: str) -> str:
     if name in timm_names() or name in published_weights():
         return name
     architecture, _, trained = name.partition(".")
-    choices = sorted(each for each in published_weights() if each.startswith(architecture + "."))
-    near = difflib.get_close_matches(name, choices if trained and choices else timm_names(), 1, 0.4)
-    hint = f"did you mean {near[0]!r}?" if near else "`timm.list_models()` names all that there are."
-    raise ValueError(f"timm has no network {name[:80]!r}; {hint}")
+    tags = sorted(each for each in published_weights() if trained and each.startswith(architecture + "."))
+    near = difflib.get_close_matches(
+        name.removeprefix(TIMM), [each.removeprefix(TIMM) for each in tags or timm_names()], 1
+    )
+    hint = f"did you mean {TIMM + near[0]!r}?" if near else "`timm.list_models()` names all that there are."
+    raise ValueError(f"there is no network {name[:80]!r}; {hint}")
 
 
 def recipe(name: str):

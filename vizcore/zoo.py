@@ -92,11 +92,11 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
         file = bundled.get(name) or OFFICIAL[name].path
         opening = (lambda: open_bundled(name, device)) if name in bundled else lambda: official(OFFICIAL[name], device)
     elif name.startswith(TIMM):  # a name, never a path; a folder of that name is ./timm
-        name, given = known_timm(name), dials.pop("weights", None)
+        given, dials["architecture"] = dials.pop("weights", None), known_timm(name)
         file = Path(given).resolve() if given else timm_network(name).path
-        if given:
-            dials["architecture"] = name
-        opening = lambda: open_own(file, device=device, **dials) if given else open_published(name, device, **dials)  # noqa: E731
+        opening = lambda: (  # noqa: E731 (two more ways of opening)
+            open_own(file, device=device, **dials) if given else open_published(name, device=device, **dials)
+        )
     elif Path(name).suffix.lower() in WEIGHTS_ENDINGS or Path(name).is_file():
         file = Path(name).resolve()
         opening = lambda: open_own(file, device=device, **dials)  # noqa: E731 (one of two ways of opening)
@@ -105,7 +105,7 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(network_names())}, and weights files."
         raise ValueError(f"there is no network {name[:80]!r}; {hint}")
     made = file.stat().st_mtime_ns if file.is_file() else 0
-    return SHELF.probe((name, str(file), made, str(device), repr(sorted(dials.items()))), opening)
+    return SHELF.probe((str(file), made, str(device), repr(sorted(dials.items()))), opening)
 
 
 def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:

@@ -70,7 +70,7 @@ def test_a_link_to_a_network_of_timm(hub):
 @pytest.mark.parametrize("name", ["timm/resnet-18", "timm/../../etc/passwd", "timm/mine.safetensors"])
 def test_a_link_with_a_name_like_timms_opens_no_file(name, tmp_path, monkeypatch):
     app = opened(network=name)
-    assert "timm has no network" in said(app)
+    assert "no network 'timm/" in said(app)
     assert app.selectbox("network picker").value == "tiny-vgg"
 
 
