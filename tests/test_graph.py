@@ -172,13 +172,19 @@ def test_what_cannot_be_looked_into_is_refused_in_one_sentence(what):
     assert "\n" not in str(problem.value) and str(problem.value).endswith(".")
 
 
-def test_a_network_of_two_inputs_is_refused():
+def test_a_second_input_keeps_its_default_or_is_refused():
     class Two(nn.Module):
         def forward(self, x, y=None):
             return (x if y is None else x + y).mean((2, 3))
 
-    with pytest.raises(ValueError, match="takes 2 inputs; a network here takes one batch of pictures"):
-        Probe(Two(), name="two", input_size=16)
+    class Both(nn.Module):
+        def forward(self, x, y):
+            return (x + y).mean((2, 3))
+
+    probe, images = Probe(Two(), name="two", input_size=16), torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(probe.run(images)[0], probe.normalised(images).mean((2, 3)))
+    with pytest.raises(ValueError, match="cannot look at a picture"):
+        Probe(Both(), name="both", input_size=16)
 
 
 def test_an_exported_program_walks_as_the_network_it_came_from():

@@ -19,6 +19,8 @@ class WeightsServer:
     announced: int | None = None
     stalls_after: int | None = None
     ignores_range: bool = False
+    stated: dict[str, str] = field(default_factory=dict)  # headers of its answer to HEAD, as a hub gives them
+    renamed: bool = False  # everything has moved to /moved/... on the same server
     asked: list[str | None] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     address: str = ""
@@ -30,6 +32,18 @@ def serving(content: bytes, **behaviour) -> Iterator[WeightsServer]:
     shop = WeightsServer(content, **behaviour)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            moved = shop.renamed and not self.path.startswith("/moved")
+            self.send_response(307 if moved else 302 if shop.redirect else shop.status)
+            if moved:
+                self.send_header("Location", "/moved" + self.path)
+            else:
+                if shop.redirect:
+                    self.send_header("Location", shop.redirect)
+                for name, value in shop.stated.items():
+                    self.send_header(name, value)
+            self.end_headers()
+
         def do_GET(self):
             wanted = self.headers.get("Range")
             shop.asked.append(wanted)

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     networks.set_defaults(run=list_networks)
 
     fetch = commands.add_parser("fetch", help="bring the official weights of networks to this machine")
-    fetch.add_argument("names", nargs="+", metavar="NETWORK", help="resnet18, vgg16, ...")
+    fetch.add_argument("names", nargs="+", metavar="NETWORK", help="resnet18, vgg16, timm/resnet50d, ...")
     fetch.add_argument("--address", help="another server that has the same files")
     fetch.set_defaults(run=fetch_networks)
 
@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what a weights file holds and what will not work with it")
     doctor.add_argument("file", type=Path)
-    doctor.add_argument("--architecture", help="the torchvision architecture the weights are for; else it is found")
+    doctor.add_argument(
+        "--architecture", help="what the weights are for, as resnet50 or timm/resnet50d; else it is found"
+    )
     doctor.add_argument("--labels", type=Path, help="the names of the classes: text, one a line, or JSON")
     doctor.set_defaults(run=examine)
 

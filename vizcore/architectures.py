@@ -9,6 +9,15 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from vizcore.timm_networks import (
+    TIMM,
+    build_timm,
+    candidates,
+    known_timm,
+    named_as_now,
+    timm_options,
+    timm_sizes,
+)
 from vizcore.tiny_vgg import TinyVGG
 
 Weights = Mapping[str, torch.Tensor]
@@ -63,6 +72,8 @@ def published_sizes(name: str) -> tuple[int, int]:
     >>> published_sizes("resnet18"), published_sizes("fcn_resnet50")
     ((224, 256), (256, 256))
     """
+    if name.startswith(TIMM):
+        return timm_sizes(name)
     if name in segmenting():
         return 256, 256
     recipe = published(name).transforms()
@@ -73,6 +84,8 @@ def known(name: str) -> str:
     """The name itself if there is such an architecture; otherwise a ValueError with the nearest that exists."""
     if name == "tiny-vgg" or name in architecture_names():  # torchvision is not asked for what is not its own
         return name
+    if str(name).startswith(TIMM):
+        return known_timm(name)
     near = difflib.get_close_matches(str(name), architecture_names(), 1, 0.4)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(architecture_names()[:5])} and more."
     raise ValueError(f"no architecture {str(name)[:80]!r}; {hint}")
@@ -85,6 +98,8 @@ def build(name: str, *, channels: int = 3, **options) -> nn.Module:
     """
     if name == "tiny-vgg":
         return TinyVGG(**options)
+    if name.startswith(TIMM):
+        return build_timm(name, channels=channels, **options)
     if known(name) in ("googlenet", "inception_v3"):
         options |= {"aux_logits": False, "init_weights": False}
     if name in segmenting():
@@ -145,8 +160,10 @@ def options(name: str, weights: Weights) -> dict:
     if name == "tiny-vgg":
         sizes = [weights[key].shape[0] for key in TINY_VGG_KEYS if key in weights and weights[key].ndim]
         return {"widths": tuple(sizes[:-1]), "classes": sizes[-1]} if len(sizes) == len(TINY_VGG_KEYS) else {}
-    found = {}
     plan = blueprint(name)
+    if name.startswith(TIMM):
+        return timm_options(name, weights, plan)
+    found = {}
     head = next(key for key, shape in plan.items() if shape[0] == len(published(name).meta["categories"]))
     if head in weights and weights[head].ndim:
         found["num_classes"] = len(weights[head])
@@ -171,7 +188,7 @@ def misfits(wanted: Shapes, weights: Weights) -> list[str]:
 
 
 def fitting(weights: Weights) -> list[str]:
-    """The architectures that these weights fit exactly, number of classes aside.
+    """The architectures that these weights fit exactly, number of classes aside: torchvision's, or else timm's usual.
 
     Every family of architectures is judged by its smallest member: where the outermost
     weights of that one have no counterpart, the rest of the family is not tried.
@@ -184,7 +201,7 @@ def fitting(weights: Weights) -> list[str]:
         outermost = list(blueprint(members[0]))
         if {outermost[0], outermost[-1]} <= weights.keys():
             found += [name for name in members if fits(name, weights)]
-    return found
+    return found or [name for name in candidates(weights) if fits(name, weights)]
 
 
 def without_auxiliary(weights: Weights) -> dict[str, torch.Tensor]:
@@ -206,12 +223,19 @@ def with_weights(architecture: str, weights: Weights, name: str | None = None) -
     settings = options(architecture, weights)
     network = empty(architecture, **settings)
     problems = misfits(shapes(network), weights)
+    if problems and architecture.startswith(TIMM):
+        weights = named_as_now(network, weights)
+        problems = misfits(shapes(network), weights)
     name = name or architecture
     if problems:
         listed = "; ".join(problem[:120] for problem in problems[:3])
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(f"the weights in {name} do not fit {architecture}: {listed}{more}.")
-    network = build(architecture, **settings) if parts_outside(network) else network.to_empty(device="cpu")
+    if parts_outside(network):
+        with Unfilled():
+            network = build(architecture, **settings)
+    else:
+        network = network.to_empty(device="cpu")
     counters = [key for key in network.state_dict() if key.endswith("batches_tracked") and key not in weights]
     network.load_state_dict({**weights, **{key: torch.tensor(0) for key in counters}})
     finite(network, name)

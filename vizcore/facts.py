@@ -168,6 +168,8 @@ class Facts:
             padding = self.given.get("padding", 0)
             if padding == "same":
                 padding = tuple(dilation[a] * (kernel[a] - 1) // 2 for a in range(2))
+            if any(word.endswith("Same") for word in self.words) and self.given.get("same_pad", True):
+                padding = self.padded_as_needed(kernel, stride, dilation)
             elsewhere = self.given.get("padding_mode") == "circular" or self.given.get("transposed")
             return None if elsewhere else (kernel, stride, pair(0 if padding == "valid" else padding), dilation)
         inputs, outputs = self.before[-2:], tuple(self.value.shape[-2:])
@@ -175,6 +177,12 @@ class Facts:
             return None
         kernel = inputs[0] // outputs[0], inputs[1] // outputs[1]
         return kernel, kernel, (0, 0), (1, 1)
+
+    def padded_as_needed(self, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
+        """What is padded before the first cell where as much is padded as the size needs (TensorFlow's "same")."""
+        sizes = zip(self.before[-2:], self.value.shape[-2:], kernel, stride, dilation, strict=True)
+        return tuple(max((cells - 1) * step + (side - 1) * apart + 1 - size, 0) // 2
+                     for size, cells, side, step, apart in sizes)  # fmt: skip
 
     def joins_channels(self, layout: str) -> bool:
         """Whether a concatenation puts channels behind channels, and not one picture beside another."""

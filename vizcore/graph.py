@@ -5,8 +5,9 @@ import inspect
 import itertools
 import operator
 import re
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,26 +60,59 @@ class NamingTracer(fx.Tracer):
     """A tracer that calls every node by the path of the module it happened in, as `layer1.0.relu`.
 
     While it works, module calls of every thread pass through it; those of other threads it lets by untouched.
+    A module that timm marks as not to be traced is one step where it cannot be followed; so are the functions given.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, functions: Sequence[Callable] = ()) -> None:
+        super().__init__(autowrap_functions=tuple(functions))
         self.thread = threading.get_ident()
         self.path: list[str] = []
         self.names: dict[fx.Node, str] = {}
+        self.constants: dict[str, fx.Proxy] = {}
+        self.closed: set[nn.Module] = set()
 
     def call_module(self, module: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
         if threading.get_ident() != self.thread:
             return forward(*args, **kwargs)
         self.path.append(self.path_of_module(module))
+        nodes, depth = len(self.graph.nodes), len(self.module_stack)
         try:
+            return super().call_module(module, forward, args, kwargs)
+        except Exception:
+            if type(module) not in not_to_be_traced("modules"):
+                raise
+            self.forget(nodes, depth)
+            self.closed.add(module)
             return super().call_module(module, forward, args, kwargs)
         finally:
             self.path.pop()
 
+    def forget(self, nodes: int, depth: int) -> None:
+        """Take back every node after the first `nodes`, which a module that cannot be followed left behind."""
+        for node in reversed(list(self.graph.nodes)[nodes:]):
+            self.graph.erase_node(node)
+            self.names.pop(node, None)
+        kept = set(self.graph.nodes)
+        for name in [name for name, proxy in self.constants.items() if proxy.node not in kept]:
+            del self.constants[name]
+        while len(self.module_stack) > depth:
+            self.module_stack.popitem()
+
+    def is_leaf_module(self, module: nn.Module, path: str) -> bool:
+        return module in self.closed or super().is_leaf_module(module, path)
+
+    def create_args_for_root(self, function: Callable, is_module: bool, concrete_args: Any = None) -> tuple:
+        """The network and its inputs; those that have defaults, as a mask that may be None, keep them."""
+        function, arguments = super().create_args_for_root(function, is_module, concrete_args)
+        first = list(inspect.signature(type(self.root).forward).parameters.values())
+        plain = all(one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for one in first)
+        needed = sum(one.default is inspect.Parameter.empty for one in first)
+        return function, arguments[: max(needed, 2)] if plain else arguments
+
     def getattr(self, name: str, value: Any, parameter_proxy_cache: dict) -> Any:
         if threading.get_ident() != self.thread:
             return value
+        self.constants = parameter_proxy_cache
         return super().getattr(name, value, parameter_proxy_cache)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
@@ -93,6 +127,29 @@ class NamingTracer(fx.Tracer):
             taken = set(self.names.values())
             self.names[node] = next(name for name in choices if name not in taken)
         return node
+
+
+def not_to_be_traced(kind: str) -> list:
+    """The classes of modules, or the functions, that timm marks as not to be traced; none until it is imported.
+
+    >>> not_to_be_traced("functions") == [] or "timm" in sys.modules
+    True
+    """
+    layers = sys.modules.get("timm.layers")
+    return getattr(layers, f"get_notrace_{kind}", list)()
+
+
+def followed(network: nn.Module) -> tuple[fx.Graph, dict[fx.Node, str]]:
+    """The graph of a network and its nodes' names; the functions timm marks are steps only where nothing else helps."""
+    tracer = NamingTracer()
+    try:
+        return tracer.trace(network), tracer.names
+    except Exception:
+        functions = not_to_be_traced("functions")
+        if not functions:
+            raise
+        tracer = NamingTracer(functions)
+        return tracer.trace(network), tracer.names
 
 
 def operation_name(target: Any) -> str:
@@ -116,8 +173,7 @@ def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ..
                 graph = copy.deepcopy(network.graph)
                 names = {node: node.meta.get("layer", node.name) for node in graph.nodes}
             else:
-                tracer = NamingTracer()
-                graph, names = tracer.trace(network), tracer.names
+                graph, names = followed(network)
     except Exception as problem:
         raise ValueError(
             f"the forward pass of {kind} cannot be followed ({first_sentence(problem)}); "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from vizcore.architectures import (
 from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
+from vizcore.timm_networks import TIMM, timm_labels, timm_preprocessing
 from vizcore.tiny_vgg import MEAN, STD
 from vizcore.transferred import FROM, with_head_from
 from vizcore.weights_file import EXPORTED, format_of, labels_in, read_weights
@@ -47,6 +48,7 @@ class Own:
     labels: Sequence[str] | None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
+    interpolation: str = "bilinear"
 
 
 def read_own(path: str | Path, architecture: str | None = None) -> Own:
@@ -76,13 +78,19 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
     if architecture is None:
         raise ValueError(
             f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
-            "or save the network with torch.export.save, which keeps its architecture."
+            "as resnet50 or timm/resnet50d, or save the network with torch.export.save, which keeps its architecture."
         )
     network = with_weights(known(architecture), weights, path.name)
     settings = options(architecture, weights)
     size, resize = sizes(architecture)
-    size, resize = (settings["image_size"],) * 2 if settings.get("image_size", size) != size else (size, resize)
-    return Own(network, kind, architecture, tuple(others), settings.get("channels", 3), size, resize, labels_in(notes))
+    own_size = settings.get("image_size") or settings.get("img_size") or size
+    size, resize = (own_size,) * 2 if own_size != size else (size, resize)
+    channels = settings.get("channels", 3)
+    found = Own(network, kind, architecture, tuple(others), channels, size, resize, labels_in(notes))
+    if architecture.startswith(TIMM):
+        labels = found.labels or timm_labels(settings.get("num_classes", 0))
+        return replace(found, labels=labels, **timm_preprocessing(architecture, channels))
+    return found
 
 
 def sizes(architecture: str) -> tuple[int, int]:
@@ -103,13 +111,14 @@ def open_own(
     std: Sequence[float] | None = None,
     device: str | torch.device | None = None,
     own: Own | None = None,
+    name: str | None = None,
 ) -> Probe:
     """Open the reader's own network; what is not given is inferred from the file, or as for ImageNet's photographs.
 
     Raises ValueError where the file cannot be opened safely or does not fit.
     """
     own = own or read_own(path, architecture)
-    name = Path(path).stem
+    name = name or Path(path).stem
     if own.channels not in (1, 3):
         raise ValueError(f"{name} takes {own.channels} channels; pictures here are coloured (3) or grey (1).")
     size = input_size or own.input_size
@@ -127,6 +136,7 @@ def open_own(
             resize=resize or (own.resize if size == own.input_size else size),
             mean=mean,
             std=std,
+            interpolation=own.interpolation,
             device=device,
         )
         with torch.no_grad():

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from vizcore.hub import timm_network
 from vizcore.official import OFFICIAL, Network
+from vizcore.timm_networks import TIMM
+from vizcore.weights_file import read_weights
 
 try:
     import fcntl
@@ -44,13 +47,17 @@ def fetch(
     """Bring the official weights of a network to this machine, where they stay; frames tell how far it is.
 
     A download that was cut off goes on where it stopped, here or the next time. Several readers who
-    ask for the same weights share one download. `address` is another server with the same files;
+    ask for the same weights share one download. `timm/NAME` comes from timm's hub, or the one that HF_ENDPOINT names,
+    and is checked by the size and the SHA-256 stated there. `address` is another server with the same files;
     `sha256` is what the file's SHA-256 has to begin with, if not with the digits in its name.
     Raises FetchFailed.
 
     >>> list(fetch("tiny-vgg"))
     []
     """
+    if name.startswith(TIMM):
+        yield from fetch_from_hub(name, address, sha256, timeout)
+        return
     network = OFFICIAL.get(name)
     if network is None:
         if name.partition("@")[0] == "tiny-vgg":  # it is part of the project
@@ -59,6 +66,60 @@ def fetch(
     yield from download(
         network.url(address), network.path, sha256 or network.checksum, expected(network), timeout=timeout
     )
+
+
+def fetch_from_hub(name: str, address: str | None, sha256: str | None, timeout: float) -> Iterator[Received]:
+    """Bring the official weights of a network of timm, of the size and with the checksum that the hub states."""
+    try:
+        network = timm_network(name)
+    except ValueError as problem:
+        raise FetchFailed(str(problem)) from problem
+    if network.available:
+        return
+    url = network.url(address)
+    size, checksum = stated(url, timeout)
+    checksum = sha256 or checksum
+    yield from download(url, network.path, checksum, size, timeout=timeout)
+    if not checksum:  # then at least it has to be whole, and weights
+        try:
+            read_weights(network.path)
+        except ValueError as problem:
+            network.path.unlink()
+            raise FetchFailed(f"what {urlsplit(url).netloc} sent as {name} was deleted: {problem}") from problem
+
+
+def stated(url: str, timeout: float) -> tuple[int, str]:
+    """What a hub states about a file before it sends the reader on: bytes and SHA-256; 0 and "" where it does not.
+
+    A hub keeps large files elsewhere, and names both in the headers of its own answer, `X-Linked-Size` and
+    `X-Linked-Etag`. Addresses of the hub itself, as of a network that was given another name, are followed.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise FetchFailed(f"weights are fetched from http and https addresses, not from {url[:80]}.")
+    home = urlsplit(url).netloc
+    opener = urllib.request.build_opener(NoRedirects)
+    for _ in range(5):
+        request = urllib.request.Request(url, headers={"User-Agent": "convscope"}, method="HEAD")
+        try:
+            with opener.open(request, timeout=timeout) as answer:
+                headers, there = answer.headers, None
+        except urllib.error.HTTPError as problem:
+            if problem.code not in (301, 302, 303, 307, 308):
+                reason = f"it answered {problem.code} {problem.reason}"
+                raise FetchFailed(f"{url[:120]} could not be fetched from {home}: {reason}.") from problem
+            headers, there = problem.headers, problem.headers.get("Location")
+        except (OSError, http.client.HTTPException) as problem:
+            cause = getattr(problem, "reason", problem)
+            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            raise FetchFailed(
+                f"{home} could not be asked for {url[:120]}: {reason}; tiny-vgg works without."
+            ) from problem
+        size, checksum = headers.get("X-Linked-Size") or "", (headers.get("X-Linked-Etag") or "").strip('W/"').lower()
+        if size or checksum or there is None or urlsplit(urljoin(url, there)).netloc != home:
+            known = len(checksum) == 64 and all(digit in "0123456789abcdef" for digit in checksum)
+            return int(size) if size.isdecimal() else 0, checksum if known else ""
+        url = urljoin(url, there)
+    raise FetchFailed(f"{home} sends its readers round in circles for {url[:120]}.")
 
 
 def expected(network: Network) -> int:
@@ -148,6 +209,13 @@ def pieces(url: str, partial: Path, size: int, timeout: float) -> Iterator[tuple
                 have += file.write(chunk)
                 check_size(partial, have, size)
                 yield have, of
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection, so that its own headers can be read."""
+
+    def redirect_request(self, *answer):
+        return None
 
 
 class SafeRedirects(urllib.request.HTTPRedirectHandler):

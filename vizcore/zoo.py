@@ -14,9 +14,11 @@ from safetensors import safe_open
 
 from vizcore import efficientnet_lite
 from vizcore.architectures import with_weights
+from vizcore.hub import open_published, timm_network
 from vizcore.official import OFFICIAL, Network, official
 from vizcore.own import open_own
 from vizcore.probe import Probe
+from vizcore.timm_networks import TIMM, known_timm
 from vizcore.weights_file import read_weights
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
@@ -80,6 +82,7 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
     others need their weights fetched once (see `networks`); without them, WeightsAbsent says how. A file
     is safetensors, a state dict or a torch.export program; its dials are `architecture`, `labels`
     (a list or a file), `input_size`, `resize`, `mean` and `std`, each inferred where it is not given.
+    `timm/NAME` is any network of timm, with its official weights, or with a file as `weights`.
 
     >>> [open_probe(name).input_size for name in ("efficientnet-lite0", "tiny-vgg")]
     [224, 64]
@@ -91,6 +94,12 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
             raise ValueError(f"{name} brings its own {' and '.join(dials)}; that can be set for a weights file only.")
         file = bundled.get(name) or OFFICIAL[name].path
         opening = (lambda: open_bundled(name, device)) if name in bundled else lambda: official(OFFICIAL[name], device)
+    elif name.startswith(TIMM):  # a name, never a path; a folder of that name is ./timm
+        given, dials["architecture"] = dials.pop("weights", None), known_timm(name)
+        file = Path(given).resolve() if given else timm_network(name).path
+        opening = lambda: (  # noqa: E731 (two more ways of opening)
+            open_own(file, device=device, **dials) if given else open_published(name, device=device, **dials)
+        )
     elif Path(name).suffix.lower() in WEIGHTS_ENDINGS or Path(name).is_file():
         file = Path(name).resolve()
         opening = lambda: open_own(file, device=device, **dials)  # noqa: E731 (one of two ways of opening)
@@ -164,6 +173,21 @@ def networks() -> tuple[Network, ...]:
     'efficientnet-lite0'
     """
     return *(bundled_network(name, path) for name, path in bundled_weights().items()), *OFFICIAL.values()
+
+
+def network(name: str) -> Network | None:
+    """What is known about one network before it is opened, those of timm included; None where there is no such name.
+
+    >>> network("resnet18").megabytes, network("tiny-vgg").available, network("resnet19")
+    (46.8, True, None)
+    """
+    if name.startswith(TIMM):
+        try:
+            return timm_network(name)
+        except ValueError:
+            return None
+    files = bundled_weights()
+    return bundled_network(name, files[name]) if name in files else OFFICIAL.get(name)
 
 
 def bundled_network(name: str, path: Path) -> Network:

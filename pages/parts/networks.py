@@ -11,13 +11,15 @@ import hashlib
 import streamlit as st
 
 from pages.parts import jobs
-from pages.parts.calm import note
+from pages.parts.calm import note, sentence
 from vizcore import zoo
 from vizcore.cache import cache_folder
 from vizcore.doctor import doctor
+from vizcore.official import WeightsAbsent
+from vizcore.timm_networks import TIMM
 from vizcore.weights import fetch
 
-OWN = "own-"  # the reader's own network is named by its content
+OWN = "own-"  # the reader's own network is named by its content and, where it was given, its architecture
 
 
 def own() -> dict:
@@ -25,18 +27,30 @@ def own() -> dict:
     return st.session_state.setdefault("own networks", {})
 
 
+def architectures() -> dict:
+    """The architectures that the reader named for their own networks."""
+    return st.session_state.setdefault("own architectures", {})
+
+
 def known(name: str) -> bool:
     """Whether a network of that name may be asked for in this session."""
-    return name in zoo.network_names() or name in own()
+    return name in own() or row(name) is not None
 
 
 def probe(name: str):
     """The network of that name, opened; it is shared by all who ask for it."""
     if name.startswith(OWN) and name not in own():
         raise ValueError("this link was made with its author's own network, which never left their session")
-    if not known(name):
-        zoo.open_probe(name if "/" not in name and "." not in name else "unknown")
-    return zoo.open_probe(own().get(name, name))
+    if not known(name):  # which of the two it is, the beginning decides; a name never leads to a file
+        zoo.open_probe(name if name.startswith(TIMM) or ("/" not in name and "." not in name) else "unknown")
+    if name in own():
+        named = architectures().get(name)
+        return zoo.open_probe(own()[name], **({"architecture": named} if named else {}))
+    try:
+        return zoo.open_probe(name)
+    except WeightsAbsent:
+        st.session_state["network wanted"] = name
+        raise
 
 
 @st.cache_data(ttl=2, show_spinner=False)
@@ -45,11 +59,16 @@ def shelf() -> dict:
     return {network.name: network for network in zoo.networks()}
 
 
+def row(name: str):
+    """What is known about one network, those of timm included; None where there is no such name."""
+    return zoo.network(name) if name.startswith(TIMM) else shelf().get(name)
+
+
 def title(name: str) -> str:
     """What a network is called, with the size of what is not here yet."""
     if name in own():
         return own()[name].stem.partition("-")[2] or "your network"
-    network = shelf()[name]
+    network = row(name)
     return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
 
 
@@ -57,6 +76,8 @@ def picker(chosen: str, select) -> None:
     """Draw the choice of a network; `select(name)` is called with one that is here."""
     names = [name for name in zoo.network_names() if "@" not in name or name == chosen]
     names += own()
+    if chosen not in names:
+        names.append(chosen)
     titles = {name: title(name) for name in names}
     st.session_state["network picker"] = chosen
     st.selectbox("Network", names, key="network picker", format_func=titles.get, on_change=lambda: choose(select))
@@ -64,6 +85,13 @@ def picker(chosen: str, select) -> None:
     if wanted:
         offer(wanted, select)
     with st.popover("Your own network", type="tertiary"):
+        st.text_input(
+            "Any architecture of timm",
+            key="timm name",
+            placeholder="timm/resnet50d",
+            on_change=lambda: call(select),
+            help="Its official weights are opened, or offered. A file chosen below is taken for this architecture.",
+        )
         turn = st.session_state.setdefault("network round", 0)
         st.file_uploader(
             "Weights as safetensors or a state dict, or a torch.export program",
@@ -78,18 +106,41 @@ def picker(chosen: str, select) -> None:
 
 def choose(select) -> None:
     """A network was picked: ask for it, or offer to fetch it first."""
-    name = st.session_state["network picker"]
-    network = shelf().get(name)
-    if network is None or network.available:
+    ask(st.session_state["network picker"], select)
+
+
+def call(select) -> None:
+    """A name was typed: ask for that network, offer to fetch it, or name the nearest there is."""
+    if name := typed():
+        try:
+            zoo.known_timm(name)
+        except ValueError as problem:
+            note(sentence(problem))
+        else:
+            ask(name, select)
+
+
+def typed() -> str:
+    """The architecture that was typed, as `timm/NAME`."""
+    name = (st.session_state.get("timm name") or "").strip()
+    return name if not name or name.startswith(TIMM) else TIMM + name
+
+
+def ask(name: str, select) -> None:
+    """Ask a network that is here; offer to fetch one that is not."""
+    network = row(name)
+    if name in own() or (network is not None and network.available):
         st.session_state.pop("network wanted", None)
         select(name)
-    else:
+    elif network is not None:
         st.session_state["network wanted"] = name
+    else:
+        note(f"{name} has no official weights; choose a file of your own below its name.")
 
 
 def offer(name: str, select) -> None:
     """Offer to fetch a network, and show how far it is."""
-    network = shelf()[name]
+    network = row(name)
     job = jobs.running(f"fetch {name}")
     if job is not None and (job.going or job.problem):
         jobs.watch(
@@ -121,16 +172,20 @@ def take(key: str, select) -> None:
 
 def keep(content: bytes, called: str, select) -> None:
     """Examine a weights file by its content and the name it came by, and where it can be opened, ask it."""
-    name = OWN + hashlib.sha256(content).hexdigest()[:16]
+    architecture = typed() or None
+    name = OWN + hashlib.sha256(content + (architecture or "").encode()).hexdigest()[:16]
     ending = "".join(character for character in called.rpartition(".")[2].lower() if character.isalnum())[:12]
     stem = "".join(character if character.isalnum() else "-" for character in called.rpartition(".")[0])[:40]
     path = cache_folder("own") / f"{name[4:]}-{stem}.{ending}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    found = doctor(path)
+    found = doctor(path, architecture)
     st.session_state["network findings"] = str(found).replace(path.name, called[:80])
     if found.healthy:
         own()[name] = path
+        if architecture:
+            architectures()[name] = architecture
+            st.session_state.pop("network wanted", None)
         select(name)
     else:
         path.unlink(missing_ok=True)
