@@ -12,7 +12,7 @@ from vizcore.adversarial.attacks import FORMULAS, METHODS, usual_target
 METHOD, CHANGE, TARGET, JOB = "attacks.method", "attacks.change", "attacks.target", "attacks"
 ANY = -1  # in place of a target: anything but what the network says now
 QUICK = 10  # steps of PGD at first; a fooled picture within a second
-WIDTH = 244
+WIDTH = 232
 SEEN = """No pixel value has moved by more than **{change} of 255**, in the direction that {aim}: you see the same
 picture, the network sees another thing. Random changes of the same size do next to nothing, so it is the direction that
 matters and not the size."""
@@ -134,6 +134,7 @@ with calm():
         picture=attack and (lambda: attack.saved[0]),
         data=attack and attack.change[0],
         snippet=f"label = probe.predict(image)[0].index\n"
-        f"attack = vizcore.adversarial.{method.__name__}(probe, probe.prepare(image)[None], label, "
-        f"epsilon={change} / 255{options})",
+        "images = probe.prepare(image)[None]\n"
+        f"attack = vizcore.adversarial.{method.__name__}(\n"
+        f"    probe, images, label, epsilon={change} / 255{options}\n)",
     )

@@ -11,9 +11,9 @@ from vizcore.synthesis.visualize import FORMULAS, METHODS, canvas_sizes, clean, 
 JOB, SIZE = "visualize", "visualize.size"
 [(NAME, METHOD)] = METHODS.items()
 FAVOURITES = ("flamingo", "African elephant", "king penguin", "school bus")  # classes worth seeing first
-SEEN = """The network paints what would excite **{unit}** most: from grey noise, every step changes the picture a little in
-the direction that raises the unit. Several beginnings show what they have in common, which is what the unit looks for;
-no photograph is needed, and none is copied."""
+SEEN = """From grey noise, every step changes the picture a little in the direction that raises **{unit}**: nothing is
+copied from a photograph, and what appears is what the network looks for. Several beginnings show what they have in
+common; the number beneath each is what the network makes of it just as it is, not moved and not turned."""
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -48,7 +48,7 @@ def ascend(
     views: Sequence[Paint] = (),
     penalties: Sequence[Callable[[torch.Tensor], torch.Tensor]] = (),
     projections: Sequence[Paint] = (),
-    step: Step = adam(0.05),
+    step: Step = adam(0.05),  # noqa: B008  (a step keeps nothing between two calls)
     *,
     taps: Sequence[str] = (SCORES,),
     steps: int,

@@ -249,9 +249,7 @@ def usual_target(probe: Probe, label: int) -> int:
 
 METHODS = {"FGSM": fgsm, "PGD": pgd}
 FORMULAS = {
-    fgsm: r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x} \qquad \text{or, towards } t: "
-    r"\quad x' = x - \epsilon \, \operatorname{sign} \frac{\partial L(x, t)}{\partial x}",
+    fgsm: r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x}",
     pgd: r"x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
-    r"\frac{\partial L(x_i, y)}{\partial x_i}\right) "
-    r"\qquad \text{or, towards } t: \quad -\alpha \, \operatorname{sign} \frac{\partial L(x_i, t)}{\partial x_i}",
+    r"\frac{\partial L(x_i, y)}{\partial x_i}\right), \qquad L(x, y) \to -L(x, t) \text{ for a target } t",
 }
