@@ -70,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, drawn at random")
     trust.set_defaults(run=judge_methods)
 
+    measure = commands.add_parser("measure", help="how often a twin is right, also under attack")
+    measure.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
+    measure.add_argument("--network", default="tiny-vgg-robust", help="a network of the same 64 classes")
+    measure.add_argument("--limit", type=int, help="at most so many photographs, drawn at random")
+    measure.set_defaults(run=measure_network)
+
     neighbors = commands.add_parser("neighbors", help="say how often a picture's neighbours carry its label")
     neighbors.add_argument("--network", default="tiny-vgg")
     neighbors.add_argument("--corpus", default="digits", help="digits, tiles, a folder, a zip or a Parquet file")
@@ -176,6 +182,17 @@ def train_network(given: argparse.Namespace) -> int:
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device
     )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
+    return 0
+
+
+def measure_network(given: argparse.Namespace) -> int:
+    """Print how often a network is right on photographs, and how often still when they are changed against it."""
+    from vizcore.zoo import open_probe
+
+    photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
+    if probe.labels != photographs.labels:
+        raise ValueError(f"{probe.name} knows other classes than these photographs show; tiny-vgg and its twin fit.")
+    training("card").standing(probe, photographs, limit=given.limit)
     return 0
 
 

@@ -225,13 +225,14 @@ def judged(
     target: Classes | None,
     epsilon: float,
     gradients: int = 0,
+    forwards: int = 2,
 ) -> Attack:
     """Ask the network about pictures as they were and as they would be saved, in 8 bits, and whether it counts."""
     scores = [probe.run(shown)[0].detach().cpu() for shown in (images, rounded(changed))]
     before, after = (given.argmax(1) for given in scores)
     aim = classes(labels if target is None else target, scores[0])
     success = after != aim if target is None else after == aim
-    return Attack(images.detach().cpu(), changed.detach().cpu(), before, after, success, epsilon, gradients, forwards=2)
+    return Attack(images.detach().cpu(), changed.detach().cpu(), before, after, success, epsilon, gradients, forwards)
 
 
 def usual_target(probe: Probe, label: int) -> int:

@@ -21,14 +21,27 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from vizcore.probe import Probe
 from vizcore.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.training.augmenting import augment
+from vizcore.training.card import standing, write
 from vizcore.training.photographs import Photographs, apart, load_photographs
 
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
-TWINS = ("tiny-vgg", "tiny-vgg-robust")
+DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
+COMMON = (
+    "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
+    "windows of 48, at the end 64 pixels, half of them as sharp as they are, half zoomed; label smoothing 0.05; a "
+    "running average of the weights, its batch norms measured anew at the end; "
+)
+RECIPES = {
+    "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
+    "be trusted, for the sake of the first layer",
+    "tiny-vgg-robust": COMMON + "all the time under attack (N-FGSM at 4/255), in the beginning with colours that "
+    "cannot be trusted",
+}
 
 
 @dataclass(frozen=True)
@@ -103,19 +116,11 @@ def averaged(network: TinyVGG, pixels: torch.Tensor, generator: torch.Generator)
 
 
 @torch.no_grad()
-def accuracy(network: TinyVGG, photographs: Photographs) -> dict:
-    """Top-1, top-5 and the most frequent confusions on photographs."""
+def accuracy(network: TinyVGG, photographs: Photographs) -> float:
+    """The share of photographs that the network calls by their name."""
     network.eval()
     scores = torch.cat([network(normalised(batch.float() / 255)) for batch in photographs.pixels.split(256)])
-    best = scores.topk(5).indices
-    hits = best == photographs.classes[:, None]
-    pairs = torch.stack([photographs.classes, best[:, 0]], 1)[~hits[:, 0]]
-    confused, counts = pairs.unique(dim=0, return_counts=True)
-    worst = counts.argsort(descending=True)[:10]
-    name = photographs.labels
-    confusions = [[name[confused[i][0]], name[confused[i][1]], int(counts[i])] for i in worst]
-    top1, top5 = hits[:, 0].float().mean().item(), hits.any(1).float().mean().item()
-    return {"top1": round(top1, 4), "top5": round(top5, 4), "confusions": confusions}
+    return round((scores.argmax(1) == photographs.classes).float().mean().item(), 4)
 
 
 def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
@@ -209,11 +214,21 @@ def train(name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, de
     else:
         save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
     for loss in epochs(run, name, learned, minutes, seed):
-        top1 = accuracy(run.average, chosen_on)["top1"]
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": top1})
+        run.history.append(
+            {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
+        )
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
             save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
         run.keep(checkpoint)
     averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
     save(run.average, learned.labels, out / f"{name}.safetensors")
+    facts = {
+        "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS), "seed": seed,
+        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "held out": accuracy(run.average, chosen_on),
+    }  # fmt: skip
+    probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, device=device)
+    facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
+    write(facts, out / f"{name}.json")
+    return facts
