@@ -26,7 +26,7 @@ def standing(probe: Probe, photographs: Photographs, *, limit: int | None = None
         photographs = photographs.part(order[:limit])
     images, classes = photographs.pixels.float() / 255, photographs.classes
     scores = torch.cat([probe.run(batch)[0].cpu() for batch in images.split(128)])
-    best = scores.topk(5).indices == classes[:, None]
+    best = scores.topk(min(5, scores.shape[1])).indices == classes[:, None]
     found = {"photographs": len(classes)}
     found |= {"top1": share(best[:, 0]), "top5": share(best.any(1)), "confusions": confusions(scores, photographs)}
     told(f"top-1 {found['top1']:.4f}, top-5 {found['top5']:.4f} on {len(classes)} photographs")
