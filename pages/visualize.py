@@ -29,7 +29,7 @@ def reading(value: float) -> str:
 
 def draw(frame) -> None:
     """The pictures as far as they are, what the network makes of each just as it is, and beside them the reader's."""
-    painted = frame.picture if turned["count"] > 1 else frame.picture[None]
+    painted = frame.picture if turned["pictures"] > 1 else frame.picture[None]
     values = clean(chosen.probe, unit, painted).tolist()
     left, right = st.columns([13, 7], gap="large")
     with left:
@@ -37,7 +37,7 @@ def draw(frame) -> None:
         show.row(
             painted,
             [reading(value) for value in values],
-            width=520 if len(painted) == 1 else 250,
+            width=520 if len(painted) == 1 else 300,
             alt=f"painted to excite {chosen.name}",
         )
     with right:
@@ -68,12 +68,12 @@ with calm():
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
             learn.Try(f"{known}, as the network imagines one", unit=chosen.probe.unit(known)),
-            learn.Try("Four beginnings, four answers", method=METHOD, dials={"count": 4}),
+            learn.Try("Four beginnings, four answers", method=METHOD, dials={"pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
         ],
         formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and frame.picture,
-        snippet=f"frames = vizcore.synthesis.visualize(probe, unit{arguments}, size={size})\n"
+        snippet=f"frames = vizcore.synthesis.visualize(\n    probe, unit{arguments}, size={size}\n)\n"
         "picture = vizcore.last(frames).picture",
     )

@@ -41,8 +41,8 @@ def test_it_shows_what_is_painted_and_what_the_network_makes_of_it():
 
 
 def test_several_beginnings_stand_side_by_side_and_any_unit_may_be_asked():
-    app = finished(opened(PAGE, unit="conv4.relu:5@3,3", **FEW, **{"visualize.count": "3"}))
-    pictures = last(visualize(probe, "conv4.relu:5@3,3", steps=16, count=3)).picture
+    app = finished(opened(PAGE, unit="conv4.relu:5@3,3", **FEW, **{"visualize.pictures": "3"}))
+    pictures = last(visualize(probe, "conv4.relu:5@3,3", steps=16, pictures=3)).picture
     text = drawn(app)
     assert "went wrong" not in said(app)
     assert text.count('alt="painted to excite') == 3
@@ -50,7 +50,7 @@ def test_several_beginnings_stand_side_by_side_and_any_unit_may_be_asked():
 
 
 def test_stop_keeps_the_last_picture():
-    app = opened(PAGE, unit="scores:19", **{"visualize.steps": "512", "visualize.count": "8"})
+    app = opened(PAGE, unit="scores:19", **{"visualize.steps": "512", "visualize.pictures": "8"})
     while 'alt="painted to excite' not in drawn(app):
         time.sleep(0.1)
         app.run()

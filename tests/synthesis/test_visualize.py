@@ -28,11 +28,11 @@ def test_any_unit_grows(unit):
 
 
 def test_pictures_beside_one_another_are_those_of_their_seeds():
-    together = last(visualize(probe, 3, steps=6, count=2, seed=5)).picture
+    together = last(visualize(probe, 3, steps=6, pictures=2, seed=5)).picture
     alone = torch.stack([last(visualize(probe, 3, steps=6, seed=seed)).picture for seed in (5, 6)])
     torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
     assert (together[0] - together[1]).abs().mean() > 0.02
-    assert torch.equal(together, last(visualize(probe, 3, steps=6, count=2, seed=5)).picture)
+    assert torch.equal(together, last(visualize(probe, 3, steps=6, pictures=2, seed=5)).picture)
 
 
 def test_the_canvas_may_be_larger_or_smaller_than_what_the_network_sees():

@@ -136,7 +136,7 @@ def pgd(
 
     Madry et al. 2018, projected gradient descent: x <- P(x + step_size sign(d loss / d x)), where P clips every pixel
     value to within epsilon of what it was and to [0, 1]. The loss is the cross-entropy of the true labels, to be
-    raised; with a target it is the target's, to be lowered. `step_size` is 2.5 epsilon / steps where none is given. A
+    raised; with a target it is the target's, to be lowered. `step_size` is a quarter of epsilon where none is given. A
     frame's detail is the pictures so far, (N, 3, H, W); the last frame's picture is the `Attack`.
 
     >>> from vizcore import bundled_images, open_probe
@@ -154,7 +154,7 @@ def pgd(
         lambda found: harm(found["scores"], labels, target),
         (start, lambda pixels: pixels),
         projections=[lambda pixels: pixels.clamp(low, high)],
-        step=sign(2.5 * epsilon / steps if step_size is None else step_size),
+        step=sign(epsilon / 4 if step_size is None else step_size),
         steps=steps,
     )
     for frame in climb:

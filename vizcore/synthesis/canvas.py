@@ -7,6 +7,8 @@ import torch
 # The directions in which the colours of photographs vary, each as long as they do, strongest first (columns):
 # `python -m vizcore.training.colours FOLDER` makes them from the training photographs.
 COLOURS = ((0.25, 0.105, 0.029), (0.256, 0.006, -0.053), (0.255, -0.108, 0.025))
+STEEPNESS = 1.35  # how fast a wave loses strength with its frequency; at 1, as in photographs, fine noise comes first
+STRENGTH = 1.5
 
 
 def fourier(
@@ -14,16 +16,18 @@ def fourier(
 ) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """A canvas of waves: free numbers for every frequency, and the way from them to pixels (N, 3, size, size).
 
-    Olah et al. 2017: in this basis, scaled by 1 / frequency and with colours along the axes in which
-    photographs vary, gradient steps make natural pictures rather than fine noise. Each of the N pictures begins
-    with the numbers that its own generator draws.
+    Olah et al. 2017: in this basis, slow waves stronger than fast ones and colours along the axes in which photographs
+    vary, gradient steps make natural pictures rather than fine noise. Each of the N pictures begins with the numbers
+    that its own generator draws.
 
     >>> waves, paint = fourier(16, [torch.Generator().manual_seed(0)])
     >>> paint(waves).shape
     torch.Size([1, 3, 16, 16])
     """
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
-    scale = 1 / (rows**2 + columns**2).sqrt().clamp_min(1 / size)
+    frequency = (rows**2 + columns**2).sqrt().clamp_min(1 / size)
+    scale = frequency**-STEEPNESS
+    scale = STRENGTH * scale * (1 / frequency).norm() / scale.norm()
     shape = 3, size, size // 2 + 1, 2
     waves = torch.stack([torch.randn(shape, generator=generator) for generator in generators]) * 0.01
     mixing = torch.tensor(COLOURS) / torch.tensor(COLOURS).norm(dim=0).max()

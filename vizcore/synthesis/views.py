@@ -6,23 +6,26 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 
+GREY = 0.5
+
 
 def glimpse(
     generators: Sequence[torch.Generator],
     size: int,
     *,
-    move: float = 0.08,
-    zoom: float = 0.12,
+    move: float = 0.1,
+    zoom: float = 0.2,
     turn: float = 10,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Pictures as another look would find them, (N, 3, size, size): moved, scaled and turned a little at random.
 
     Every picture has a generator and so a view of its own, the same beside others as alone. `move` and `zoom` are
-    shares of the picture's side, `turn` is in degrees; what lies beyond the border is mirrored.
+    shares of the picture's side, `turn` is in degrees. Beyond the border all is grey, so that what a network looks for
+    comes to lie in the middle.
 
     >>> view = glimpse([torch.Generator().manual_seed(0)], 8)
-    >>> view(torch.full((1, 3, 4, 4), 0.25)).mean()
-    tensor(0.2500)
+    >>> view(torch.full((1, 3, 4, 4), 0.5)).mean()
+    tensor(0.5000)
     """
 
     def view(images: torch.Tensor) -> torch.Tensor:
@@ -32,6 +35,6 @@ def glimpse(
         across, along = scale * angle.cos(), scale * angle.sin()
         affine = torch.stack([across, -along, right, along, across, down], 1).view(-1, 2, 3).type_as(images)
         grid = F.affine_grid(affine, [len(images), 3, size, size], align_corners=False)
-        return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+        return F.grid_sample(images - GREY, grid, padding_mode="zeros", align_corners=False) + GREY
 
     return view

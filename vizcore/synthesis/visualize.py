@@ -15,6 +15,7 @@ from vizcore.synthesis.views import glimpse
 from vizcore.unit import Unit
 
 LARGEST = 192  # pixels of a canvas's side where no size is asked for
+SEEN = 160  # pixels of it that a network sees where it is content with fewer than its own
 
 
 def visualize(
@@ -22,7 +23,7 @@ def visualize(
     unit: Unit | int | str,
     *,
     steps: Annotated[int, Range(16, 512, 16)] = 192,
-    count: Annotated[int, Range(1, 8, help="pictures painted beside one another, from different beginnings")] = 1,
+    pictures: Annotated[int, Range(1, 8, help="painted beside one another, each from a beginning of its own")] = 1,
     seed: Annotated[int, Range(0, 99)] = 0,
     size: int | None = None,
 ) -> Iterator[Frame]:
@@ -33,8 +34,8 @@ def visualize(
     moved, scaled and turned a little at every step, so that it holds for more than one view.
 
     A channel that rectifies is climbed by what it rectifies, since where it is silent it has no gradient. The canvas is
-    `size` pixels wide, at most 192 where none is given. A frame's picture is (3, size, size), or (count, 3, size, size)
-    where there are several, one for each of the seeds from `seed` on; its detail is their values (count,).
+    `size` pixels wide, at most 192 where none is given. A frame's picture is (3, size, size); where there are several
+    `pictures`, one for each of the seeds from `seed` on, they come first. Its detail is their values (pictures,).
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -45,18 +46,18 @@ def visualize(
     unit = probe.unit(unit)
     layer = probe.layer(unit.layer)
     climbed = replace(unit, layer=layer.inputs[0]) if layer.kind == "rectifier" else unit
-    chance = [torch.Generator().manual_seed(number) for number in range(seed, seed + count)]
+    chance = [torch.Generator().manual_seed(number) for number in range(seed, seed + pictures)]
     frames = ascend(
         probe,
         lambda found: probe.read(climbed, found[climbed.layer]),
         fourier(size or usual_size(probe), chance),
-        views=[glimpse(chance, probe.input_size)],
+        views=[glimpse(chance, seen_size(probe, unit))],
         step=adam(0.05),
         taps=[climbed.layer],
         steps=steps,
     )
     for frame in frames:
-        yield replace(frame, picture=frame.picture if count > 1 else frame.picture[0])
+        yield replace(frame, picture=frame.picture if pictures > 1 else frame.picture[0])
 
 
 def clean(probe: Probe, unit: Unit | int | str, images: torch.Tensor) -> torch.Tensor:
@@ -83,6 +84,23 @@ def usual_size(probe: Probe) -> int:
     64
     """
     return min(LARGEST, probe.input_size)
+
+
+def seen_size(probe: Probe, unit: Unit) -> int:
+    """How many pixels wide a network sees what is painted: its own size, or 160 where it is content with fewer.
+
+    With fewer pixels a step is quicker, and what a network looks for comes out larger on the canvas. It is content
+    where it averages over all places at its end; not where a cell is asked for, since there would be other cells.
+
+    >>> from vizcore import open_probe
+    >>> seen_size(open_probe("tiny-vgg"), Unit("scores", 3))
+    64
+    """
+    layers = probe.layers.values()
+    averages = any(layer.kind == "average pooling" and tuple(layer.cells) == (1, 1) for layer in layers)
+    if unit.at is not None or not averages or any(layer.kind == "attention" for layer in layers):
+        return probe.input_size
+    return min(SEEN, probe.input_size)
 
 
 def canvas_sizes(probe: Probe) -> list[int]:
