@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, learn, show
+from pages.parts.answers import answers
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
 from vizcore.export import sheet
@@ -130,7 +131,7 @@ with right:
     else:
         show.numbers({"value": summary["mean"][channel]})
         if layer == SCORES:
-            show.bars(chosen.predictions, chosen=unit.channel)
+            answers(chosen)
 
 learn.below(
     activations,

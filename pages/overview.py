@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import pictures, show
+from pages.parts.answers import answers
 from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore import overview
@@ -84,7 +85,7 @@ with left:
     show.picture(chosen.prepared, f"all it is shown: {show.size(chosen.prepared)} pixels")
 with right:
     show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels)} classes")
-    show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
+    answers(chosen)
 
 st.space("medium")
 with st.container(horizontal=True, gap="large", key="chapters"):

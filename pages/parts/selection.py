@@ -21,7 +21,8 @@ from vizcore.overview import middle_layer
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
-DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": TOP}
+TEACHING = "tiny-vgg"  # small enough to look at whole
+DEFAULTS = {"network": "efficientnet-lite0", "image": "cat", "unit": TOP}
 
 
 @dataclass(frozen=True)

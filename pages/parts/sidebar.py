@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures
-from pages.parts.selection import DEFAULTS, TOP, Selection, changes, select, selection
+from pages.parts import networks, pictures, show
+from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
 from vizcore.unit import SCORES, Unit
 
 
@@ -15,8 +15,20 @@ def draw() -> None:
         chosen = selection()
     with pickers:
         networks.picker(chosen.network, lambda name: select(network=name))
+        teach(chosen.network)
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
+
+
+def teach(network: str) -> None:
+    """One click from any network to the small one, and from the small one and its kin back to the first."""
+    small = network.startswith(TEACHING)
+    other = DEFAULTS["network"] if small else TEACHING
+    st.button(
+        f"{'Back to' if small else 'Teach with'} {networks.title(other)}", key="teach", type="tertiary",
+        on_click=lambda: select(network=other),
+        help="Tiny VGG is small enough to look at whole: every layer, every map, every pixel that it sees.",
+    )  # fmt: skip
 
 
 def address() -> None:
@@ -50,13 +62,13 @@ def unit_picker(chosen: Selection) -> None:
     )  # fmt: skip
     if unit.is_class:
         st.session_state["class picker"] = TOP if chosen.follows else unit.channel
-        top = chosen.predictions[0].label
+        titles = class_titles(chosen)
         st.selectbox(
             "Class",
-            [TOP, *range(len(probe.labels))],
+            list(titles),
             key="class picker",
             label_visibility="collapsed",
-            format_func=lambda number: f"top answer: {top}" if number == TOP else probe.labels[number],
+            format_func=titles.get,
             on_change=lambda: select(unit=st.session_state["class picker"]),
         )
         return
@@ -75,6 +87,14 @@ def unit_picker(chosen: Selection) -> None:
             type="tertiary",
             on_click=lambda: select(unit=Unit(unit.layer, unit.channel)),
         )
+
+
+def class_titles(chosen: Selection) -> dict[int | str, str]:
+    """Every class as the list names it: the top answer, the five best with their probabilities, the rest by name."""
+    best = {one.index: f"{one.label}  {show.percent(one.probability)}" for one in chosen.predictions}
+    rest = {number: label for number, label in enumerate(chosen.probe.labels) if number not in best}
+    by_name = dict(sorted(rest.items(), key=lambda item: item[1].lower()))
+    return {TOP: f"top answer: {chosen.predictions[0].label}"} | best | by_name
 
 
 def layer_title(probe, name: str) -> str:

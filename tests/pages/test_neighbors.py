@@ -123,7 +123,7 @@ def test_a_picture_of_one_pixel_is_no_trouble():
 
 
 def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
-    page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit")
+    page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit&network=tiny-vgg")
     square = page.locator(".sketch canvas")
     expect(square).to_be_visible(timeout=150_000)
     box = square.bounding_box()

@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from pages.parts.selection import DEFAULTS
 from vizcore.tiny_vgg import TinyVGG
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,9 +23,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def opened(page: str = "overview.py", **address: str | list[str]) -> AppTest:
-    """The app as a new session finds it under an address."""
+    """The app as a new session finds it under an address; the network is the small one unless the address names one."""
     app = AppTest.from_file(str(ROOT / "pages" / "index.py"), default_timeout=150)
-    for name, value in address.items():
+    for name, value in ({"network": "tiny-vgg"} | address).items():
         app.query_params[name] = value
     app.run()
     if page != "overview.py":
@@ -44,8 +45,9 @@ def said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_opens_with_its_defaults_and_nothing_goes_wrong(page):
-    app = opened(page)
+@pytest.mark.parametrize("network", [DEFAULTS["network"], "tiny-vgg"])
+def test_every_page_opens_with_its_defaults_and_nothing_goes_wrong(network, page):
+    app = opened(page, network=network)
     assert app.title[0].value.endswith("?")
     assert "went wrong" not in said(app)
 
@@ -91,9 +93,10 @@ def test_without_a_unit_the_top_answer_is_asked_about_and_stays_out_of_the_addre
 def test_a_malformed_link_is_answered_by_a_sentence_and_the_default(address, sentence):
     app = opened(**address)
     assert sentence in said(app)
-    assert (app.selectbox("network picker").value, app.selectbox("class picker").value) == ("tiny-vgg", "top")
+    network = DEFAULTS["network"] if "network" in address else "tiny-vgg"
+    assert (app.selectbox("network picker").value, app.selectbox("class picker").value) == (network, "top")
     app.run()
-    assert (asked(app, "network"), asked(app, "image"), asked(app, "unit")) == ("tiny-vgg", "cat", "top")
+    assert (asked(app, "network"), asked(app, "image"), asked(app, "unit")) == (network, "cat", "top")
     assert not said(app), "the sentence is said once"
 
 
@@ -101,7 +104,7 @@ def test_a_link_opens_no_file_of_the_server(tmp_path):
     path = tmp_path / "secret.safetensors"
     save_file(TinyVGG(5).state_dict(), path)
     app = opened(network=str(path))
-    assert app.selectbox("network picker").value == "tiny-vgg"
+    assert app.selectbox("network picker").value == DEFAULTS["network"]
     assert "no network" in said(app)
 
 
