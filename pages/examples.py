@@ -40,7 +40,7 @@ def row(index, one: Unit) -> list:
     """One unit and its examples side by side."""
     found, pictures = drawn(*asked_for(index, one), *turned.values(), way, index)
     names = [corpora.name_of(corpus, example.number) if bundled else "" for example in found]
-    label = index.probe.labels[one.channel] if one.is_class else f"{one.layer}, channel {one.channel}"
+    label = index.probe.labels[one.channel] if one.is_class else f"{chosen.brief(one.layer)}, channel {one.channel}"
     components.grid(
         pictures,
         key=f"examples {one}",
@@ -134,7 +134,7 @@ def below(index, units: list, found: list) -> None:
 chosen = selection()
 unit = chosen.middle if chosen.follows else chosen.unit
 unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
-name = chosen.probe.labels[unit.channel] if unit.is_class else f"{unit.layer}, channel {unit.channel}"
+name = chosen.probe.labels[unit.channel] if unit.is_class else f"{chosen.brief(unit.layer)}, channel {unit.channel}"
 show.question("What does this unit like best?", f"Maximally activating patches of {name}")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     corpus = corpora.picker()

@@ -16,7 +16,7 @@ def inspection(chosen) -> tuple:
     found = overview.inspection(chosen.probe, chosen.image)
     facts = found.facts
     return found.picture, (
-        f"{facts['channels']} channels in {facts['layer']}, each a detector. "
+        f"{facts['channels']} channels in {chosen.brief(facts['layer'])}, each a detector. "
         f"These answer most strongly; {facts['silent'] or 'none'} stay{'s' if facts['silent'] == 1 else ''} silent."
     )
 
@@ -84,7 +84,7 @@ with st.container(key="answer"):
 with left:
     show.picture(chosen.prepared, f"all it is shown: {show.size(chosen.prepared)} pixels")
 with right:
-    show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels)} classes")
+    show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels):,} classes")
     answers(chosen)
 
 st.space("medium")

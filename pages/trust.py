@@ -148,7 +148,7 @@ def draw_meter(found: Meter) -> None:
 def film(found: Meter) -> None:
     """The map after each layer was forgotten, and how like the first it still is."""
     show.heading("The network forgets, layer by layer")
-    lost = ["nothing", *found.layers]
+    lost = ["nothing", *map(chosen.brief, found.layers)]
     components.grid(
         sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128),
         key="trust film",
@@ -161,7 +161,7 @@ def film(found: Meter) -> None:
         gap=6,
     )  # fmt: skip
     if len(found.film) > 1:
-        show.figure(trust_charts.falling(found), key="trust falling", height=190, alt="likeness to the first map")
+        show.figure(trust_charts.falling(found, lost), key="trust falling", height=190, alt="likeness to the first map")
 
 
 def curves(found: Meter) -> None:

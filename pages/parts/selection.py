@@ -82,7 +82,11 @@ class Selection:
         if self.unit.is_class:
             return self.probe.labels[self.unit.channel]
         cell = "" if self.unit.at is None else f", row {self.unit.at[0]}, column {self.unit.at[1]}"
-        return f"{self.unit.layer}, channel {self.unit.channel}{cell}"
+        return f"{self.layer.brief}, channel {self.unit.channel}{cell}"
+
+    def brief(self, layer: str) -> str:
+        """A layer's name where there is little room; what is no layer's name stays as it is."""
+        return self.probe.layers[layer].brief if layer in self.probe.layers else layer
 
     @property
     def link(self) -> str:

@@ -152,7 +152,7 @@ def chip(selection, *, image=None) -> None:
     unit, shown = selection.unit, ""
     if image is not None:
         shown = f'<img class="pixels" src="{data_address(png(image))}" alt="">'
-    where = "class" if unit.is_class else unit.layer
+    where = "class" if unit.is_class else selection.layer.brief
     which = selection.name if unit.is_class else f"channel {unit.channel}"
     cell = "" if unit.at is None else f"<small>cell {unit.at[0]}, {unit.at[1]}</small>"
     markup(f'<p class="chip">{shown}<small>{html.escape(where)}</small><b>{html.escape(which)}</b>{cell}</p>')

@@ -4,7 +4,10 @@ import streamlit as st
 
 from pages.parts import networks, pictures, show
 from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
+from vizcore.inspection.blocks import outline
 from vizcore.unit import SCORES, Unit
+
+FOLDED = "Of each stage of this long network the last layer is listed; go there, and the layers in it are listed too."
 
 
 def draw() -> None:
@@ -48,7 +51,8 @@ def address() -> None:
 def unit_picker(chosen: Selection) -> None:
     """Which unit is asked about: a layer, and in it a class by its label or a channel by its number."""
     probe, unit = chosen.probe, chosen.unit
-    layers = [SCORES, *(name for name, layer in probe.layers.items() if layer.spatial)]
+    spatial = [name for name, layer in probe.layers.items() if layer.spatial]
+    layers = [SCORES, *outline(probe, unit.layer, among=spatial)]
     if unit.layer not in layers:
         layers.append(unit.layer)
     st.session_state["layer picker"] = unit.layer
@@ -57,6 +61,7 @@ def unit_picker(chosen: Selection) -> None:
         layers,
         key="layer picker",
         format_func=lambda name: layer_title(probe, name),
+        help=FOLDED if len(layers) <= len(spatial) else None,
         on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
                                  if st.session_state["layer picker"] != SCORES else TOP),
     )  # fmt: skip
@@ -100,6 +105,6 @@ def class_titles(chosen: Selection) -> dict[int | str, str]:
 def layer_title(probe, name: str) -> str:
     """A layer's name with its size: channels, rows, columns."""
     if name == SCORES:
-        return f"class scores, {len(probe.labels)}"
+        return f"class scores, {len(probe.labels):,}"
     layer = probe.layer(name)
-    return f"{name}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"
+    return f"{layer.brief}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"

@@ -41,7 +41,7 @@ def own_cache():
 def sheet(numbers_of_pictures: list[int]) -> str:
     digits = open_corpus("digits")
     drawn_sheet = contact_sheet([digits[number] for number in numbers_of_pictures], side=12)
-    return base64.b64encode(drawn_sheet.png).decode()
+    return base64.b64encode(drawn_sheet.file).decode()
 
 
 def test_both_rows_and_the_agreement_are_those_of_the_library():
