@@ -108,7 +108,7 @@ def depth(layers: tuple, maps: list, drawn) -> None:
         key="cam depth",
         label="maps of the unit at every layer",
         captions=[map.note or f"peak {show.figures(map.extent)} {map.measure}" for map in maps],
-        titles=[chosen.brief(one) for one in layers],
+        titles=[show.in_two_lines(chosen.brief(one)) for one in layers],
         selected=layers.index(layer) if layer in layers else None,
         dim=[place for place, map in enumerate(maps) if map.blank],
         on_pick=lambda place: st.session_state.update({LAYER: layers[place]}),

@@ -153,7 +153,7 @@ def film(found: Meter) -> None:
         sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128),
         key="trust film",
         label="the map after each layer was forgotten",
-        titles=[lost[number] for number in range(len(found.film))],
+        titles=[show.in_two_lines(name) for name in lost[: len(found.film)]],
         captions=[f"without {layer} and what lies above: rank correlation {show.figures(one['rank correlation'])}"
                   if number else "the trained network"
                   for number, (layer, one) in enumerate(zip(lost, found.likenesses, strict=False))],

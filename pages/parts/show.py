@@ -215,6 +215,16 @@ def percent(share: float) -> str:
     return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
 
 
+def in_two_lines(name: str) -> str:
+    """A layer's name for below a small picture: its block, and in a second line the layer in the block.
+
+    >>> in_two_lines("stage5.0.expand.relu"), in_two_lines("conv1.relu")
+    ('stage5.0\\nexpand.relu', 'conv1.relu')
+    """
+    parts = name.split(".")
+    return name if len(parts) < 3 else f"{'.'.join(parts[:2])}\n{'.'.join(parts[2:])}"
+
+
 def plain(text: str) -> str:
     """Text in which only `code` is markup; everything else is itself.
 

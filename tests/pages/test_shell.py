@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from pages.parts.selection import DEFAULTS
+from pages.parts.show import percent
+from vizcore import bundled_image, open_probe
 from vizcore.tiny_vgg import TinyVGG
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -45,11 +47,36 @@ def said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("network", [DEFAULTS["network"], "tiny-vgg"])
-def test_every_page_opens_with_its_defaults_and_nothing_goes_wrong(network, page):
-    app = opened(page, network=network)
+def test_every_page_opens_with_its_defaults_and_nothing_goes_wrong(page):
+    app = opened(page, network=DEFAULTS["network"])
     assert app.title[0].value.endswith("?")
     assert "went wrong" not in said(app)
+
+
+def test_one_click_leads_to_the_network_to_teach_with_and_one_back_and_a_unit_comes_along_where_it_can():
+    app = opened(network=DEFAULTS["network"])
+    app.button("teach").click().run()
+    assert (asked(app, "network"), asked(app, "unit")) == ("tiny-vgg", "top")
+    app.selectbox("layer picker").select("conv3.relu").run()
+    app.button("teach").click().run()
+    assert (asked(app.run(), "network"), asked(app, "unit")) == (DEFAULTS["network"], "top")
+
+
+def test_the_classes_begin_with_the_five_best_and_go_on_by_name():
+    probe = open_probe(DEFAULTS["network"])
+    options = opened(network=DEFAULTS["network"]).selectbox("class picker").options
+    best = probe.predict(bundled_image("cat"))
+    assert options[0] == f"top answer: {best[0].label}"
+    assert options[1:6] == [f"{one.label}  {percent(one.probability)}" for one in best]
+    assert len(options) == 1001 and options[6:] == sorted(options[6:], key=str.lower)
+
+
+@pytest.mark.parametrize("image", ["cat", "gravel"])
+def test_where_no_answer_reaches_a_third_a_sentence_says_what_was_never_taught(image):
+    best = open_probe(DEFAULTS["network"]).predict(bundled_image(image))[0]
+    app = opened("network.py", network=DEFAULTS["network"], image=image)
+    captions = " ".join(caption.value for caption in app.caption)
+    assert ("No answer reaches a third" in captions and "letters and digits" in captions) is (best.probability < 1 / 3)
 
 
 def test_a_link_opens_what_it_names():

@@ -28,7 +28,7 @@ from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import Unit
 
-# Halfway between no relation and the same order. On the bundled network guided backprop keeps far more than that when
+# Halfway between no relation and the same order. On tiny-vgg guided backprop keeps far more than that when
 # the upper half of the layers is forgotten, and the gradient and Grad-CAM far less.
 ALIKE = 0.5
 # A map that marks nothing in particular is as likely as any of its eight moved copies to matter most, and beats six of
