@@ -22,7 +22,8 @@ thing."""
 def drawn(network: str, digest: str, done: int, unit: str, order: str, count: int, way: str, _index) -> tuple:
     """The examples of one unit, and their patches or pictures on one sheet."""
     found = examples(_index, unit, order=order, count=count)
-    return found, sheet(WAYS[way](_index, unit, found), largest=192)
+    pictures = WAYS[way](_index, unit, found)
+    return found, sheet(pictures, largest=192, photographs=pictures.shape[-1] > components.WHOLE)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

@@ -70,7 +70,7 @@ def draw_board(frame) -> None:
     with left:
         show.chip(chosen)
         components.grid(
-            sheet(render.overlays(chosen.prepared, compared.marks, side=160, opacity=0.9), largest=192),
+            sheet(render.overlays(chosen.prepared, compared.marks, side=160, opacity=0.9), largest=192, **fine),
             key="trust board",
             label="all methods on one picture",
             titles=[title_of(name) for name in compared.names],
@@ -150,7 +150,7 @@ def film(found: Meter) -> None:
     show.heading("The network forgets, layer by layer")
     lost = ["nothing", *map(chosen.brief, found.layers)]
     components.grid(
-        sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128),
+        sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128, **fine),
         key="trust film",
         label="the map after each layer was forgotten",
         titles=[show.in_two_lines(name) for name in lost[: len(found.film)]],
@@ -241,6 +241,7 @@ def one_by_one(runs: list):
 
 chosen = selection()
 probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
+fine = {"photographs": probe.input_size > components.WHOLE}
 show.question("Which map should I believe?", "Trust: every method on one picture, and three tests of each")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("put to the test", COMPARED, key=METHOD)

@@ -1,5 +1,7 @@
 """The trust meter: maps of which it is known that they must fail, or pass, and the verdicts that follow."""
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -121,8 +123,9 @@ def test_at_first_nothing_was_asked_and_nothing_is_stamped():
 
 
 def test_a_large_network_is_looked_at_after_some_layers_and_the_reading_says_so(monkeypatch):
-    monkeypatch.setattr("vizcore.attribution.meter.AT_LEAST", 3)
-    monkeypatch.setattr("vizcore.attribution.meter.LOOKS", 0)
+    module = import_module("vizcore.attribution.meter")  # the chapter's function goes by the same name
+    monkeypatch.setattr(module, "AT_LEAST", 3)
+    monkeypatch.setattr(module, "LOOKS", 0)
     probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
     found = last(meter(probe, cat, 19, gradient_times_input, **QUICK)).detail
     layers = forgotten_in_turn(probe, probe.unit(19))
