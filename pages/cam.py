@@ -129,8 +129,9 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     if takes_layer(method):
         behind = common_layers(probe, unit, other.unit) if other else layers_behind(probe, unit)
         usual = usual_common_layer(probe, unit, other.unit) if other else usual_layer(probe, unit)
-        wanted = dials.stands(LAYER)
-        listed = outline(probe, wanted if wanted in behind else usual, among=behind)
+        asked_for = dials.stands(LAYER)  # an address has it as it is listed, the session by its whole name
+        around = next((one for one in behind if asked_for in (one, chosen.brief(one))), usual)
+        listed = outline(probe, around, among=behind)
         layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
     scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
     turned = tuple(dials.draw(method).items()) if asked == ONE else ()
