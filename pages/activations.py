@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, learn, show
+from pages.parts.answers import answers
 from pages.parts.selection import select, selection
 from vizcore import Unit, render
 from vizcore.export import sheet
@@ -22,6 +23,7 @@ from vizcore.unit import SCORES
 LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
+FEW, LARGE, SMALL = 64, 96, 48  # so many maps are sent large; pixels of a side
 STRIP = 22  # the width of a value that is no map
 SEEN_VALUES = """**{layer}** keeps no places apart: every square is one channel, and it has one value for the whole
 picture. The darker an orange square, the higher its value; blue is below zero."""
@@ -42,7 +44,7 @@ def drawn(network: str, picture: str, layer: str, order: str, common: bool, _map
     """All channels on one sheet in the order asked for: the sheet, the channels, and the places of the dead ones."""
     channels = ranking(_maps, order=order)
     silent = set(dead(_maps))
-    pictures = render.activations(_maps, common=common, largest=96)[channels]
+    pictures = render.activations(_maps, common=common, largest=LARGE if len(_maps) <= FEW else SMALL)[channels]
     return sheet(pictures), channels, [place for place, channel in enumerate(channels) if channel in silent]
 
 
@@ -71,11 +73,15 @@ def maps_of(channel: int, at: tuple[int, int] | None) -> None:
         components.map_view(
             chosen.prepared, map, key="activations alone", label=label, smooth=False, solid=True, **both
         )
+    seen = cell_box(probe, layer, at) if at else None
+    everything = seen == (0, 0, probe.input_size, probe.input_size)
     with over:
-        boxes = [cell_box(probe, layer, at)] if at else ()
+        boxes = [seen] if at and not everything else ()
         components.map_view(
             chosen.prepared, map, key="activations over", label=f"{label} over the picture", boxes=boxes, **both
         )
+    if everything:
+        st.caption("This cell can see the whole picture.")
 
 
 chosen = selection()
@@ -100,7 +106,7 @@ names = probe.labels if layer == SCORES else [f"channel {number}" for number in 
 left, right = st.columns([4, 5], gap="large")
 with left:
     size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
-    show.heading(f"{layer}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
+    show.heading(f"{facts.brief}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
     components.grid(
         grid,
         key="activations grid",
@@ -130,7 +136,7 @@ with right:
     else:
         show.numbers({"value": summary["mean"][channel]})
         if layer == SCORES:
-            show.bars(chosen.predictions, chosen=unit.channel)
+            answers(chosen)
 
 learn.below(
     activations,

@@ -8,13 +8,14 @@ from pages.parts.selection import select, selection
 from vizcore import Unit, render
 from vizcore.attribution.cam import FORMULAS as FIRST_FORMULAS
 from vizcore.attribution.cam import METHODS as FIRST
-from vizcore.attribution.cam import along_depth, layers_behind, takes_layer, usual_layer
+from vizcore.attribution.cam import layers_behind, takes_layer, usual_layer
 from vizcore.attribution.cam_variants import FORMULAS as LATER_FORMULAS
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.cam_variants import side_by_side
 from vizcore.attribution.contrast import FORMULAS as CONTRAST_FORMULAS
 from vizcore.attribution.contrast import cam_contrast, common_layers, contrast, contrasts, usual_common_layer
 from vizcore.export import sheet
+from vizcore.inspection.blocks import outline
 from vizcore.map import shared_extent
 from vizcore.unit import SCORES
 
@@ -45,7 +46,13 @@ def answers(network: str, picture: str, method: str, units: tuple, layers: tuple
 def strip(network: str, picture: str, method: str, unit: Unit, layers: tuple, turned: tuple, _chosen) -> tuple:
     """The maps of a unit at some layers, and all of them on one sheet, small and over the picture."""
     [maps] = answers(network, picture, method, (unit,), layers, turned, _chosen)
-    return maps, sheet(render.overlays(_chosen.prepared, maps, side=128))
+    return maps, small(_chosen, maps)
+
+
+def small(chosen, maps: list):
+    """Maps over the picture, small, on one sheet."""
+    fine = chosen.probe.input_size > components.WHOLE
+    return sheet(render.overlays(chosen.prepared, maps, side=128), photographs=fine)
 
 
 def large(map, extent: float | None = None) -> None:
@@ -90,7 +97,7 @@ def best_answers(maps: list, extent: float | None) -> None:
 def differences(network: str, picture: str, unit: Unit, other: Unit, layers: tuple, _chosen) -> tuple:
     """The contrasts of two units at some layers, and all of them on one sheet, small and over the picture."""
     maps = contrasts(_chosen.probe, _chosen.image, unit, other, layers)
-    return maps, sheet(render.overlays(_chosen.prepared, maps, side=128))
+    return maps, small(_chosen, maps)
 
 
 def depth(layers: tuple, maps: list, drawn) -> None:
@@ -101,7 +108,7 @@ def depth(layers: tuple, maps: list, drawn) -> None:
         key="cam depth",
         label="maps of the unit at every layer",
         captions=[map.note or f"peak {show.figures(map.extent)} {map.measure}" for map in maps],
-        titles=layers,
+        titles=[show.in_two_lines(chosen.brief(one)) for one in layers],
         selected=layers.index(layer) if layer in layers else None,
         dim=[place for place, map in enumerate(maps) if map.blank],
         on_pick=lambda place: st.session_state.update({LAYER: layers[place]}),
@@ -122,7 +129,10 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     if takes_layer(method):
         behind = common_layers(probe, unit, other.unit) if other else layers_behind(probe, unit)
         usual = usual_common_layer(probe, unit, other.unit) if other else usual_layer(probe, unit)
-        layer = dials.choose("layer", behind, key=LAYER, default=usual)
+        asked_for = dials.stands(LAYER)  # an address has it as it is listed, the session by its whole name
+        around = next((one for one in behind if asked_for in (one, chosen.brief(one))), usual)
+        listed = outline(probe, around, among=behind)
+        layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
     scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
     turned = tuple(dials.draw(method).items()) if asked == ONE else ()
 
@@ -150,7 +160,7 @@ with calm():
                 map = method(probe, chosen.image, unit, other.unit, **shown)
                 pair.rather(chosen, other, map, name)
         if asked == RATHER and layer:
-            layers = tuple(one for one in along_depth(probe, unit) if one in behind)
+            layers = tuple(listed)
             depth(layers, *differences(chosen.network, chosen.picture, unit, other.unit, layers, chosen))
     elif hasattr(method, "frames"):
         question = (chosen.network, chosen.picture, name, unit, here, turned)
@@ -164,15 +174,16 @@ with calm():
         map, done = job.latest.picture if job.latest else None, not job.going
     else:
         best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
-        [[map]] = answers(chosen.network, chosen.picture, name, (unit,), here, turned, chosen)
-        others = [found for [found] in answers(chosen.network, chosen.picture, name, best, here, turned, chosen)]
+        asked_of = best if unit in best else (unit, *best)  # all in one pass
+        found = [one for [one] in answers(chosen.network, chosen.picture, name, asked_of, here, turned, chosen)]
+        map, others = found[asked_of.index(unit)], found[-len(best) :]
         extent = shared_extent([map, *others]) if scale == SCALES[1] else None
         with left:
             large(map, extent)
         with right:
             best_answers(others, extent)
         if layer:
-            layers = tuple(along_depth(probe, unit))
+            layers = tuple(listed)
             depth(layers, *strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen))
         done = True
     if map and done:

@@ -78,7 +78,7 @@ def draw(frame) -> None:
     rests = not jobs.running(JOB).going
     in_cells = shown == GRID and rests
     laid = cells((*question, frame.step), frame.picture) if in_cells else frame.picture
-    titles = [TITLES.get(space, f"Layer {space}") for space in where]
+    titles = [TITLES.get(space, f"Layer {chosen.brief(space)}") for space in where]
     cloud(
         [Panel(points, title, note) for points, title, note in zip(laid, titles, notes(frame), strict=True)],
         colours.kinds, colours.colours, captions, key="cloud",
@@ -126,9 +126,9 @@ with calm():
         st.caption("The maps are drawn as soon as the network has seen a few hundred pictures.")
         st.stop()
     with spots[0]:
-        left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels")
+        left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels", format=chosen.brief)
     with spots[1]:
-        right = dials.choose("right by", spaces(index), key="embedding.right", default="features")
+        right = dials.choose("right by", spaces(index), key="embedding.right", default="features", format=chosen.brief)
     with spots[2]:
         method = dials.choose("map", list(METHODS), key="embedding.method")
     with spots[3]:

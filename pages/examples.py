@@ -22,7 +22,8 @@ thing."""
 def drawn(network: str, digest: str, done: int, unit: str, order: str, count: int, way: str, _index) -> tuple:
     """The examples of one unit, and their patches or pictures on one sheet."""
     found = examples(_index, unit, order=order, count=count)
-    return found, sheet(WAYS[way](_index, unit, found), largest=192)
+    pictures = WAYS[way](_index, unit, found)
+    return found, sheet(pictures, largest=192, photographs=pictures.shape[-1] > components.WHOLE)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -40,7 +41,7 @@ def row(index, one: Unit) -> list:
     """One unit and its examples side by side."""
     found, pictures = drawn(*asked_for(index, one), *turned.values(), way, index)
     names = [corpora.name_of(corpus, example.number) if bundled else "" for example in found]
-    label = index.probe.labels[one.channel] if one.is_class else f"{one.layer}, channel {one.channel}"
+    label = index.probe.labels[one.channel] if one.is_class else f"{chosen.brief(one.layer)}, channel {one.channel}"
     components.grid(
         pictures,
         key=f"examples {one}",
@@ -134,7 +135,7 @@ def below(index, units: list, found: list) -> None:
 chosen = selection()
 unit = chosen.middle if chosen.follows else chosen.unit
 unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
-name = chosen.probe.labels[unit.channel] if unit.is_class else f"{unit.layer}, channel {unit.channel}"
+name = chosen.probe.labels[unit.channel] if unit.is_class else f"{chosen.brief(unit.layer)}, channel {unit.channel}"
 show.question("What does this unit like best?", f"Maximally activating patches of {name}")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     corpus = corpora.picker()

@@ -43,7 +43,8 @@ def quick_maps(probe, image, unit: Unit, begin: str, known: dict):
 @st.cache_resource(max_entries=64, show_spinner=False)
 def side_by_side(question: tuple, names: tuple, view: str, place: str, _chosen, _maps):
     """Maps on one sheet, each on its own scale by the same rule."""
-    return sheet(render.side_by_side(list(_maps), view, _chosen.prepared if place == OVER else None), largest=256)
+    maps = render.side_by_side(list(_maps), view, _chosen.prepared if place == OVER else None)
+    return sheet(maps, largest=256, photographs=maps.shape[-1] > components.WHOLE)
 
 
 def strip(frame) -> None:

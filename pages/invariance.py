@@ -22,12 +22,13 @@ def draw(frame) -> None:
     """The picture under its slider, and the curves as far as they are."""
     curves = frame.picture
     low, high = (0, 1) if unit.is_class else curves.ends
+    lines = {chosen.brief(layer): curve for layer, curve in curves.distances.items()}
     title = (PROBABILITY if unit.is_class else VALUE).format(unit=chosen.name)
     components.scrub(
         changed(chosen.prepared, curves.change, curves.amounts),
         [in_words(curves.change, amount) for amount in curves.amounts.tolist()],
         [
-            components.Panel("How far each layer's representation moves", curves.distances, height=2),
+            components.Panel("How far each layer's representation moves", lines, height=2),
             components.Panel(title, {"": curves.values}, low=low, high=high, ticks=TICKS[unit.is_class]),
         ],
         key="invariance curves", label=f"{chosen.picture}, {curves.change}", start=curves.unchanged,
@@ -40,7 +41,7 @@ def along(change: str) -> None:
     guess = "the maps times the best factor" if change == "brighten" else "the maps, changed like the picture"
     show.heading("Stays, or goes along?")
     show.shares(
-        {one.layer: {"the maps as they were": one.stays, guess: one.goes_along} for one in found},
+        {chosen.brief(one.layer): {"the maps as they were": one.stays, guess: one.goes_along} for one in found},
         stacked=False, most=1.3,
     )  # fmt: skip
     st.caption(
@@ -54,7 +55,7 @@ def shares(frame) -> None:
     show.heading("Which change does each layer follow?")
     if not frame.picture:
         return
-    show.shares({one.layer: {**one.shares, "only together": one.together} for one in frame.picture})
+    show.shares({chosen.brief(one.layer): {**one.shares, "only together": one.together} for one in frame.picture})
     st.caption(
         f"The picture moved, scaled and brightened in all {frame.of} combinations: how much of what varies in a layer "
         "each change explains alone."

@@ -95,7 +95,7 @@ def row(index, wanted, space: str) -> None:
     arguments = tuple(turned.items())
     neighbors, sheet = found(chosen.network, index.corpus.digest, index.done, name, space, arguments, index, search)
     hits = [place for place, neighbor in enumerate(neighbors) if label and neighbor.label == label]
-    title = "Nearest as pixels" if space == "pixels" else f"Nearest to the network, {layer}"
+    title = "Nearest as pixels" if space == "pixels" else f"Nearest to the network, {chosen.brief(layer)}"
     show.heading(title + (f": {len(hits)} of {len(neighbors)} are {label!r} too" if label else ""))
     components.grid(
         sheet, key=f"nearest by {space}", label=f"the {len(neighbors)} nearest by {space}",
@@ -147,7 +147,7 @@ with calm():
         st.caption("Neighbours are shown as soon as the network has seen a few hundred pictures.")
         st.stop()
     with spots[0]:
-        layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer")
+        layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
     with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         turned = dials.draw(nearest, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")

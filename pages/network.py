@@ -3,9 +3,10 @@
 import streamlit as st
 
 from pages.parts import learn, show
+from pages.parts.answers import answers
 from pages.parts.architecture import architecture
 from pages.parts.selection import TOP, select, selection
-from vizcore import Unit, render
+from vizcore import Unit, render, zoo
 from vizcore.inspection import diagram, network
 
 
@@ -27,8 +28,21 @@ def pick_row() -> None:
         pick(table[rows[0]]["layer"])
 
 
+def taught(card: dict) -> None:
+    """What a network from elsewhere was taught and what it was not, and whose work it is."""
+    known, unknown = st.columns(2, gap="large")
+    with known:
+        show.heading("What it was taught")
+        st.markdown(show.plain(card["taught"]))
+        st.caption(show.plain(f"{card['data']}. Labels from {card['labels from']}."))
+    with unknown:
+        show.heading("What it was not")
+        st.markdown(show.plain(card["untaught"]))
+        st.caption(show.plain(f"{card['title']}, {card['paper']}. Weights: {card['weights']}. {card['licence']}."))
+
+
 def trained(card: dict) -> None:
-    """How the bundled network was trained, and how well it does on photographs it has not seen."""
+    """How one of the project's own networks was trained, and how well it does on photographs it has not seen."""
     show.heading("How it was trained")
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -115,10 +129,10 @@ with left:
     )
 with right:
     show.heading("What it answers to this picture")
-    show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
-if card := network.card(chosen.network):
+    answers(chosen)
+if card := zoo.card(chosen.network):
     st.space("small")
-    trained(card)
+    taught(card) if "taught" in card else trained(card)
 learn.below(
     diagram.architecture,
     seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "

@@ -6,7 +6,7 @@ from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import render
-from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, usual_square
+from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, large_square, usual_square
 from vizcore.attribution.readings import so_far
 
 JOB, PLACE, SIDE = "occlusion", "occlusion place", "occlusion side"
@@ -130,7 +130,7 @@ with calm():
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
-            learn.Try("A large square, coarse and quick", method=METHOD, dials={"patch": 16, "stride": 8}),
+            learn.Try("A large square, coarse and quick", method=METHOD, dials=large_square(chosen.probe)),
             learn.Try("Is it the grey or the hole? Cover with a blur", method=METHOD, dials={"fill": "blur"}),
             learn.Try("Where a channel in the middle gets its answer from", unit=middle),
         ],

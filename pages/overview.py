@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import pictures, show
+from pages.parts.answers import answers
 from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore import overview
@@ -15,7 +16,7 @@ def inspection(chosen) -> tuple:
     found = overview.inspection(chosen.probe, chosen.image)
     facts = found.facts
     return found.picture, (
-        f"{facts['channels']} channels in {facts['layer']}, each a detector. "
+        f"{facts['channels']} channels in {chosen.brief(facts['layer'])}, each a detector. "
         f"These answer most strongly; {facts['silent'] or 'none'} stay{'s' if facts['silent'] == 1 else ''} silent."
     )
 
@@ -83,8 +84,8 @@ with st.container(key="answer"):
 with left:
     show.picture(chosen.prepared, f"all it is shown: {show.size(chosen.prepared)} pixels")
 with right:
-    show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels)} classes")
-    show.bars(chosen.predictions, chosen=chosen.unit.channel if chosen.unit.is_class else None)
+    show.answer(top.label, f"says {chosen.title}, which knows {len(chosen.probe.labels):,} classes")
+    answers(chosen)
 
 st.space("medium")
 with st.container(horizontal=True, gap="large", key="chapters"):

@@ -55,7 +55,9 @@ def answer(index, fresh) -> None:
     classes, layers = corpus.classes, list(index.layers)
     most = most_examples(classes)
     with dialled:
-        layer = dials.choose("cut after", layers, key="transfer.layer", default=layers[(len(layers) - 2) // 2])
+        layer = dials.choose(
+            "cut after", layers, key="transfer.layer", default=layers[(len(layers) - 2) // 2], format=chosen.brief
+        )
         each = st.select_slider(
             "examples of a class", most, most[min(5, len(most) - 1)], key="transfer.each", bind="query-params"
         )
@@ -85,10 +87,15 @@ def answer(index, fresh) -> None:
         jobs.watch(CURVES, lambda frame: curves(frame, layer), what="Learning curves")
     with right:
         show.heading(f"Which layer is best, at {each} of each class?")
-        jobs.watch(LAYERS, lambda frame: show.shares(frame.picture, stacked=False), what="Layers")
+        jobs.watch(LAYERS, lambda frame: layer_shares(frame.picture), what="Layers")
     confusions(found)
     new_network(found, layer)
     below(found, layer, each, seed)
+
+
+def layer_shares(accuracies: dict) -> None:
+    """How well each layer does, as bars."""
+    show.shares({chosen.brief(name): row for name, row in accuracies.items()}, stacked=False)
 
 
 def curves(frame, layer: str) -> None:

@@ -70,7 +70,7 @@ def draw_board(frame) -> None:
     with left:
         show.chip(chosen)
         components.grid(
-            sheet(render.overlays(chosen.prepared, compared.marks, side=160, opacity=0.9), largest=192),
+            sheet(render.overlays(chosen.prepared, compared.marks, side=160, opacity=0.9), largest=192, **fine),
             key="trust board",
             label="all methods on one picture",
             titles=[title_of(name) for name in compared.names],
@@ -148,12 +148,12 @@ def draw_meter(found: Meter) -> None:
 def film(found: Meter) -> None:
     """The map after each layer was forgotten, and how like the first it still is."""
     show.heading("The network forgets, layer by layer")
-    lost = ["nothing", *found.layers]
+    lost = ["nothing", *map(chosen.brief, found.layers)]
     components.grid(
-        sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128),
+        sheet(render.overlays(chosen.prepared, found.film, side=128), largest=128, **fine),
         key="trust film",
         label="the map after each layer was forgotten",
-        titles=[lost[number] for number in range(len(found.film))],
+        titles=[show.in_two_lines(name) for name in lost[: len(found.film)]],
         captions=[f"without {layer} and what lies above: rank correlation {show.figures(one['rank correlation'])}"
                   if number else "the trained network"
                   for number, (layer, one) in enumerate(zip(lost, found.likenesses, strict=False))],
@@ -161,7 +161,7 @@ def film(found: Meter) -> None:
         gap=6,
     )  # fmt: skip
     if len(found.film) > 1:
-        show.figure(trust_charts.falling(found), key="trust falling", height=190, alt="likeness to the first map")
+        show.figure(trust_charts.falling(found, lost), key="trust falling", height=190, alt="likeness to the first map")
 
 
 def curves(found: Meter) -> None:
@@ -241,6 +241,7 @@ def one_by_one(runs: list):
 
 chosen = selection()
 probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
+fine = {"photographs": probe.input_size > components.WHOLE}
 show.question("Which map should I believe?", "Trust: every method on one picture, and three tests of each")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("put to the test", COMPARED, key=METHOD)

@@ -62,8 +62,9 @@ def check_fields(network: nn.Module, probe: Probe, size: int, count: int) -> Non
     """Compare the fields of so many layers, from the first to the last that has one, with what their cells touch."""
     opened = Probe(all_open(network), name="opened", input_size=size)
     opened.network.double()
-    # a normalisation that is away in the opened network has no layers inside there
-    local = [name for name, layer in probe.layers.items() if layer.spatial and layer.field and name in opened.layers]
+    # a normalisation that is away in the opened network has no layers inside there; a cell of a padding sees nothing
+    local = [name for name, layer in probe.layers.items()
+             if layer.spatial and layer.field and name in opened.layers and layer.kind != "padding"]  # fmt: skip
     layers = sorted({local[round(i * (len(local) - 1) / (count - 1))] for i in range(count)}, key=local.index)
     cells = {name: corners_borders_centre(*probe.layers[name].cells) for name in layers}
     found = supports(opened, size, layers, cells)
@@ -118,6 +119,7 @@ LOCAL = {
     "chunks": lambda network, x: torch.cat(network.conv(x).chunk(2, 1)[::-1], dim=1) * 2,
     "one colour": lambda network, x: torch.cat([x[:, 0].unsqueeze(1) * 0.4, x[:, 1:]], 1).sub(0.5),
     "same": lambda network, x: network.conv(x),
+    "padded": lambda network, x: network.conv2(F.pad(network.conv(x), (2, 1, 0, 3))),
     "mean of channels": lambda network, x: network.conv(x).mean(1, keepdim=True),
     "mean of columns": lambda network, x: network.conv(x).mean(3, keepdim=True),
 }
@@ -150,7 +152,8 @@ GLOBAL = {
     "transposed": lambda network, x: x.transpose(2, 3),
     "turned": lambda network, x: torch.rot90(x, 1, (2, 3)),
     "shifted": lambda network, x: torch.roll(x, 5, 2),
-    "padded": lambda network, x: F.pad(x, (1, 1, 1, 1)),
+    "mirrored": lambda network, x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+    "cut": lambda network, x: F.pad(x, (-1, 0, 0, 1)),
     "every second cell": lambda network, x: x[:, :, ::2, ::2],
     "mixed along rows": lambda network, x: x.softmax(3),
     "beside itself": lambda network, x: torch.cat([x, x], 3),

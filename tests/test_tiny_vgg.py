@@ -1,4 +1,4 @@
-"""The bundled network as it ships: what it calls the gallery's pictures, its card, and the stages of its training."""
+"""The network to teach with as it ships: what it calls the gallery's pictures, its card, its stages of training."""
 
 import json
 from pathlib import Path

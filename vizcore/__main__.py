@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=fetch_networks)
 
     index = commands.add_parser("index", help="show a corpus to a network once, and keep what it made of it")
-    index.add_argument("--network", default="tiny-vgg")
+    index.add_argument("--network", default="efficientnet-lite0")
     index.add_argument("--corpus", required=True, help="tiles, digits, cifar10, ..., a folder, a zip or a Parquet file")
     index.add_argument("--layers", nargs="+", metavar="LAYER", help="the layers whose units are indexed; else a few")
     index.add_argument("--engine", choices=["local", "ray"], default="local", help="this machine, or a Ray cluster")

@@ -23,6 +23,7 @@ KINDS = {
     "normalisation": ("BatchNorm2d", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm",
                       "batch_norm", "native_batch_norm_legit_no_training", "layer_norm", "native_layer_norm",
                       "group_norm", "native_group_norm", "instance_norm", "local_response_norm"),
+    "padding": ("ZeroPad2d", "ConstantPad2d", "pad", "constant_pad_nd"),
     "dropout": ("Dropout", "Dropout2d", "Identity", "dropout", "stochastic_depth"),
     "attention": ("MultiheadAttention", "scaled_dot_product_attention"),
     "addition": ("add",),
@@ -43,6 +44,8 @@ ARGUMENTS = {
     "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
     "max_pool2d_with_indices": ("input", "kernel_size", "stride", "padding", "dilation"),
     "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
+    "pad": ("input", "pad", "mode", "value"),
+    "constant_pad_nd": ("input", "pad", "value"),
     "layer_norm": ("input", "normalized_shape"),
     "native_layer_norm": ("input", "normalized_shape"),
     "cat": ("tensors", "dim"),
@@ -151,6 +154,9 @@ class Facts:
         if kind in ("convolution", "max pooling", "average pooling"):
             window = self.window() if layout == MAPS and field else None
             return (field.through(*window).covering(shape[-2:], picture) if window else None), layout
+        if kind == "padding":
+            before = self.padded_before() if layout == MAPS and field else None
+            return (field.through((1, 1), padding=before) if before else None), layout
         if kind == "linear":
             return (field if layout == CHANNELS_LAST else None), layout
         local = kind in CELLWISE or (kind == "concatenation" and self.joins_channels(layout))
@@ -183,6 +189,13 @@ class Facts:
         sizes = zip(self.before[-2:], self.value.shape[-2:], kernel, stride, dilation, strict=True)
         return tuple(max((cells - 1) * step + (side - 1) * apart + 1 - size, 0) // 2
                      for size, cells, side, step, apart in sizes)  # fmt: skip
+
+    def padded_before(self) -> Pair | None:
+        """How many rows and columns a padding puts before the maps; None where they are no constant, or cut away."""
+        around = self.given.get("padding", self.given.get("pad"))
+        if self.given.get("mode", "constant") != "constant" or len(around) != 4 or min(around) < 0:
+            return None
+        return around[2], around[0]
 
     def joins_channels(self, layout: str) -> bool:
         """Whether a concatenation puts channels behind channels, and not one picture beside another."""

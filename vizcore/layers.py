@@ -1,6 +1,7 @@
 """Facts of a layer: its shape, receptive field, parameters and operations, read from the network's graph."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,15 @@ class Layer:
         if self.layout == "vector":
             return math.prod(self.shape)
         return self.shape[0] if self.layout == "maps" else self.shape[-1]
+
+    @property
+    def brief(self) -> str:
+        """The name where there is little room: without a module that the next one names as well.
+
+        >>> Layer("stages.stage5.0.relu", "rectifier", (4, 2, 2), None, 0, 0, (), "maps").brief
+        'stage5.0.relu'
+        """
+        return re.sub(r"(^|\.)(\w+)s\.(?=\2)", r"\1", self.name)
 
     @property
     def cells(self) -> tuple[int, int]:

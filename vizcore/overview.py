@@ -17,7 +17,7 @@ from vizcore.unit import Unit
 
 SMALLEST_CHANGES = (1, 2, 4, 8, 16)  # in 255ths of the range of a pixel value
 QUICK, THOROUGH = 12, 32  # steps of a painted picture, in large networks and in small ones
-LARGE = 500_000_000  # multiply-adds for one picture
+LARGE = 200_000_000  # multiply-adds for one picture
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The architecture of the bundled network: small enough to train on two cores, plain enough to teach with."""
+"""The architecture of the network to teach with: small enough to train on two cores, plain enough to teach with."""
 
 from collections import OrderedDict
 

@@ -33,7 +33,9 @@ def architecture(
             "side": chosen.probe.input_size,
             "names": names,
             "fields": [list(box) for box in fields.values()],
-            "readings": [reading(row, chosen.probe.input_size) for row in table],
+            "readings": [
+                reading(row, box, chosen.probe.input_size) for row, box in zip(table, fields.values(), strict=True)
+            ],
             "chosen": names.index(chosen.layer.name),
             "label": f"the {len(names)} layers of {chosen.probe.name}; left and right arrows walk through them",
         },
@@ -41,11 +43,13 @@ def architecture(
     )
 
 
-def reading(row: Mapping, side: int) -> str:
-    """What a layer sees and has, in words."""
+def reading(row: Mapping, box: tuple[int, int, int, int], side: int) -> str:
+    """What a layer sees and has, in words; `box` is what its central cell sees of a picture of that side."""
     field = row["receptive field"]
     size = f"{field} × {field}" if isinstance(field, int) else field
     seen = f"one cell can see {size} pixels of a picture of {side} × {side}" if size else "a cell can see all of it"
+    if size and box == (0, 0, side, side):
+        seen = f"the central cell can see all of it, and would see {size} pixels of a larger picture"
     has = f"; {show.figures(row['parameters'])} parameters" if row["parameters"] else ""
     return f"{row['kind']}, {row['shape']}: {seen}{has}."
 

@@ -59,7 +59,7 @@ def cloud(
         "thumbnails": thumbnails,
         "cells": cells,
         "selected": list(selected),
-        "sheet": data_address(sheet.png) if sheet else None,
+        "sheet": data_address(sheet.file, sheet.kind) if sheet else None,
         "sheetColumns": sheet.columns if sheet else 1,
         "tileWidth": sheet.width if sheet else 1,
         "tileHeight": sheet.height if sheet else 1,

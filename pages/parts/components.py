@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from vizcore.export import Sheet, numbers, png, ramp_bytes, sheet
+from vizcore.export import Sheet, jpeg, numbers, png, ramp_bytes, sheet
 
 FOLDER = Path(__file__).parent / "components"
 
@@ -27,6 +27,7 @@ def registered(name: str) -> Callable:
     return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
 
 
+WHOLE = 128  # pixels of a side up to which a picture is drawn in whole pixels
 GRID = registered("grid")
 MAP = registered("map")
 SCRUB = registered("scrub")
@@ -70,7 +71,7 @@ def grid(
     GRID(
         key=key,
         data={
-            "sheet": data_address(drawn.png),
+            "sheet": data_address(drawn.file, drawn.kind),
             "count": drawn.count,
             "sheetColumns": drawn.columns,
             "tileWidth": drawn.width,
@@ -167,8 +168,9 @@ def map_view(
     hash_funcs={"torch.Tensor": lambda picture: (*picture.shape, numbers(picture))},
 )
 def address(picture) -> str:
-    """A picture as an address; while a map over it grows it is drawn again and again."""
-    return data_address(png(picture))
+    """A picture as an address; while a map over it grows it is drawn again and again. Small ones keep every pixel."""
+    large = max(picture.shape) > WHOLE
+    return data_address(jpeg(picture), "image/jpeg") if large else data_address(png(picture))
 
 
 def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int, int]], None]) -> None:
@@ -203,11 +205,11 @@ def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str
     The slider, the cursor over the curves and the arrow keys choose the picture; `amounts` say in words what was
     done to each, `start` is the one shown first. Nothing is asked of the server.
     """
-    drawn = sheet(pictures, largest=360)
+    drawn = sheet(pictures, largest=360, photographs=pictures.shape[-1] > WHOLE)
     SCRUB(
         key=key,
         data={
-            "sheet": data_address(drawn.png),
+            "sheet": data_address(drawn.file, drawn.kind),
             "count": drawn.count,
             "sheetColumns": drawn.columns,
             "tileWidth": drawn.width,

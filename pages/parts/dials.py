@@ -85,6 +85,11 @@ def choose(
     )
 
 
+def stands(key: str) -> Any:
+    """What a widget stands at, or what the address asks of it, before it is drawn; None where neither says."""
+    return st.session_state.get(key) or st.query_params.get(key)
+
+
 def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
     """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
     step on, and for the same steps the keys U and O; kept in the address."""

@@ -1,4 +1,4 @@
-"""The networks: the bundled one, those of the literature, and the reader's own, which stay in their session.
+"""The networks: those that come along, those of the literature, and the reader's own, which stay in their session.
 
 known(name)     whether a network of that name may be asked for here; file names from an address never are
 probe(name)     the network, opened; ValueError in a sentence where that cannot be

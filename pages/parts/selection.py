@@ -21,7 +21,8 @@ from vizcore.overview import middle_layer
 from vizcore.unit import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
-DEFAULTS = {"network": "tiny-vgg", "image": "cat", "unit": TOP}
+TEACHING = "tiny-vgg"  # small enough to look at whole
+DEFAULTS = {"network": "efficientnet-lite0", "image": "cat", "unit": TOP}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,11 @@ class Selection:
         if self.unit.is_class:
             return self.probe.labels[self.unit.channel]
         cell = "" if self.unit.at is None else f", row {self.unit.at[0]}, column {self.unit.at[1]}"
-        return f"{self.unit.layer}, channel {self.unit.channel}{cell}"
+        return f"{self.layer.brief}, channel {self.unit.channel}{cell}"
+
+    def brief(self, layer: str) -> str:
+        """A layer's name where there is little room; what is no layer's name stays as it is."""
+        return self.probe.layers[layer].brief if layer in self.probe.layers else layer
 
     @property
     def link(self) -> str:

@@ -152,7 +152,7 @@ def chip(selection, *, image=None) -> None:
     unit, shown = selection.unit, ""
     if image is not None:
         shown = f'<img class="pixels" src="{data_address(png(image))}" alt="">'
-    where = "class" if unit.is_class else unit.layer
+    where = "class" if unit.is_class else selection.layer.brief
     which = selection.name if unit.is_class else f"channel {unit.channel}"
     cell = "" if unit.at is None else f"<small>cell {unit.at[0]}, {unit.at[1]}</small>"
     markup(f'<p class="chip">{shown}<small>{html.escape(where)}</small><b>{html.escape(which)}</b>{cell}</p>')
@@ -213,6 +213,16 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
     return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
+
+
+def in_two_lines(name: str) -> str:
+    """A layer's name for below a small picture: its block, and in a second line the layer in the block.
+
+    >>> in_two_lines("stage5.0.expand.relu"), in_two_lines("conv1.relu")
+    ('stage5.0\\nexpand.relu', 'conv1.relu')
+    """
+    parts = name.split(".")
+    return name if len(parts) < 3 else f"{'.'.join(parts[:2])}\n{'.'.join(parts[2:])}"
 
 
 def plain(text: str) -> str:

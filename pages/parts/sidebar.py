@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures
-from pages.parts.selection import DEFAULTS, TOP, Selection, changes, select, selection
+from pages.parts import networks, pictures, show
+from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
+from vizcore.inspection.blocks import outline
 from vizcore.unit import SCORES, Unit
+
+FOLDED = "Of each stage of this long network the last layer is listed; go there, and the layers in it are listed too."
 
 
 def draw() -> None:
@@ -15,8 +18,20 @@ def draw() -> None:
         chosen = selection()
     with pickers:
         networks.picker(chosen.network, lambda name: select(network=name))
+        teach(chosen.network)
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
+
+
+def teach(network: str) -> None:
+    """One click from any network to the small one, and from the small one and its kin back to the first."""
+    small = network.startswith(TEACHING)
+    other = DEFAULTS["network"] if small else TEACHING
+    st.button(
+        f"{'Back to' if small else 'Teach with'} {networks.title(other)}", key="teach", type="tertiary",
+        on_click=lambda: select(network=other),
+        help="Tiny VGG is small enough to look at whole: every layer, every map, every pixel that it sees.",
+    )  # fmt: skip
 
 
 def address() -> None:
@@ -36,7 +51,8 @@ def address() -> None:
 def unit_picker(chosen: Selection) -> None:
     """Which unit is asked about: a layer, and in it a class by its label or a channel by its number."""
     probe, unit = chosen.probe, chosen.unit
-    layers = [SCORES, *(name for name, layer in probe.layers.items() if layer.spatial)]
+    spatial = [name for name, layer in probe.layers.items() if layer.spatial]
+    layers = [SCORES, *outline(probe, unit.layer, among=spatial)]
     if unit.layer not in layers:
         layers.append(unit.layer)
     st.session_state["layer picker"] = unit.layer
@@ -45,18 +61,19 @@ def unit_picker(chosen: Selection) -> None:
         layers,
         key="layer picker",
         format_func=lambda name: layer_title(probe, name),
+        help=FOLDED if len(layers) <= len(spatial) else None,
         on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
                                  if st.session_state["layer picker"] != SCORES else TOP),
     )  # fmt: skip
     if unit.is_class:
         st.session_state["class picker"] = TOP if chosen.follows else unit.channel
-        top = chosen.predictions[0].label
+        titles = class_titles(chosen)
         st.selectbox(
             "Class",
-            [TOP, *range(len(probe.labels))],
+            list(titles),
             key="class picker",
             label_visibility="collapsed",
-            format_func=lambda number: f"top answer: {top}" if number == TOP else probe.labels[number],
+            format_func=titles.get,
             on_change=lambda: select(unit=st.session_state["class picker"]),
         )
         return
@@ -77,9 +94,17 @@ def unit_picker(chosen: Selection) -> None:
         )
 
 
+def class_titles(chosen: Selection) -> dict[int | str, str]:
+    """Every class as the list names it: the top answer, the five best with their probabilities, the rest by name."""
+    best = {one.index: f"{one.label}  {show.percent(one.probability)}" for one in chosen.predictions}
+    rest = {number: label for number, label in enumerate(chosen.probe.labels) if number not in best}
+    by_name = dict(sorted(rest.items(), key=lambda item: item[1].lower()))
+    return {TOP: f"top answer: {chosen.predictions[0].label}"} | best | by_name
+
+
 def layer_title(probe, name: str) -> str:
     """A layer's name with its size: channels, rows, columns."""
     if name == SCORES:
-        return f"class scores, {len(probe.labels)}"
+        return f"class scores, {len(probe.labels):,}"
     layer = probe.layer(name)
-    return f"{name}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"
+    return f"{layer.brief}  {layer.channels} × {layer.cells[0]} × {layer.cells[1]}"

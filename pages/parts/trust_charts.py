@@ -26,11 +26,11 @@ def matrix(compared):
     return chart
 
 
-def falling(found: Meter):
-    """Likeness to the trained network's map, as more and more is forgotten."""
+def falling(found: Meter, lost: list[str]):
+    """Likeness to the trained network's map, as more and more is forgotten: nothing at first, then what is `lost`."""
     from plotly.graph_objects import Figure
 
-    layers = ["nothing", *found.layers][: len(found.likenesses)]
+    layers = lost[: len(found.likenesses)]
     chart = Figure()
     colours = {"rank correlation": show.accent(), "structural similarity": show.quiet()}
     for (kind, colour), side in zip(colours.items(), (11, -11), strict=True):

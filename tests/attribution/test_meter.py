@@ -1,5 +1,7 @@
 """The trust meter: maps of which it is known that they must fail, or pass, and the verdicts that follow."""
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from tests.attribution.test_trust import Corner, quarter_map
 from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution import grad_cam, gradient_times_input, guided_backprop, meter, saliency, smooth_grad
 from vizcore.attribution.meter import ALIKE, STAMPS, Meter, deletion_verdict, stability_verdict, weights_verdict
-from vizcore.attribution.trust import stability
+from vizcore.attribution.trust import forgotten_in_turn, randomisation, stability
 from vizcore.probe import Probe
 
 QUICK = {"steps": 8, "samples": 1}
@@ -118,3 +120,17 @@ def test_at_first_nothing_was_asked_and_nothing_is_stamped():
     shy = stability_verdict(quarter_map(1.0), [-1.0, 0.2])
     assert shy.value == -0.4
     assert Meter().with_reading(shy).stamp == STAMPS["stability"]
+
+
+def test_a_large_network_is_looked_at_after_some_layers_and_the_reading_says_so(monkeypatch):
+    module = import_module("vizcore.attribution.meter")  # the chapter's function goes by the same name
+    monkeypatch.setattr(module, "AT_LEAST", 3)
+    monkeypatch.setattr(module, "LOOKS", 0)
+    probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+    found = last(meter(probe, cat, 19, gradient_times_input, **QUICK)).detail
+    layers = forgotten_in_turn(probe, probe.unit(19))
+    assert found.forgotten == len(layers) == 7
+    assert found.layers == tuple(layers[place] for place in (1, 4, 6)), "spread evenly, the lowest among them"
+    assert "upper half of 7 layers" in found.readings[0].sentence and "2 times" in found.readings[0].sentence
+    whole = last(randomisation.frames(probe, cat, 19, gradient_times_input)).terms["rank correlation"]
+    assert found.likenesses[-1]["rank correlation"] == pytest.approx(whole)

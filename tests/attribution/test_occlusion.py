@@ -108,7 +108,7 @@ class Crooked(nn.Module):
 
     def forward(self, x):
         x = F.max_pool2d(F.relu(self.a(x)), 3, 2, ceil_mode=True)
-        x = self.b(x) + self.c(x)
+        x = self.b(F.pad(x, (1, 0, 2, 1), value=0.3)) + self.c(F.pad(x, (0, 1, 1, 2)))
         x = F.avg_pool2d(x, 2, 1)
         return self.out(self.d(torch.cat([x[:, :2], x[:, 2:]], 1)).mean((2, 3)))
 

@@ -137,7 +137,7 @@ def test_the_same_marks_elsewhere_are_the_same_marks():
 
 
 def test_the_gradient_and_grad_cam_notice_what_guided_backprop_does_not():
-    """Adebayo et al. 2018, on the bundled network: all but the first convolutions forgotten."""
+    """Adebayo et al. 2018, on tiny-vgg: all but the first convolutions forgotten."""
     probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
     unit = probe.predict(cat)[0].index
     kept = {}

@@ -6,7 +6,8 @@ import pytest
 from torch import nn
 
 from tests.networks import ZOO, random_probe
-from vizcore.inspection.blocks import ROOM, strips
+from vizcore import open_probe
+from vizcore.inspection.blocks import ROOM, outline, strips
 from vizcore.probe import Probe
 
 
@@ -77,3 +78,18 @@ def test_a_long_network_without_modules_is_cut_into_equal_pieces():
     assert names(first)[0] == "0 to 3"
     assert len(first.blocks) == 26
     assert names(second) == ["48", "49", "50", "51"]
+
+
+def test_a_long_list_of_layers_is_folded_into_stages_and_opens_around_the_layer_asked_for():
+    probe = random_probe("resnet18")
+    layers = [name for name, layer in probe.layers.items() if layer.spatial]
+    listed = outline(probe, "layer3.0.bn1", among=layers)
+    assert listed == [name for name in layers if name in listed], "in order, and none that was not among them"
+    assert {"layer3.0.conv1", "layer3.0.bn1", "layer3.0.relu", "layer4.1.relu_1"} <= set(listed) < set(layers)
+    assert set(outline(probe, "fc", among=layers)) <= {*listed, "layer3.1.relu_1"}
+    assert outline(probe, "layer3.0.bn1", among=layers[:30]) == layers[:30], "a list that can be read stays whole"
+
+
+def test_a_padding_is_of_the_block_whose_layer_reads_it():
+    strip = strips(open_probe("efficientnet-lite0"), "stem.conv")[0]
+    assert [layer.name for layer in strip.blocks[0].layers] == ["stem.pad", "stem.conv", "stem.norm", "stem.relu"]

@@ -140,7 +140,18 @@ def test_a_network_without_an_exact_map_says_so_and_goes_on(tmp_path):
     assert "more than average pooling and one linear layer behind its last maps" in said(app)
     app.selectbox("cam.method").set_value("Grad-CAM").run()
     assert MAP in canvases(app) and "went wrong" not in said(app)
-    assert len(canvas(app, DEPTH)["titles"]) == 24
+    listed = app.selectbox("cam.layer").options
+    assert [title.replace("\n", ".") for title in canvas(app, DEPTH)["titles"]] == listed
+    assert 10 < len(listed) < 40, "a long network is folded into its stages"
+
+
+def test_a_link_to_a_layer_within_a_folded_stage_opens_that_stage():
+    app = opened(PAGE, network="efficientnet-lite0", **{"cam.layer": "stage5.1.depthwise.relu"})
+    assert app.selectbox("cam.layer").value == "stages.stage5.1.depthwise.relu"
+    expected = grad_cam(open_probe("efficientnet-lite0"), bundled_image("cat"), 282,
+                        layer="stages.stage5.1.depthwise.relu")  # fmt: skip
+    torch.testing.assert_close(values(canvas(app, MAP)), expected.values)
+    assert {"stem.relu", "stage4.2\nadd", "stage5.1\ndepthwise.relu"} <= set(canvas(app, DEPTH)["titles"])
 
 
 def test_a_blank_map_is_its_note_and_no_black_picture(tmp_path):

@@ -105,7 +105,7 @@ def test_a_zip_that_is_dropped_is_a_corpus_with_its_folders_as_classes(page: Pag
             Image.new("RGB", (40, 30), ("red", "blue")[number % 2]).save(file, "PNG")
             archive.writestr(f"{('poppies', 'gentians')[number % 2]}/{number}.png", file.getvalue())
         archive.writestr("poppies/broken.png", b"no picture")
-    page.goto("/examples")
+    page.goto("/examples?network=tiny-vgg")
     page.get_by_role("button", name="Your own", exact=True).click(timeout=120_000)
     page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(path)
     expect(page.get_by_text("1 file skipped")).to_be_visible(timeout=60_000)

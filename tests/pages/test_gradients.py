@@ -131,7 +131,7 @@ def test_a_picture_of_one_colour_is_no_trouble():
 
 
 def test_a_step_along_the_strip_opens_that_method(page: Page):
-    page.goto("/gradients?unit=scores:19")
+    page.goto("/gradients?unit=scores:19&network=tiny-vgg")
     strip = page.locator(".grid[aria-label='the quick methods side by side']")
     strip.focus()
     page.keyboard.press("ArrowRight")

@@ -127,7 +127,7 @@ def test_a_page_that_waited_for_a_short_job_does_not_run_twice():
 
 
 def test_stop_in_a_browser_leaves_the_map_as_far_as_it_was(page: Page):
-    page.goto("/occlusion?occlusion.patch=8&occlusion.stride=1")
+    page.goto("/occlusion?occlusion.patch=8&occlusion.stride=1&network=tiny-vgg")
     page.locator(".st-key-occlusion-map .heat").wait_for()
     page.locator(".st-key-stop-occlusion button").click()
     expect(page.get_by_text("of 3249.")).to_be_visible()

@@ -41,7 +41,7 @@ def own_cache():
 def sheet(numbers_of_pictures: list[int]) -> str:
     digits = open_corpus("digits")
     drawn_sheet = contact_sheet([digits[number] for number in numbers_of_pictures], side=12)
-    return base64.b64encode(drawn_sheet.png).decode()
+    return base64.b64encode(drawn_sheet.file).decode()
 
 
 def test_both_rows_and_the_agreement_are_those_of_the_library():
@@ -123,7 +123,7 @@ def test_a_picture_of_one_pixel_is_no_trouble():
 
 
 def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
-    page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit")
+    page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit&network=tiny-vgg")
     square = page.locator(".sketch canvas")
     expect(square).to_be_visible(timeout=150_000)
     box = square.bounding_box()

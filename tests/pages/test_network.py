@@ -94,6 +94,18 @@ def dot() -> bytes:
     return file.getvalue()
 
 
+def test_a_network_from_elsewhere_tells_what_it_was_taught_and_whose_it_is():
+    app = opened(PAGE, network="efficientnet-lite0", unit="stages.stage5.0.expand.relu:3")
+    card = zoo.card("efficientnet-lite0")
+    assert "What it was taught" in markup(app) and "How it was trained" not in markup(app)
+    assert card["untaught"] in [text.value for text in app.markdown]
+    assert any(card["licence"] in caption.value for caption in app.caption)
+    drawn = canvas(app, "architecture")
+    readings = dict(zip(drawn["names"], drawn["readings"], strict=True))
+    assert "one cell can see 147 × 147 pixels" in readings["stages.stage5.0.expand.relu"]
+    assert "the central cell can see all of it" in readings["head.relu"]
+
+
 def test_the_card_is_shown_where_there_is_one(tmp_path, monkeypatch):
     weights = zoo.bundled_weights()["tiny-vgg"]
     folder = tmp_path / "weights"

@@ -89,7 +89,7 @@ def test_a_plain_picture_is_no_trouble_and_a_broken_one_a_sentence():
 
 
 def test_a_click_shows_the_picture_with_that_square_covered(page: Page):
-    page.goto("/occlusion?unit=scores:19&occlusion.patch=16&occlusion.stride=16")
+    page.goto("/occlusion?unit=scores:19&occlusion.patch=16&occlusion.stride=16&network=tiny-vgg")
     expect(page.get_by_text("Where covering hurts most")).to_be_visible()
     page.locator(".stage").first.click(position={"x": 20, "y": 20})
     expect(page.get_by_text("With this square covered")).to_be_visible()

@@ -9,6 +9,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from pages.parts.selection import DEFAULTS
+from pages.parts.show import percent
+from vizcore import bundled_image, open_probe
 from vizcore.tiny_vgg import TinyVGG
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,9 +25,9 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def opened(page: str = "overview.py", **address: str | list[str]) -> AppTest:
-    """The app as a new session finds it under an address."""
+    """The app as a new session finds it under an address; the network is the small one unless the address names one."""
     app = AppTest.from_file(str(ROOT / "pages" / "index.py"), default_timeout=150)
-    for name, value in address.items():
+    for name, value in ({"network": "tiny-vgg"} | address).items():
         app.query_params[name] = value
     app.run()
     if page != "overview.py":
@@ -45,9 +48,35 @@ def said(app: AppTest) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_with_its_defaults_and_nothing_goes_wrong(page):
-    app = opened(page)
+    app = opened(page, network=DEFAULTS["network"])
     assert app.title[0].value.endswith("?")
     assert "went wrong" not in said(app)
+
+
+def test_one_click_leads_to_the_network_to_teach_with_and_one_back_and_a_unit_comes_along_where_it_can():
+    app = opened(network=DEFAULTS["network"])
+    app.button("teach").click().run()
+    assert (asked(app, "network"), asked(app, "unit")) == ("tiny-vgg", "top")
+    app.selectbox("layer picker").select("conv3.relu").run()
+    app.button("teach").click().run()
+    assert (asked(app.run(), "network"), asked(app, "unit")) == (DEFAULTS["network"], "top")
+
+
+def test_the_classes_begin_with_the_five_best_and_go_on_by_name():
+    probe = open_probe(DEFAULTS["network"])
+    options = opened(network=DEFAULTS["network"]).selectbox("class picker").options
+    best = probe.predict(bundled_image("cat"))
+    assert options[0] == f"top answer: {best[0].label}"
+    assert options[1:6] == [f"{one.label}  {percent(one.probability)}" for one in best]
+    assert len(options) == 1001 and options[6:] == sorted(options[6:], key=str.lower)
+
+
+@pytest.mark.parametrize("image", ["cat", "gravel"])
+def test_where_no_answer_reaches_a_third_a_sentence_says_what_was_never_taught(image):
+    best = open_probe(DEFAULTS["network"]).predict(bundled_image(image))[0]
+    app = opened("network.py", network=DEFAULTS["network"], image=image)
+    captions = " ".join(caption.value for caption in app.caption)
+    assert ("No answer reaches a third" in captions and "letters and digits" in captions) is (best.probability < 1 / 3)
 
 
 def test_a_link_opens_what_it_names():
@@ -91,9 +120,10 @@ def test_without_a_unit_the_top_answer_is_asked_about_and_stays_out_of_the_addre
 def test_a_malformed_link_is_answered_by_a_sentence_and_the_default(address, sentence):
     app = opened(**address)
     assert sentence in said(app)
-    assert (app.selectbox("network picker").value, app.selectbox("class picker").value) == ("tiny-vgg", "top")
+    network = DEFAULTS["network"] if "network" in address else "tiny-vgg"
+    assert (app.selectbox("network picker").value, app.selectbox("class picker").value) == (network, "top")
     app.run()
-    assert (asked(app, "network"), asked(app, "image"), asked(app, "unit")) == ("tiny-vgg", "cat", "top")
+    assert (asked(app, "network"), asked(app, "image"), asked(app, "unit")) == (network, "cat", "top")
     assert not said(app), "the sentence is said once"
 
 
@@ -101,7 +131,7 @@ def test_a_link_opens_no_file_of_the_server(tmp_path):
     path = tmp_path / "secret.safetensors"
     save_file(TinyVGG(5).state_dict(), path)
     app = opened(network=str(path))
-    assert app.selectbox("network picker").value == "tiny-vgg"
+    assert app.selectbox("network picker").value == DEFAULTS["network"]
     assert "no network" in said(app)
 
 

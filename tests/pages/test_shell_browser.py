@@ -16,9 +16,14 @@ def asked(page: Page, name: str) -> str | None:
     return parse_qs(urlsplit(page.url).query).get(name, [None])[0]
 
 
+def small(address: str) -> str:
+    """An address that asks about the small network, unless it names another."""
+    return address if "network=" in address else f"{address}{'&' if '?' in address else '?'}network=tiny-vgg"
+
+
 def opens(page: Page, address: str) -> None:
-    """Go to an address and wait until nothing more comes."""
-    page.goto(address)
+    """Go to an address and wait until nothing more comes; the network is the small one unless the address names one."""
+    page.goto(small(address))
     page.wait_for_selector("h1", timeout=90_000)
     rests(page)
 

@@ -62,7 +62,7 @@ def test_the_new_network_is_asked_on_every_page(head):
 
 
 def test_both_networks_are_indexed_and_the_answer_comes_in_the_browser(page: Page):
-    page.goto("/transfer")
+    page.goto("/transfer?network=tiny-vgg")
     expect(page.get_by_text("new pictures named rightly")).to_be_visible(timeout=240_000)
     expect(page.get_by_text("Which layer is best")).to_be_visible()
     expect(page.get_by_text("error", exact=False)).to_have_count(0)

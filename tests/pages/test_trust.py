@@ -144,7 +144,7 @@ def test_a_long_method_is_put_to_the_test_on_one_click():
 
 
 def test_a_stamp_is_seen_in_the_browser(page: Page):
-    page.goto("/gradients?unit=scores:19&gradients.method=Guided+backprop")
+    page.goto("/gradients?unit=scores:19&gradients.method=Guided+backprop&network=tiny-vgg")
     stamp = page.locator(".stage .stamp").first
     expect(stamp).to_be_visible()
     expect(stamp).to_contain_text(FORGETS)

@@ -25,10 +25,6 @@ NOWHERE = (
 )
 UNREAD = "What {unit} reads in {layer} is silent for this picture, so nothing argues for it or against it."
 
-# What makes a layer worth a place in a row of at most so many.
-TELLING = ("rectifier", "activation", "addition", "concatenation", "attention", "max pooling")
-MOST = 24
-
 
 def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     """Show how much each place added to a class score, exactly.
@@ -177,21 +173,6 @@ def layers_behind(probe: Probe, unit: Unit) -> list[str]:
     if not found:
         raise ValueError(f"nothing that {unit} depends on in {probe.name} knows where, so it has no map.")
     return found
-
-
-def along_depth(probe: Probe, unit: Unit, *, most: int = MOST) -> list[str]:
-    """The layers that can have a map of a unit, or `most` of them spread evenly where there are more.
-
-    >>> from vizcore import Unit, open_probe
-    >>> along_depth(open_probe("tiny-vgg"), Unit("scores", 0), most=3)
-    ['conv1.relu', 'conv4.relu', 'conv6.relu']
-    """
-    layers = layers_behind(probe, unit)
-    if len(layers) <= most:
-        return layers
-    telling = [name for name in layers if probe.layer(name).kind in TELLING or name == layers[-1]]
-    gaps = max(1, min(most, len(telling)) - 1)
-    return [telling[round(place * (len(telling) - 1) / gaps)] for place in range(gaps + 1)]
 
 
 def usual_layer(probe: Probe, unit: Unit) -> str:

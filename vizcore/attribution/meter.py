@@ -23,18 +23,19 @@ from vizcore.attribution.trust import (
     shaken,
 )
 from vizcore.dial import Range
-from vizcore.frames import Frame
+from vizcore.frames import Frame, pictures_a_frame
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import Unit
 
-# Halfway between no relation and the same order. On the bundled network guided backprop keeps far more than that when
+# Halfway between no relation and the same order. On tiny-vgg guided backprop keeps far more than that when
 # the upper half of the layers is forgotten, and the gradient and Grad-CAM far less.
 ALIKE = 0.5
 # A map that marks nothing in particular is as likely as any of its eight moved copies to matter most, and beats six of
 # them in one trial of three. To ask for all eight would condemn maps whose marks, once moved, fall on a second object.
 BEATEN = 0.75
 KEPT = 128  # pixels of a side of the maps that a meter keeps to be looked at
+LOOKS, AT_LEAST = 6 * 10**9, 8  # multiply-adds of the pictures that a forgetting network is shown; layers at least
 STAMPS = {
     "randomised weights": "unchanged when the network forgets",
     "deletion": "no better than elsewhere",
@@ -68,9 +69,10 @@ class Reading:
 class Meter:
     """What three tests found about a map, as far as they are: a reading each, and what it was read from.
 
-    `film` holds the map, and small copies of the maps after each of `layers` was forgotten as well; `likenesses`
-    compares each of them with the first. `curves` are the deletion and the insertion curve by the map, by the middle
-    of the picture and by chance. `shaken` are small copies of the maps under a noise that nobody sees.
+    `film` holds the map, and small copies of the maps after each of `layers` was forgotten as well, which are all of
+    the `forgotten` ones or some that are spread over them; `likenesses` compares each of them with the first.
+    `curves` are the deletion and the insertion curve by the map, by the middle of the picture and by chance.
+    `shaken` are small copies of the maps under a noise that nobody sees.
 
     >>> Meter().with_reading(Reading("stability", 0.1, 0.5, False, "It is about the noise.")).stamp
     'changed by noise nobody sees'
@@ -78,6 +80,7 @@ class Meter:
 
     film: tuple[Map, ...] = ()
     layers: tuple[str, ...] = ()
+    forgotten: int = 0
     likenesses: tuple[Mapping[str, float], ...] = ()
     curves: Mapping[str, tuple[Curve, Curve]] = field(default_factory=dict)
     shaken: tuple[Map, ...] = ()
@@ -116,8 +119,8 @@ def meter(
     mean rank correlation with the first map, over the upper half of the layers, must stay below a half. Petsiuk
     et al. 2018: the area under the insertion curve less that under the deletion curve must beat the same
     map moved elsewhere in six of eight places. Alvarez-Melis and Jaakkola 2018: under noise that nobody
-    sees the rank correlation must stay above a half. `turned` are the method's own dials; a frame's
-    `detail` is the Meter so far.
+    sees the rank correlation must stay above a half. A large network is looked at after some of its layers only.
+    `turned` are the method's own dials; a frame's `detail` is the Meter so far.
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> from vizcore.attribution import guided_backprop
@@ -127,20 +130,21 @@ def meter(
     """
     unit, pixels = probe.unit(unit), probe.prepare(image)
     layers = forgotten_in_turn(probe, unit)
-    of = 1 + len(layers) + len(CONTROLS) + 8 + samples
-    found, done = Meter(layers=tuple(layers)), 0
+    looks = spread(layers, pictures_a_frame(probe, LOOKS, least=AT_LEAST))
+    of = 1 + len(looks) + len(CONTROLS) + 8 + samples
+    found, done = Meter(layers=looks, forgotten=len(layers)), 0
     for map in growing(method, probe, pixels, unit, turned):
         yield Frame(done, of, map, detail=found)
     map = replace(map, colour=None)
     found, done = replace(found, film=(map,), likenesses=(likeness(map, map),)), 1
-    for _, other in cascade(probe, layers, seed):
+    for _, other in cascade(probe, layers, seed, looks=looks):
         yield Frame(done, of, map, detail=found)  # a large layer takes a while to forget
         for after in growing(method, other, pixels, unit, turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
         film, likenesses = (*found.film, lean(after)), (*found.likenesses, likeness(map, after))
         found, done = replace(found, film=film, likenesses=likenesses), done + 1
         yield Frame(done, of, map, detail=found)
-    found = found.with_reading(weights_verdict(map, found.likenesses))
+    found = found.with_reading(weights_verdict(map, found.likenesses, len(layers)))
     for name, control in CONTROLS.items():
         marks = control(map, probe.input_size)
         curves = yield from both_curves(Frame(done, of, map, detail=found), probe, pixels, unit, marks, steps)
@@ -163,7 +167,17 @@ def meter(
     yield Frame(of, of, map, detail=found.with_reading(stability_verdict(map, kept)))
 
 
-def weights_verdict(map: Map, likenesses: tuple[Mapping[str, float], ...]) -> Reading:
+def spread(layers: Sequence[str], most: int) -> tuple[str, ...]:
+    """At most so many of the layers, evenly spread, the last one among them.
+
+    >>> spread(["fc", "conv3", "conv2", "conv1"], 2)
+    ('conv3', 'conv1')
+    """
+    count = min(most, len(layers))
+    return tuple(layers[round((place + 1) * len(layers) / count) - 1] for place in range(count))
+
+
+def weights_verdict(map: Map, likenesses: tuple[Mapping[str, float], ...], forgotten: int = 0) -> Reading:
     """Whether a map notices that the network forgets, from its likenesses to the maps after each layer was lost.
 
     The upper half of the layers decides: they hold what tells one class from another, and when they are lost a map
@@ -177,9 +191,12 @@ def weights_verdict(map: Map, likenesses: tuple[Mapping[str, float], ...]) -> Re
     kept = sum(one["rank correlation"] for one in upper) / len(upper)
     passes = kept < ALIKE
     told = "less than" if passes else "not less than"
+    looks = len(likenesses) - 1
+    which = f"{len(upper)} upper layers" if forgotten <= looks else f"upper half of {forgotten} layers"
     sentence = (
-        f"While the {len(upper)} upper layers are forgotten, the map keeps {kept:.2f} of its order (mean rank "
-        f"correlation), {told} the {ALIKE} at which it would hardly depend on what was learned."
+        f"While the {which} are forgotten, the map keeps {kept:.2f} of its order (mean rank correlation"
+        f"{f', looked at {len(upper)} times' if forgotten > looks else ''}), {told} the {ALIKE} at which it would "
+        "hardly depend on what was learned."
     )
     return Reading(test, kept, ALIKE, passes, sentence)
 

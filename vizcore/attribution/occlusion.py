@@ -112,6 +112,16 @@ def usual_square(probe: Probe) -> dict[str, int]:
     return {"patch": max(2, probe.input_size // 8), "stride": max(1, probe.input_size // 16)}
 
 
+def large_square(probe: Probe) -> dict[str, int]:
+    """A square for a first, coarse look: a quarter of a side, moved by half of itself.
+
+    >>> from vizcore import open_probe
+    >>> large_square(open_probe("tiny-vgg"))
+    {'patch': 16, 'stride': 8}
+    """
+    return {name: 2 * value for name, value in usual_square(probe).items()}
+
+
 class Watch:
     """What is read from the network for every square: the unit, the top class, the strongest feature map."""
 

@@ -97,6 +97,8 @@ class Projection:
                 sliding = self.slide(step, layer.kind, changed)
                 if sliding is not None:
                     return sliding
+            elif layer.kind == "padding":
+                return self.moved(step, changed)
             elif layer.kind != "reshape" or word(step) in PLACE_KEEPING_RESHAPES:
                 return self.keep_place(step, changed, layer.layout)
         if windows:
@@ -121,6 +123,15 @@ class Projection:
         arguments, named = step.inputs(values)
         axes = (-3, -2) if layout == CHANNELS_LAST else (-2, -1)
         return Window(step.operation(*arguments, **named), covering.tops, covering.lefts, axes)
+
+    def moved(self, step: Step, changed: dict[fx.Node, Any]) -> Window:
+        """A padding with a constant: the same windows, further down and to the right."""
+        [source] = step.node.all_input_nodes
+        arguments, named = step.inputs(self.kept)
+        inputs, after = self.kept[source], self.kept[step.node]
+        rows, columns = Facts(step, given(step, arguments, named), tuple(inputs.shape), after).padded_before()
+        window = changed[source]
+        return Window(window.values, window.tops + rows, window.lefts + columns)
 
     def slide(self, step: Step, kind: str, changed: dict[fx.Node, Any]) -> Window | None:
         """A convolution or pooling: the window of its output that a window of its input reaches.

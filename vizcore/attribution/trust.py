@@ -140,13 +140,19 @@ def forgotten_in_turn(probe: Probe, unit: Unit) -> list[str]:
     return [name for name in names if probe.feeds(name, unit.layer) and probe.weight(name) is not None][::-1]
 
 
-def cascade(probe: Probe, layers: Sequence[str], seed: int) -> Iterator[tuple[str, Probe]]:
-    """A network that has forgotten the first layer, then the first two, and so on; with each the layer just lost."""
+def cascade(
+    probe: Probe, layers: Sequence[str], seed: int, *, looks: Sequence[str] | None = None
+) -> Iterator[tuple[str, Probe]]:
+    """A network that has forgotten the first layer, then the first two, and so on; with each the layer just lost.
+
+    With `looks` it is given only after these of the layers were lost.
+    """
     generator = torch.Generator().manual_seed(seed)
     lost: dict[str, torch.Tensor] = {}
     for name in layers:
         lost[name] = drawn_anew(probe.weight(name), generator)
-        yield name, forgetful(probe, lost)
+        if looks is None or name in looks:
+            yield name, forgetful(probe, lost)
 
 
 def drawn_anew(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -10,6 +10,7 @@ from vizcore.probe import Probe
 # What does its work on what a layer has just given belongs to that layer's block.
 FOLLOWS = ("normalisation", "rectifier", "activation", "dropout", "multiplication", "reshape")
 ROOM = 32  # blocks that stay legible side by side
+STAGES, LISTED = 16, 40  # stages that are told in a list, and layers of a network that needs no stages
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,34 @@ def strips(probe: Probe, layer: str, *, room: int = ROOM) -> tuple[Strip, ...]:
         inner = next(block for block in blocks if any(one.name == layer for one in block.layers))
         name, layers = inner.name, inner.layers if inner.folded else ()
     return tuple(found)
+
+
+def outline(probe: Probe, layer: str, *, among: Sequence[str] | None = None, most: int = LISTED) -> list[str]:
+    """The layers to choose from where all, or all of those `among` which it is, are too many to read in a list.
+
+    These are the last of every stage, and towards `layer` the last of every block in its stage and every layer in
+    its block; so whoever goes to a stage sees what is in it.
+
+    >>> from vizcore import open_probe
+    >>> outline(open_probe("efficientnet-lite0"), "stem.relu")[:4]
+    ['stem.pad', 'stem.conv', 'stem.norm', 'stem.relu']
+    >>> outline(open_probe("efficientnet-lite0"), "stem.relu")[4:6]
+    ['stages.stage1.0.project.norm', 'stages.stage2.1.add']
+    """
+    names = list(probe.layers if among is None else among)
+    if len(names) <= most:
+        return names
+    layer = probe.layer(layer).name
+    found = strips(probe, layer, room=STAGES)
+    blocks = [block.layers for strip in found for block in strip.blocks]
+    kept = {next((one.name for one in reversed(layers) if one.name in names), "") for layers in blocks}
+    kept |= {one.name for layers in blocks[-len(found[-1].blocks) :] if layer in names_of(layers) for one in layers}
+    return [name for name in names if name in kept]
+
+
+def names_of(layers: Iterable[Layer]) -> list[str]:
+    """The names of layers, in order."""
+    return [layer.name for layer in layers]
 
 
 def folded(layers: tuple[Layer, ...], room: int) -> tuple[Block, ...]:
@@ -104,11 +133,16 @@ def in_blocks(layers: Sequence[Layer]) -> tuple[Block, ...]:
     """
     inside = Counter(module for layer in layers for module in modules(layer))
     found = []
-    for run in pieces(layers, lambda layer, before: layer.kind in FOLLOWS and layer.inputs == (before.name,)):
+    for run in pieces(layers, belongs):
         home = run[0].name.rpartition(".")[0]
         fills = len(run) > 1 and inside[home] == len(run) and all(home in modules(layer) for layer in run)
         found.append(Block(home if fills else run[0].name, tuple(run)))
     return tuple(found)
+
+
+def belongs(layer: Layer, before: Layer) -> bool:
+    """Whether a layer is of the block of the one before: it reworks what that gave, or that only padded its input."""
+    return layer.inputs == (before.name,) and (layer.kind in FOLLOWS or before.kind == "padding")
 
 
 def modules(layer: Layer) -> list[str]:

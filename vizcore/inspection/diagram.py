@@ -18,7 +18,7 @@ LETTER = 5.8  # about how wide a letter of a label is
 INK = {
     "convolution": 0.56, "linear": 0.78, "attention": 0.92, "max pooling": 0.36, "average pooling": 0.36,
     "addition": 0.3, "concatenation": 0.3, "multiplication": 0.3, "normalisation": 0.13, "rectifier": 0.24,
-    "activation": 0.24, "dropout": 0.1, "reshape": 0.1, "other": 0.18,
+    "activation": 0.24, "dropout": 0.1, "padding": 0.1, "reshape": 0.1, "other": 0.18,
 }  # fmt: skip
 SIGNS = {"addition": "+", "multiplication": "×", "concatenation": "≡"}
 STYLE = """
@@ -97,20 +97,21 @@ def placed(strip: Strip, largest: int) -> list[Place]:
     unit = max(0.4, min(WIDEST, room / sum(map(share, strip.blocks))))
     found, left = [], float(EDGE)
     for block in strip.blocks:
-        first, width = leading(block), unit * share(block)
-        slabs = [(first, left, width)]
-        if not block.folded:
-            slabs += [(one, left + width + THIN * number, THIN) for number, one in enumerate(block.layers[1:])]
-        whole = slabs[-1][1] + slabs[-1][2] - left
-        height = max(LOW, TALL * (math.prod(first.cells) / largest) ** 0.25)
-        found.append(Place(block, left, whole, height, tuple(slabs)))
-        left += whole + GAP
+        main, slabs, right = leading(block), [], left
+        for one in (main,) if block.folded else block.layers:
+            wide = unit * share(block) if one is main else THIN
+            slabs.append((one, right, wide))
+            right += wide
+        height = max(LOW, TALL * (math.prod(main.cells) / largest) ** 0.25)
+        found.append(Place(block, left, right - left, height, tuple(slabs)))
+        left = right + GAP
     return found
 
 
 def leading(block: Block) -> Layer:
-    """The layer that a block gets its size from: the first, or in a stage the last."""
-    return block.last if block.folded else block.layers[0]
+    """The layer that a block gets its size from: the first that does more than pad, or in a stage the last."""
+    working = [one for one in block.layers if one.kind != "padding"]
+    return block.last if block.folded or not working else working[0]
 
 
 def share(block: Block) -> float:

@@ -179,14 +179,19 @@ class MapView {
 
   point(cell) {
     const { field, pictureHeight, pictureWidth, columns, measure } = this.data
+    let seen = ""
     this.field.style.display = cell && field ? "block" : "none"
     if (cell && field) {
       const low = [0, 1].map((axis) => Math.max(0, field.start[axis] + cell[axis] * field.stride[axis]))
       const high = [0, 1].map((axis) => Math.min([pictureHeight, pictureWidth][axis], field.start[axis] + cell[axis] * field.stride[axis] + field.size[axis]))
       lay(this.field, [...low, ...high], pictureHeight, pictureWidth)
+      if (low.every((side) => side === 0) && high[0] === pictureHeight && high[1] === pictureWidth) {
+        this.field.style.display = "none"
+        seen = ", which can see the whole picture"
+      }
     }
     const value = cell && this.values ? `: ${figure(this.values[cell[0] * columns + cell[1]])} ${measure}` : ""
-    this.reading.textContent = cell ? `row ${cell[0]}, column ${cell[1]}${value}` : this.data.note
+    this.reading.textContent = cell ? `row ${cell[0]}, column ${cell[1]}${seen}${value}` : this.data.note
   }
 
   choose(cell, rest) {
