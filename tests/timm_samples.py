@@ -10,8 +10,8 @@ from vizcore.architectures import Unfilled
 from vizcore.timm_networks import build_timm
 
 CLASSES = 7
-VIT = {"img_size": 32, "embed_dim": 64, "depth": 2}
-SWIN = {"img_size": 64, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
+VIT = {"img_size": 32, "depth": 2}
+SWIN = {"img_size": 64, "depths": (2, 2, 2, 2)}
 # The name, the size of the pictures it is shown, and what makes it smaller than it is published.
 SAMPLES = {
     # convolutional
@@ -62,7 +62,7 @@ SAMPLES = {
     "swinv2_tiny_window8_256": (64, SWIN),
     "beit_base_patch16_224": (32, VIT),
     "cait_xxs24_224": (32, {"img_size": 32, "depth": 2}),
-    "mixer_s32_224": (64, {"img_size": 64, "num_blocks": 2}),
+    "mixer_s32_224": (64, {"img_size": 64}),
     "poolformer_s12": (64, {}),
     "pvt_v2_b0": (64, {}),
     "coat_lite_tiny": (64, {"img_size": 64}),
@@ -71,7 +71,7 @@ SAMPLES = {
     "maxvit_tiny_tf_224": (64, {"img_size": 64}),
     "efficientformer_l1": (224, {}),
     "fastvit_t8": (64, {}),
-    "levit_128s": (224, {}),
+    "repvit_m0_9": (64, {}),
     "edgenext_xx_small": (64, {}),
     "twins_svt_small": (64, {"img_size": 64}),
     "xcit_nano_12_p16_224": (64, {"img_size": 64}),
