@@ -13,6 +13,7 @@ from vizcore.inspection.filters import (
     histogram,
     looks_at_pixels,
     order,
+    oriented,
     properties,
     reads_most,
 )
@@ -111,7 +112,7 @@ def closer(weights, found: dict) -> None:
             width=72,
             pixels=True,
         )
-    units = {"norm": "", "frequency": "cycles a pixel", "colourfulness": "of its energy"}
+    units = {"norm": "", "frequency": "cycles a pixel", "orientation": "of 1", "colourfulness": "of its energy"}
     show.numbers({name: (values[channel].item(), units[name]) for name, values in found.items()})
     answer = activations(probe, chosen.image, layer)[channel]
     components.map_view(
@@ -136,8 +137,8 @@ def spread(weights):
 
 def growing():
     """The network after the epoch that the scrubber stands at; at its end, the trained network itself."""
-    stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if "@" in name}
-    if not stages or chosen.network != "tiny-vgg":
+    stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if name.startswith(f"{chosen.network}@")}
+    if not stages:
         return chosen.probe
     *earlier, _ = stages
     end = "trained"
@@ -157,12 +158,28 @@ def beside() -> dict[str, str]:
     return {name: here[name] for name in wanted}
 
 
+def measured(weights) -> str:
+    """How many filters there are, how large, and how many of them are edges or bars."""
+    count, _, height, width = weights.shape
+    return f"{count} filters of {height} × {width}; {show.percent(oriented(weights))} of them are edges or bars"
+
+
 def classics() -> None:
     """Which of the well-known first layers are not on this machine, and what fetching them costs."""
     absent = [network for network in zoo.networks() if network.name in CLASSICS and not network.available]
     if absent:
         listed = ", ".join(f"{network.title} ({network.megabytes:.0f} MB)" for network in absent)
         st.caption(f"The classics to see beside them can be fetched where the network is chosen: {listed}.")
+
+
+def theirs(name: str, title: str, *, large: bool = False) -> None:
+    """The first filters of another network, in the same order."""
+    other = zoo.open_probe(name)
+    layer = first_convolution(other)
+    weights = filters(other, layer)
+    show.heading(title)
+    pictures(name, layer, order(weights, by if by in properties(weights) else "number"), weights, large=large)
+    st.caption(measured(weights))
 
 
 chosen = selection()
@@ -179,7 +196,8 @@ with st.container(horizontal=True, gap="medium", key="dials"):
 first = first_convolution(chosen.probe)
 ranked = order(weights, by, coloured=pixels)
 channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
-left, right = st.columns([3, 2], gap="large")
+twin = zoo.twin(chosen.network)
+left, right = st.columns([1, 1] if twin in others else [3, 2], gap="large")
 with left:
     probe = growing()
     shown = filters(probe, layer)
@@ -188,19 +206,16 @@ with left:
     else:
         matrix(ranked, shown)
     if pixels:
+        st.caption(measured(shown))
         classics()
 with right:
+    if twin in others:
+        theirs(twin, others.pop(twin), large=True)
     closer(shown, properties(shown, coloured=pixels))
 if others:
-    for column, (name, title) in zip(st.columns(len(others), gap="large"), others.items(), strict=True):
+    for column, name in zip(st.columns(len(others), gap="large"), others, strict=True):
         with column:
-            other = zoo.open_probe(name)
-            name_of_first = first_convolution(other)
-            theirs = filters(other, name_of_first)
-            show.heading(title)
-            st.caption(f"{len(theirs)} filters of {theirs.shape[2]} × {theirs.shape[3]}")
-            ranking = order(theirs, by if by in properties(theirs) else "number")
-            pictures(name, name_of_first, ranking, theirs, large=False)
+            theirs(name, others[name])
 st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
@@ -209,6 +224,12 @@ learn.below(
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
+        *(
+            [learn.Try("Its twin's filters beside these",
+                       session={"filters.layer": first, "filters.beside": [twin]})]
+            if twin
+            else []
+        ),
         learn.Try("The finest patterns first", session={"filters.layer": first, "filters.sort": "frequency"}),
         learn.Try("Strong and faint ones on one scale", session={"filters.sort": "norm", "filters.scale": "common"}),
         learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),

@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show
+from pages.parts import components, dials, jobs, learn, meter, show, twin
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import Frame, Unit, render
+from vizcore import Frame, Unit, render, zoo
 from vizcore.attribution import grabcut, smooth_grad
 from vizcore.attribution.gradients import FORMULAS, METHODS
 from vizcore.export import sheet
 
 METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
-JOB, STRIP = "gradients", "quick methods"
+JOB, STRIP, TWIN = "gradients", "quick methods", "gradients of the twin"
 ALONE, OVER = PLACES = "alone", "over the picture"
 QUICK = [name for name, method in METHODS.items() if not hasattr(method, "frames")]
 SEEN = """Every pixel shows how much it matters to **{unit}**, as {name} counts it{view}. The scale ends where 99 of
@@ -68,21 +68,32 @@ def segmentation(question: tuple, turned: tuple, _chosen, _map):
     return grabcut(_chosen.prepared, _map, **dict(turned))
 
 
-def large(map) -> None:
+def large(map, of, key: str = "gradients map") -> None:
     """The map as large as there is room, in the view that was chosen."""
     seen = render.view(map, view)
-    options = {"key": "gradients map", "label": f"{name} of {chosen.name}", "width": 520, "smooth": False}
-    options["stamp"] = meter.stamp(meter.asked(chosen, method, dict(turned)))
+    options = {"key": key, "label": f"{name} of {of.name} in {of.network}", "width": 520, "smooth": False}
+    options["stamp"] = meter.stamp(meter.asked(of, method, dict(turned)))
     if view == "colour":
-        picture = render.coloured(map, chosen.prepared if place == OVER else None)
+        picture = render.coloured(map, of.prepared if place == OVER else None)
         components.map_view(picture, **options)
     else:
         components.map_view(
-            chosen.prepared, seen, extent=seen.reach, ramp=render.VIEWS[view], solid=place == ALONE, note=" ",
+            of.prepared, seen, extent=seen.reach, ramp=render.VIEWS[view], solid=place == ALONE, note=" ",
             opacity=0.9, **options,
         )  # fmt: skip
     if map.note:
         apology(map.note)
+
+
+def twin_beside(other) -> None:
+    """The same question to the twin, and why the two maps differ."""
+    asked = (other.network, other.picture, name, unit, turned)
+    if name in QUICK:
+        large(answer(*asked, other), other, "gradients of the twin")
+    else:
+        jobs.ask(TWIN, asked, lambda: method.frames(other.probe, other.image, unit, **dict(turned)))
+        jobs.watch(TWIN, lambda frame: large(frame.picture, other, "gradients of the twin"), what=name)
+    st.caption(twin.WHY)
 
 
 def object_of(map) -> None:
@@ -118,10 +129,10 @@ with calm():
         show.chip(chosen)
         if name in QUICK:
             map, done = answer(*question, chosen), True
-            large(map)
+            large(map, chosen)
         else:
             job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, unit, **dict(turned)))
-            jobs.watch(JOB, lambda frame: large(frame.picture), what=name)
+            jobs.watch(JOB, lambda frame: large(frame.picture, chosen), what=name)
             map, done = job.latest.picture if job.latest else None, not job.going
         if map and done:
             show.numbers(
@@ -132,6 +143,8 @@ with calm():
                 }
             )
     with right:
+        if other := twin.beside(chosen, key="gradients.twin"):
+            twin_beside(other)
         show.heading("The quick methods side by side")
         begin, known = dict(turned)["begin"], {name: map} if name in QUICK else {}
         of = chosen.network, chosen.picture, unit, begin
@@ -153,6 +166,11 @@ with calm():
             blank="No small change of any pixel moves the unit here." if map and map.blank else "",
         ),
         tries=[
+            *(
+                [learn.Try("Does a network trained under attack look elsewhere?", session={"gradients.twin": True})]
+                if zoo.twin(chosen.network)
+                else []
+            ),
             learn.Try("What stays when the picture is noisy?", session={METHOD: "SmoothGrad"}),
             learn.Try(
                 "What a channel in the middle traces back to, in colour",

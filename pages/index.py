@@ -24,6 +24,12 @@ CHAPTERS = {
         st.Page("occlusion.py", title="Occlusion"),
         st.Page("trust.py", title="Trust"),
     ],
+    "Synthesis": [
+        st.Page("visualize.py", title="Class visualization"),
+    ],
+    "Adversarial": [
+        st.Page("attacks.py", title="Adversarial examples"),
+    ],
 }
 
 page = st.navigation(CHAPTERS, position="top")

@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
 def test_networks_are_listed_with_their_sizes(capsys):
     assert main(["networks"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("tiny-vgg") and lines[0].endswith("here")
+    assert lines[0].startswith("efficientnet-lite0") and lines[0].endswith("here")
     vgg16 = next(line for line in lines if line.startswith("vgg16"))
     assert "VGG-16" in vgg16 and "138.4 M parameters" in vgg16 and "553 MB to fetch" in vgg16
     assert {line.split()[0] for line in lines} >= OFFICIAL.keys()

@@ -99,15 +99,15 @@ def test_absent_weights_are_one_sentence_with_a_command(tmp_path, monkeypatch):
         open_probe("vgg16")
     assert str(refusal.value) == (
         "the weights of VGG-16 (553 MB) are not on this machine; "
-        "`python -m vizcore fetch vgg16` gets them once, and tiny-vgg works without."
+        "`python -m vizcore fetch vgg16` gets them once, and efficientnet-lite0 works without."
     )
-    assert not any(network.available for network in zoo.networks() if not network.name.startswith("tiny-vgg"))
+    assert not any(network.available for network in zoo.networks() if network.name in zoo.OFFICIAL)
 
 
 def test_names_that_do_not_exist():
     with pytest.raises(ValueError, match="no network 'resnet19'; did you mean 'resnet18'"):
         open_probe("resnet19")
-    with pytest.raises(ValueError, match=r"no network 'x'; there are tiny-vgg, .*alexnet"):
+    with pytest.raises(ValueError, match=r"no network 'x'; there are efficientnet-lite0, .*alexnet"):
         open_probe("x")
     with pytest.raises(ValueError, match=r"there is no file .*mine\.pth"):
         open_probe("mine.pth")
@@ -115,9 +115,11 @@ def test_names_that_do_not_exist():
         open_probe("tiny-vgg", labels=["a"])
 
 
-def test_the_bundled_network_needs_no_torchvision():
-    """Its import takes seconds, and a reader who starts with the bundled network should not wait for it."""
-    script = "import sys, vizcore; vizcore.open_probe('tiny-vgg'); assert 'torchvision' not in sys.modules"
+def test_the_bundled_networks_need_no_torchvision():
+    """Its import takes seconds, and a reader who starts with a bundled network should not wait for it."""
+    names = [name for name in zoo.bundled_weights() if "@" not in name]
+    opening = f"import sys, vizcore; [vizcore.open_probe(name) for name in {names}]"
+    script = f"{opening}; assert not {{'torchvision', 'timm'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, check=True)
 
 
@@ -127,7 +129,7 @@ def test_stages_of_the_training_open_by_their_epoch(tmp_path, monkeypatch):
     for stage in ("", "-epoch-00", "-epoch-12"):
         made[stage] = TinyVGG(2, (2, 2, 2, 2, 2, 2))
         save(made[stage], ("cat", "cup"), tmp_path / f"tiny-vgg{stage}.safetensors")
-    assert list(zoo.bundled_weights()) == ["tiny-vgg", "tiny-vgg@0", "tiny-vgg@12"]
+    assert list(zoo.bundled_weights()) == ["efficientnet-lite0", "tiny-vgg", "tiny-vgg@0", "tiny-vgg@12"]
     probe = open_probe("tiny-vgg@12")
     assert (probe.name, probe.labels) == ("tiny-vgg@12", ("cat", "cup"))
     torch.testing.assert_close(probe.network.fc.weight, made["-epoch-12"].fc.weight, atol=1e-3, rtol=1e-3)

@@ -55,11 +55,12 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--labels", type=Path, help="the names of the classes: text, one a line, or JSON")
     doctor.set_defaults(run=examine)
 
-    train = commands.add_parser("train", help="train the bundled network anew")
-    train.add_argument("name", choices=["tiny-vgg"])
+    train = commands.add_parser("train", help="train one of the project's own networks anew")
+    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust"])
     train.add_argument("--data", type=Path, required=True, help="the folder with the training photographs")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
-    train.add_argument("--epochs", type=int, default=32)
+    train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
+    train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
     train.set_defaults(run=train_network)
 
@@ -68,6 +69,12 @@ def parser() -> argparse.ArgumentParser:
     trust.add_argument("--network", default="tiny-vgg")
     trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, drawn at random")
     trust.set_defaults(run=judge_methods)
+
+    measure = commands.add_parser("measure", help="how often a twin is right, also under attack")
+    measure.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
+    measure.add_argument("--network", default="tiny-vgg-robust", help="a network of the same 64 classes")
+    measure.add_argument("--limit", type=int, help="at most so many photographs, drawn at random")
+    measure.set_defaults(run=measure_network)
 
     neighbors = commands.add_parser("neighbors", help="say how often a picture's neighbours carry its label")
     neighbors.add_argument("--network", default="tiny-vgg")
@@ -170,9 +177,22 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train the bundled network."""
-    card = training("tiny_vgg").train(given.data, given.out, given.epochs, given.seed)
+    """Train one of the twins."""
+    card = training("tiny_vgg").train(
+        given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device
+    )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
+    return 0
+
+
+def measure_network(given: argparse.Namespace) -> int:
+    """Print how often a network is right on photographs, and how often still when they are changed against it."""
+    from vizcore.zoo import open_probe
+
+    photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
+    if probe.labels != photographs.labels:
+        raise ValueError(f"{probe.name} knows other classes than these photographs show; tiny-vgg and its twin fit.")
+    training("card").standing(probe, photographs, limit=given.limit)
     return 0
 
 

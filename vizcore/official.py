@@ -96,7 +96,7 @@ def official(network: Network, device: str | torch.device | None = None) -> Prob
     if not network.available:
         raise WeightsAbsent(
             f"the weights of {network.title} ({network.megabytes:.0f} MB) are not on this machine; "
-            f"`python -m vizcore fetch {network.name}` gets them once, and tiny-vgg works without."
+            f"`python -m vizcore fetch {network.name}` gets them once, and efficientnet-lite0 works without."
         )
     weights, _ = read_weights(network.path)
     return prepared(network.name, with_weights(network.name, as_built_now(weights)), device)

@@ -89,7 +89,7 @@ def synthesis(probe: Probe, image: torch.Tensor, unit: Unit) -> Miniature:
     unit = probe.unit(unit)
     operations = sum(layer.operations for layer in probe.layers.values())
     frame = last(visualize(probe, unit, steps=QUICK if operations > LARGE else THOROUGH))
-    both = torch.stack([frame.picture, probe.prepare(image).cpu()])
+    both = torch.stack([probe.prepare(frame.picture), probe.prepare(image).cpu()])
     _, found = probe.run(both, [unit.layer], scores=False)
     painted, photograph = probe.read(unit, found[unit.layer]).tolist()
     return Miniature(frame.picture, {"steps": frame.of, "painted": painted, "photograph": photograph})

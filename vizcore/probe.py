@@ -86,6 +86,8 @@ class Probe:
         self.mean, self.std = tuple(mean), tuple(std)
         self.interpolation = interpolation
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if self.device.type == "cuda":  # a card rounds to ten bits else, and its answers are to be the processor's
+            torch.backends.cudnn.allow_tf32 = False
         self.turns = Turns()
         frozen = copy.deepcopy(network)
         for module in frozen.modules():  # an exported program refuses `.eval()`, its plain parts do not need it

@@ -178,7 +178,7 @@ def receive(url: str, partial: Path, size: int, timeout: float) -> Iterator[Rece
         if bytes_in(partial) <= before:
             raise FetchFailed(
                 f"{refusal(url, partial)}: {reason} after {bytes_in(partial) / 1e6:.1f} MB; "
-                "the next fetch goes on from there, and tiny-vgg works without."
+                "the next fetch goes on from there, and efficientnet-lite0 works without."
             )
 
 

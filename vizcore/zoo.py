@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from vizcore import efficientnet_lite
 from vizcore.architectures import with_weights
 from vizcore.hub import open_published, timm_network
 from vizcore.official import OFFICIAL, Network, official
@@ -20,6 +21,7 @@ from vizcore.probe import Probe
 from vizcore.timm_networks import TIMM, known_timm
 from vizcore.weights_file import read_weights
 
+IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
 BUNDLED = Path(__file__).parent.parent / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
@@ -75,14 +77,15 @@ def parameters(probe: Probe) -> int:
 def open_probe(name: str | Path, *, device: str | torch.device | None = None, **dials) -> Probe:
     """Open a network by its name, or one's own from a weights file; all who ask for the same one share it.
 
-    `tiny-vgg` comes with the project, `tiny-vgg@4` is the same network after its fourth epoch. The
+    `efficientnet-lite0` knows ImageNet's 1,000 classes; `tiny-vgg` and its robust twin are small enough to teach
+    with, and `tiny-vgg@4` is the first of them after its fourth epoch. These are here from the start. The
     others need their weights fetched once (see `networks`); without them, WeightsAbsent says how. A file
     is safetensors, a state dict or a torch.export program; its dials are `architecture`, `labels`
     (a list or a file), `input_size`, `resize`, `mean` and `std`, each inferred where it is not given.
     `timm/NAME` is any network of timm, with its official weights, or with a file as `weights`.
 
-    >>> open_probe("tiny-vgg").input_size
-    64
+    >>> [open_probe(name).input_size for name in ("efficientnet-lite0", "tiny-vgg")]
+    [224, 64]
     """
     name = str(name)
     bundled = bundled_weights()
@@ -109,23 +112,56 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
 
 
 def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
-    """The project's own network, as trained or as it was after an epoch of its training."""
+    """A network that comes with the project: the ImageNet one, or a twin, as trained or after an epoch."""
     weights, notes = read_weights(bundled_weights()[name])
-    network = with_weights("tiny-vgg", weights)
-    return Probe(network, name=name, labels=json.loads(notes["labels"]), input_size=64, resize=64, device=device)
+    if name == IMAGENET:
+        network = efficientnet_lite.EfficientNetLite0()
+        network.load_state_dict(efficientnet_lite.in_order(weights, network))
+        settings = {"labels": card(name)["labels"], **efficientnet_lite.PREPROCESSING}
+    else:
+        network = with_weights("tiny-vgg", weights)
+        settings = {"labels": json.loads(notes["labels"]), "input_size": 64}
+    return Probe(network, name=name, device=device, **settings)
 
 
 def bundled_weights() -> dict[str, Path]:
-    """The bundled network and the stages of its training, with the files they are kept in."""
-    stages = {int(path.stem.rpartition("-")[2]): path for path in BUNDLED.glob("tiny-vgg-epoch-*.safetensors")}
-    return {"tiny-vgg": BUNDLED / "tiny-vgg.safetensors"} | {f"tiny-vgg@{n}": stages[n] for n in sorted(stages)}
+    """The networks that come with the project, and the stages of their training, with the files they are kept in."""
+    found = {IMAGENET: efficientnet_lite.packaged_weights()}
+    found |= {twin: file for twin in TWINS if (file := BUNDLED / f"{twin}.safetensors").is_file()}
+    for twin in TWINS:
+        stages = {int(path.stem.rpartition("-")[2]): path for path in BUNDLED.glob(f"{twin}-epoch-*.safetensors")}
+        found |= {f"{twin}@{number}": stages[number] for number in sorted(stages)}
+    return found
+
+
+def card(name: str) -> dict | None:
+    """How a network that comes with the project was trained and how well it does; None for one without a card.
+
+    >>> card("efficientnet-lite0")["licence"], card("resnet18")
+    ('Apache-2.0', None)
+    """
+    file = BUNDLED / f"{name.partition('@')[0]}.json"
+    return json.loads(file.read_text("utf-8")) if name in bundled_weights() and file.is_file() else None
+
+
+def twin(name: str) -> str | None:
+    """The other of the two networks that were trained alike, one in peace and one under attack; None without one.
+
+    A stage of the training has the other's stage of the same epoch as its twin.
+
+    >>> twin("efficientnet-lite0") is None
+    True
+    """
+    whole, at, stage = name.partition("@")
+    others = {one: other + at + stage for one, other in zip(TWINS, reversed(TWINS), strict=True)}
+    return others[whole] if whole in others and others[whole] in bundled_weights() else None
 
 
 def network_names() -> tuple[str, ...]:
-    """The names of all networks, bundled first.
+    """The names of all networks, those that come with the project first.
 
-    >>> network_names()[0]
-    'tiny-vgg'
+    >>> network_names()[:2]
+    ('efficientnet-lite0', 'tiny-vgg')
     """
     return *bundled_weights(), *OFFICIAL
 
@@ -134,7 +170,7 @@ def networks() -> tuple[Network, ...]:
     """What is known about every network before it is opened: title, year, paper, size, and whether it is here.
 
     >>> [network.name for network in networks() if network.available][0]
-    'tiny-vgg'
+    'efficientnet-lite0'
     """
     return *(bundled_network(name, path) for name, path in bundled_weights().items()), *OFFICIAL.values()
 
@@ -155,10 +191,14 @@ def network(name: str) -> Network | None:
 
 
 def bundled_network(name: str, path: Path) -> Network:
-    """The bundled network's row; its size is read from the head of its file."""
+    """The row of a network that comes with the project; the size of a twin is read from the head of its file."""
+    megabytes = path.stat().st_size / 1e6
+    if name == IMAGENET:
+        return Network(name, "EfficientNet-Lite0", 2019, "Tan and Le", str(path), megabytes, 4_652_008)
     with safe_open(path, "pt") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 (a file, no dictionary)
     counted = sum(math.prod(shape) for key, shape in shapes.items() if key.endswith(("weight", "bias")))
-    stage = name.partition("@")[2]
-    title = f"Tiny VGG after {stage} epochs" if stage else "Tiny VGG"
-    return Network(name, title, None, "trained by this project", str(path), path.stat().st_size / 1e6, counted)
+    twin, _, stage = name.partition("@")
+    title = "Tiny VGG" if twin == "tiny-vgg" else "Tiny VGG, robust"
+    title += f" after {stage} epochs" if stage else ""
+    return Network(name, title, None, "trained by this project", str(path), megabytes, counted)

@@ -1,5 +1,6 @@
 """Adversarial: how does it break?"""
 
-from vizcore.adversarial.attacks import Attack, fgsm
+from vizcore.adversarial.attacks import Attack, fgsm, pgd, random_signs
+from vizcore.adversarial.square import square
 
-__all__ = ["Attack", "fgsm"]
+__all__ = ["Attack", "fgsm", "pgd", "random_signs", "square"]

@@ -1,38 +1,103 @@
 """Attacks: changes too small to see that change the answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 
+from vizcore.ascent import ascend, sign
 from vizcore.dial import Range
+from vizcore.frames import Frame, framed
 from vizcore.probe import Probe
+
+SLACK = 1e-6  # how far rounding may carry a pixel past a bound
+
+Classes = torch.Tensor | list[int] | int
 
 
 @dataclass(frozen=True)
 class Attack:
-    """What an attack gave: the changed pictures (N, 3, S, S), and for each its new class and whether it counts.
+    """What an attack gave: pictures (N, 3, H, W) `before` it and, in `images`, after it, and their classes (N,).
 
     Success is judged after rounding to 8 bits, as the picture would be saved: the class has left the true
-    label or, where there is a target, reached it.
+    label or, where there is a target, reached it. `gradients` and `forwards` count how often the network was asked
+    about each picture with a gradient and without. None of it can be built with a pixel outside [0, 1], further
+    than `epsilon` from where it was, or not a number.
 
-    >>> Attack(torch.zeros(2, 3, 8, 8), torch.tensor([4, 0]), torch.tensor([True, False])).success.float().mean()
-    tensor(0.5000)
+    >>> grey, one, two = torch.full((1, 3, 8, 8), 0.5), torch.tensor([1]), torch.tensor([2])
+    >>> attack = Attack(grey, grey + 2 / 255, one, two, two != one, epsilon=2 / 255)
+    >>> round(attack.largest.item() * 255, 3), attack.moved.item()
+    (2.0, 64)
     """
 
+    before: torch.Tensor
     images: torch.Tensor
+    classes_before: torch.Tensor
     classes: torch.Tensor
     success: torch.Tensor
+    epsilon: float = 1.0
+    gradients: int = 0
+    forwards: int = 0
+
+    def __post_init__(self) -> None:
+        if self.images.shape != self.before.shape:
+            came, was = tuple(self.images.shape), tuple(self.before.shape)
+            raise ValueError(f"an attack made {came} of {was}; pictures keep their shape.")
+        if self.epsilon < 0:
+            raise ValueError(f"epsilon came as {self.epsilon}; a change has a size of 0 or more.")
+        if not self.images.isfinite().all():
+            raise ValueError("an attack made a pixel that is no number; pixels are in [0, 1].")
+        low, high = self.images.min().item(), self.images.max().item()
+        if low < -SLACK or high > 1 + SLACK:
+            raise ValueError(f"an attack made pixels from {low:.4f} to {high:.4f}; they have to stay in [0, 1].")
+        if self.largest.max().item() > self.epsilon + SLACK:
+            steps = self.largest.max().item() * 255
+            raise ValueError(f"an attack moved a pixel by {steps:.2f} of 255; {self.epsilon * 255:.2f} are allowed.")
+
+    @property
+    def saved(self) -> torch.Tensor:
+        """The pictures after the attack as a file keeps them, in 8 bits: (N, 3, H, W)."""
+        return rounded(self.images)
+
+    @property
+    def change(self) -> torch.Tensor:
+        """What was added to every pixel value: (N, 3, H, W)."""
+        return self.images - self.before
+
+    @property
+    def largest(self) -> torch.Tensor:
+        """The largest change of any pixel value, the L-infinity distance: (N,)."""
+        return self.change.abs().flatten(1).amax(1)
+
+    @property
+    def length(self) -> torch.Tensor:
+        """The length of the change, the L2 distance: (N,)."""
+        return self.change.flatten(1).norm(dim=1)
+
+    @property
+    def moved(self) -> torch.Tensor:
+        """How many pixels have changed at all: (N,)."""
+        return self.change.any(1).flatten(1).sum(1)
+
+    def difference(self, times: float = 1) -> torch.Tensor:
+        """The change as pictures (N, 3, H, W), so many times as strong, around mid-grey, which is no change.
+
+        >>> grey, one = torch.full((1, 3, 1, 1), 0.5), torch.tensor([1])
+        >>> Attack(grey, grey + 0.02, one, one, one != one).difference(10).mean()
+        tensor(0.7000)
+        """
+        return (0.5 + times * self.change).clamp(0, 1)
 
 
 def fgsm(
     probe: Probe,
     images: torch.Tensor,
-    labels: torch.Tensor,
+    labels: Classes,
     *,
     epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
-    target: torch.Tensor | None = None,
+    target: Classes | None = None,
 ) -> Attack:
     """Change every pixel value by epsilon in the direction that hurts most, once.
 
@@ -43,24 +108,149 @@ def fgsm(
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
-    >>> fgsm(probe, cat, torch.tensor([0]), epsilon=0.0).images.equal(cat)
-    True
+    >>> attack = fgsm(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255)
+    >>> probe.labels[attack.classes_before], attack.success
+    ('tabby', tensor([True]))
     """
-    given = images.clone().requires_grad_()
+    given = images.detach().clone().requires_grad_()
     scores, _ = probe.run(given)
-    aim = labels if target is None else target
-    loss = F.cross_entropy(scores.cpu(), aim.cpu(), reduction="sum")
-    slope = probe.gradient(loss, given)
-    step = epsilon * slope.sign() * (1 if target is None else -1)
-    return judged(probe, (images + step).clamp(0, 1), labels, target)
+    gradient = probe.gradient(harm(scores, labels, target), given)
+    changed = (images + epsilon * gradient.sign()).clamp(0, 1)
+    return judged(probe, images, changed, labels, target, epsilon, gradients=1)
 
 
-def judged(probe: Probe, images: torch.Tensor, labels: torch.Tensor, target: torch.Tensor | None) -> Attack:
-    """Ask the network about changed pictures as they would be saved, in 8 bits."""
-    scores, _ = probe.run((images * 255).round() / 255)
-    classes = scores.argmax(1).cpu()
-    success = classes != labels.cpu() if target is None else classes == target.cpu()
-    return Attack(images, classes, success)
+@framed
+def pgd(
+    probe: Probe,
+    images: torch.Tensor,
+    labels: Classes,
+    *,
+    epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
+    steps: Annotated[int, Range(1, 100)] = 40,
+    step_size: float | None = None,
+    random_start: bool = False,
+    seed: Annotated[int, Range(0, 99)] = 0,
+    target: Classes | None = None,
+) -> Iterator[Frame]:
+    """Take many small steps along the gradient's sign, and after each go back to within epsilon of the picture.
+
+    Madry et al. 2018, projected gradient descent: x <- P(x + step_size sign(d loss / d x)), where P clips every pixel
+    value to within epsilon of what it was and to [0, 1]. The loss is the cross-entropy of the true labels, to be
+    raised; with a target it is the target's, to be lowered. `step_size` is 2.5 epsilon / steps where none is given. A
+    frame's detail is the pictures so far, (N, 3, H, W); the last frame's picture is the `Attack`.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> cat = probe.prepare(bundled_images()["cat"])[None]
+    >>> koala = probe.labels.index("koala")
+    >>> attack = pgd(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255, steps=10, target=koala)
+    >>> probe.labels[attack.classes]
+    'koala'
+    """
+    low, high = (images - epsilon).clamp_min(0), (images + epsilon).clamp_max(1)
+    start = (images + epsilon * noise(images, seed)).clamp(0, 1) if random_start else images
+    climb = ascend(
+        probe,
+        lambda found: harm(found["scores"], labels, target),
+        (start, lambda pixels: pixels),
+        projections=[lambda pixels: pixels.clamp(low, high)],
+        step=sign(2.5 * epsilon / steps if step_size is None else step_size),
+        steps=steps,
+    )
+    for frame in climb:
+        attack = None
+        if frame.step == steps:
+            attack = judged(probe, images, frame.picture, labels, target, epsilon, gradients=steps)
+        yield Frame(frame.step, steps, attack, frame.terms, frame.picture)
 
 
-METHODS = {"FGSM": fgsm}
+def random_signs(
+    probe: Probe,
+    images: torch.Tensor,
+    labels: Classes,
+    *,
+    epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
+    seed: Annotated[int, Range(0, 99)] = 0,
+    target: Classes | None = None,
+) -> Attack:
+    """Change every pixel value by epsilon, up or down at random: no attack, but the control that belongs beside one.
+
+    It is as long as the step of `fgsm` and asks the network for no gradient. Szegedy et al. 2014 and Goodfellow
+    et al. 2015 set such noise beside their attacks; networks hardly mind it.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> cat = probe.prepare(bundled_images()["cat"])[None]
+    >>> random_signs(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255).success
+    tensor([False])
+    """
+    changed = (images + epsilon * noise(images, seed).sign()).clamp(0, 1)
+    return judged(probe, images, changed, labels, target, epsilon)
+
+
+def noise(images: torch.Tensor, seed: int) -> torch.Tensor:
+    """Numbers between -1 and 1, (1, 3, H, W): the same for every picture of a batch as for each alone."""
+    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed))
+    return (2 * drawn - 1)[None].type_as(images)
+
+
+def harm(scores: torch.Tensor, labels: Classes, target: Classes | None) -> torch.Tensor:
+    """What an attack raises, (N,): the cross-entropy of the true labels or, where there is a target, minus its own."""
+    if target is None:
+        return F.cross_entropy(scores.cpu(), classes(labels, scores), reduction="none")
+    return -F.cross_entropy(scores.cpu(), classes(target, scores), reduction="none")
+
+
+def classes(named: Classes, scores: torch.Tensor) -> torch.Tensor:
+    """Classes as (N,), one for each picture that has scores (N, classes); a single one stands for all of them."""
+    count, known = scores.shape
+    numbers = torch.as_tensor(named).cpu().long()
+    if numbers.ndim > 1 or numbers.numel() not in (1, count) or numbers.min() < 0 or numbers.max() >= known:
+        raise ValueError(
+            f"classes came as {numbers.tolist()}; {count} pictures take one each, or one for all, of 0 to {known - 1}."
+        )
+    return numbers.expand(count)
+
+
+def rounded(images: torch.Tensor) -> torch.Tensor:
+    """Pictures as 8 bits keep them: every value one of the 256 levels."""
+    return (images * 255).round() / 255
+
+
+def judged(
+    probe: Probe,
+    images: torch.Tensor,
+    changed: torch.Tensor,
+    labels: Classes,
+    target: Classes | None,
+    epsilon: float,
+    gradients: int = 0,
+    forwards: int = 2,
+) -> Attack:
+    """Ask the network about pictures as they were and as they would be saved, in 8 bits, and whether it counts."""
+    scores = [probe.run(shown)[0].detach().cpu() for shown in (images, rounded(changed))]
+    before, after = (given.argmax(1) for given in scores)
+    aim = classes(labels if target is None else target, scores[0])
+    success = after != aim if target is None else after == aim
+    return Attack(images.detach().cpu(), changed.detach().cpu(), before, after, success, epsilon, gradients, forwards)
+
+
+def usual_target(probe: Probe, label: int) -> int:
+    """What a picture of a class is to become where nobody has chosen: a koala, as in the lecture, or whatever lies
+    half way round the classes.
+
+    >>> from vizcore import open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> probe.labels[usual_target(probe, probe.labels.index("African elephant"))]
+    'koala'
+    """
+    koala = probe.labels.index("koala") if "koala" in probe.labels else label
+    return koala if koala != label else (label + len(probe.labels) // 2) % len(probe.labels)
+
+
+METHODS = {"FGSM": fgsm, "PGD": pgd}
+FORMULAS = {
+    fgsm: r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x}",
+    pgd: r"x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
+    r"\frac{\partial L(x_i, y)}{\partial x_i}\right), \qquad L(x, y) \to -L(x, t) \text{ for a target } t",
+}

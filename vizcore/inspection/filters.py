@@ -54,10 +54,11 @@ def looks_at_pixels(probe: Probe, layer: str) -> bool:
 
 
 def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, torch.Tensor]:
-    """What filters (N, C, k, k) may be sorted by, one number for each: norm, frequency and colourfulness.
+    """What filters (N, C, k, k) may be sorted by, one number for each: norm, frequency, orientation, colourfulness.
 
     Frequency is the mean distance from zero of the filter's power spectrum, in cycles per pixel, its
-    mean left out; a single pixel has none. Colourfulness is the share of its energy that differs between
+    mean left out; a single pixel has none. Orientation is 1 where all of that power lies along one direction, an
+    edge or a bar, and 0 where it lies in all alike. Colourfulness is the share of its energy that differs between
     the colours; it is left out unless the filters are `coloured` and read red, green and blue.
 
     >>> flat, stripes = torch.ones(3, 4, 4), torch.tensor([1.0, -1, 1, -1]).expand(3, 4, 4)
@@ -72,10 +73,48 @@ def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, tor
         rows, columns = (torch.fft.fftfreq(size) for size in weights.shape[2:])
         distance = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
         found["frequency"] = (power * distance).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-12)
+        found["orientation"] = orientation(weights)
     if coloured and weights.shape[1] == 3:
         colour = weights - weights.mean(1, keepdim=True)
         found["colourfulness"] = colour.square().sum((1, 2, 3)) / energy.clamp_min(1e-12)
     return found
+
+
+def orientation(weights: torch.Tensor) -> torch.Tensor:
+    """How far each filter (N, C, k, k) answers to one direction more than to others: (N,), from 0 to 1.
+
+    |sum P exp(2 i angle)| / sum P over its power spectrum P, within the disc of frequencies that every direction
+    has, zero left out: 1 for a grating, 0 for what looks the same when turned by a right angle.
+
+    >>> stripes, spot = torch.tensor([1.0, -1, 1, -1, 1]).expand(1, 5, 5), torch.zeros(1, 5, 5)
+    >>> spot[0, 2, 2] = 1
+    >>> [round(value, 2) for value in orientation(torch.stack([stripes, spot])).tolist()]
+    [0.9, 0.0]
+    """
+    size = 8 * max(weights.shape[2:])  # padded with zeros, the spectrum is fine enough to measure angles in
+    power = torch.fft.fft2(weights.float(), s=(size, size)).abs().square().sum(1)  # (N, size, size)
+    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.fftfreq(size)[None]
+    distance = (rows**2 + columns**2).sqrt()
+    power = power * ((distance > 0) & (distance < 0.5))
+    turned = torch.polar(torch.ones_like(distance), 2 * torch.atan2(rows, columns))
+    return (power * turned).sum((1, 2)).abs() / power.sum((1, 2)).clamp_min(1e-12)
+
+
+def oriented(weights: torch.Tensor, *, least: float = 0.4) -> float:
+    """The share of filters (N, C, k, k) that are edges or bars: an orientation of `least`, not one colour all over.
+
+    A filter is the latter where its spectrum is highest at zero, nearer than half a cycle across the filter.
+
+    >>> edge = torch.tensor([-1.0, -1, 0, 1, 1]).expand(1, 5, 5)
+    >>> oriented(torch.stack([edge, edge.mT, torch.ones(1, 5, 5), torch.eye(5)[None] - 0.2]))
+    0.75
+    """
+    size = 8 * max(weights.shape[2:])
+    power = torch.fft.fft2(weights.float(), s=(size, size)).abs().square().sum(1).flatten(1)
+    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.fftfreq(size)[None]
+    peak = (rows**2 + columns**2).sqrt().flatten()[power.argmax(1)]
+    away = peak >= 0.5 / max(weights.shape[2:])
+    return (away & (orientation(weights) >= least)).float().mean().item()
 
 
 def order(weights: torch.Tensor, by: str = "number", *, coloured: bool = True) -> list[int]:

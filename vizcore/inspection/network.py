@@ -1,10 +1,7 @@
 """Network: what is it made of? Its layers as a table, its totals, what each layer can see, how it was trained."""
 
-import json
-
 from vizcore.inspection.activations import cell_box
 from vizcore.probe import Probe
-from vizcore.zoo import bundled_weights
 
 
 def totals(probe: Probe) -> dict[str, int]:
@@ -68,14 +65,3 @@ def central_fields(probe: Probe) -> dict[str, tuple[int, int, int, int]]:
     return {
         name: cell_box(probe, name, (layer.cells[0] // 2, layer.cells[1] // 2)) for name, layer in probe.layers.items()
     }
-
-
-def card(name: str) -> dict | None:
-    """How a bundled network was trained and how well it does, or None for a network that came without a card.
-
-    >>> card("resnet18") is None
-    True
-    """
-    weights = bundled_weights().get(name.partition("@")[0])
-    path = weights.with_suffix(".json") if weights else None
-    return json.loads(path.read_text("utf-8")) if path and path.is_file() else None

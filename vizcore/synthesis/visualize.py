@@ -1,58 +1,98 @@
 """Visualize: the picture that excites a unit most."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 
+from vizcore.ascent import adam, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame
 from vizcore.probe import Probe
 from vizcore.synthesis.canvas import fourier
+from vizcore.synthesis.views import glimpse
 from vizcore.unit import Unit
+
+LARGEST = 192  # pixels of a canvas's side where no size is asked for
 
 
 def visualize(
     probe: Probe,
     unit: Unit | int | str,
     *,
-    steps: Annotated[int, Range(16, 512, 16)] = 128,
-    seed: Annotated[int, Range(0, 99, 1)] = 0,
+    steps: Annotated[int, Range(16, 512, 16)] = 192,
+    count: Annotated[int, Range(1, 8, help="pictures painted beside one another, from different beginnings")] = 1,
+    seed: Annotated[int, Range(0, 99)] = 0,
+    size: int | None = None,
 ) -> Iterator[Frame]:
     """Paint, step by step, a picture that a unit answers to as strongly as it can.
 
     Activation maximisation (Simonyan et al. 2014; Yosinski et al. 2015) on a canvas of waves
     (Olah et al. 2017): climb the gradient of the unit's value before any softmax with Adam, the picture
-    shifted, scaled and turned a little at every step, so that it holds for more than one view.
+    moved, scaled and turned a little at every step, so that it holds for more than one view.
+
+    A channel that rectifies is climbed by what it rectifies, since where it is silent it has no gradient. The canvas is
+    `size` pixels wide, at most 192 where none is given. A frame's picture is (3, size, size), or (count, 3, size, size)
+    where there are several, one for each of the seeds from `seed` on; its detail is their values (count,).
 
     >>> from vizcore import last, open_probe
-    >>> last(visualize(open_probe("tiny-vgg"), 0, steps=2)).picture.shape
-    torch.Size([3, 64, 64])
+    >>> probe = open_probe("tiny-vgg")
+    >>> picture = last(visualize(probe, "goldfish", steps=16)).picture
+    >>> probe.predict(picture)[0].label
+    'goldfish'
     """
     unit = probe.unit(unit)
-    generator = torch.Generator().manual_seed(seed)
-    waves, paint = fourier(probe.input_size, generator)
-    first, second = torch.zeros_like(waves), torch.zeros_like(waves)
-    for step in range(1, steps + 1):
-        free = waves.clone().requires_grad_()
-        _, found = probe.run(glimpse(paint(free), generator), [unit.layer], scores=False)
-        value = probe.read(unit, found[unit.layer])
-        slope = probe.gradient(value, free)
-        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
-        upward = first / (1 - 0.9**step) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
-        waves = waves + 0.05 * upward
-        yield Frame(step, steps, paint(waves)[0].cpu(), {str(unit): value.item()})
+    layer = probe.layer(unit.layer)
+    climbed = replace(unit, layer=layer.inputs[0]) if layer.kind == "rectifier" else unit
+    chance = [torch.Generator().manual_seed(number) for number in range(seed, seed + count)]
+    frames = ascend(
+        probe,
+        lambda found: probe.read(climbed, found[climbed.layer]),
+        fourier(size or usual_size(probe), chance),
+        views=[glimpse(chance, probe.input_size)],
+        step=adam(0.05),
+        taps=[climbed.layer],
+        steps=steps,
+    )
+    for frame in frames:
+        yield replace(frame, picture=frame.picture if count > 1 else frame.picture[0])
 
 
-def glimpse(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """The picture as another look would find it: moved, scaled and turned a little."""
-    move, scale, turn = torch.rand(3, generator=generator).sub(0.5).mul(2).tolist()
-    angle, factor = torch.tensor(turn * 0.14), 1 + 0.08 * scale
-    affine = torch.tensor([[angle.cos(), -angle.sin(), 0.08 * move], [angle.sin(), angle.cos(), 0.08 * turn]])
-    affine[:, :2] *= factor
-    grid = F.affine_grid(affine[None], list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+def clean(probe: Probe, unit: Unit | int | str, images: torch.Tensor) -> torch.Tensor:
+    """What a network makes of pictures (N, 3, H, W) just as they are: a class's probability, a channel's value, (N,).
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> clean(open_probe("tiny-vgg"), "tabby", bundled_images()["cat"][None]).item() > 0.5
+    True
+    """
+    unit = probe.unit(unit)
+    prepared = torch.stack([probe.prepare(image) for image in images])
+    _, found = probe.run(prepared, [unit.layer], scores=False)
+    values = found[unit.layer].detach()
+    if unit.is_class and not probe.by_pixel:
+        return values.softmax(1)[:, unit.channel].cpu()
+    return probe.read(unit, values).cpu()
+
+
+def usual_size(probe: Probe) -> int:
+    """How wide the canvas is where no size is asked for: as wide as the network's pictures, but at most 192 pixels.
+
+    >>> from vizcore import open_probe
+    >>> usual_size(open_probe("tiny-vgg"))
+    64
+    """
+    return min(LARGEST, probe.input_size)
+
+
+def canvas_sizes(probe: Probe) -> list[int]:
+    """Canvases worth a choice: half as wide as usual, usual, and as wide as the network's pictures."""
+    usual = usual_size(probe)
+    return sorted({usual // 2, usual, probe.input_size})
 
 
 METHODS = {"Class visualization": visualize}
+FORMULAS = {
+    visualize: r"x^* = \arg\max_x \; \mathbb{E}_{\text{view } v} \big[ S_u(v(x)) \big], \qquad "
+    r"x = \operatorname{sigmoid}\!\left(C \, \mathcal{F}^{-1}\!\left(w / f\right)\right)",
+}

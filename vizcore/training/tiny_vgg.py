@@ -1,93 +1,126 @@
-"""How the bundled network was made: `python -m vizcore train tiny-vgg --data FOLDER`.
+"""How the two bundled twins were made: `python -m vizcore train tiny-vgg --data FOLDER`, and `tiny-vgg-robust`.
 
-The recipe: Nesterov momentum; pictures that grow from 48 to 64 pixels along the way (cheap early
-epochs, and a lesson in scale) and are zoomed and recoloured strongly; then a last stretch of gentler
-pictures and a falling learning rate, in which the network settles on what is real. Zooming blurs, and a
-network whose batch norms only met blurred pictures loses four points on sharp ones: at the very end they
-are averaged anew, over pictures that are mostly sharp. A stopped run goes on where its last whole epoch
-ended.
+Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
+trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time,
+`tiny-vgg-robust` never. Pictures grow from 48 to 64 pixels along the way; the weights that are kept are a running
+average, whose batch norms are measured anew at the end. Everything was chosen on training photographs held out for
+that; the photographs of `val` are looked at once.
+
+The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
+any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
 """
 
 import json
 import math
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from vizcore.probe import Probe
 from vizcore.tiny_vgg import MEAN, STD, TinyVGG
-from vizcore.training.photographs import Photographs, augment, load_photographs
+from vizcore.training.augmenting import augment
+from vizcore.training.card import standing, write
+from vizcore.training.photographs import Photographs, apart, load_photographs
 
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
-# In epochs: until when the learning rate rises, from when the network settles, and when it ends.
-WARM, SETTLING, EPOCHS = 5.6, 23, 32
-# The pictures over which batch norms are averaged at the end: how far they are changed, and the share left sharp.
-STRENGTH_AT_THE_END, SHARP_AT_THE_END = 0.6, 0.85
+PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
+DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
+COMMON = (
+    "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
+    "windows of 48, at the end 64 pixels, half of them as sharp as they are, half zoomed; label smoothing 0.05; a "
+    "running average of the weights, its batch norms measured anew at the end; "
+)
+RECIPES = {
+    "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
+    "be trusted, for the sake of the first layer",
+    "tiny-vgg-robust": COMMON + "all the time under attack (N-FGSM at 4/255), in the beginning with colours that "
+    "cannot be trusted",
+}
 
 
-def normalise(images: torch.Tensor) -> torch.Tensor:
-    """Pixels in [0, 1] to what the bare network takes, in the memory layout that is fastest on a CPU."""
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+@dataclass(frozen=True)
+class Moment:
+    """What a moment of the training asks for; `progress` is the share of the time that has passed.
+
+    >>> Moment("tiny-vgg", 0.0).rate, Moment("tiny-vgg-robust", 1.0).epsilon * 255, Moment("tiny-vgg", 0.2).epsilon
+    (0.01, 4.0, 0.0)
+    """
+
+    name: str
+    progress: float
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: up to 0.1 in the first tenth, then down along a cosine."""
+        if self.progress < 0.1:
+            return 0.01 + 0.9 * self.progress
+        return 0.05 + 0.05 * math.cos(math.pi * min((self.progress - 0.1) / 0.9, 1))
+
+    @property
+    def epsilon(self) -> float:
+        """How far a pixel value may be moved against the network, after a gentle beginning."""
+        most = 4 / 255 if self.name == "tiny-vgg-robust" else 3 / 255 if self.progress < PEACE else 0.0
+        return most * min(1.0, self.progress / 0.04)
+
+    @property
+    def size(self) -> int:
+        """Side of the training pictures."""
+        return 48 if self.progress < 0.8 else 64
+
+    @property
+    def sharp(self) -> float:
+        """The share of pictures of which no pixel is interpolated."""
+        return 0.5 if self.progress < 0.8 else 0.7
+
+    @property
+    def colour(self) -> float:
+        """How unreliable a clue colours are."""
+        return 1.0 if self.progress < 0.4 else 0.5
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """Pixels in [0, 1] to what the bare network takes, in the memory layout that is fastest on a processor."""
+    mean, std = (torch.tensor(numbers, device=images.device).view(3, 1, 1) for numbers in (MEAN, STD))
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def learning_rate(epoch: float) -> float:
-    """The learning rate at any moment: up to 0.1, along a cosine downwards, then once more from 0.03 straight to zero.
-
-    >>> [round(learning_rate(epoch), 3) for epoch in (0, 5.6, 16.8, 23, 32)]
-    [0.004, 0.1, 0.05, 0.03, 0.0]
-    """
-    if epoch < WARM:
-        return 0.052 - 0.048 * math.cos(math.pi * epoch / WARM)
-    if epoch < SETTLING:
-        return 0.05 + 0.05 * math.cos(math.pi * (epoch - WARM) / 22.4)
-    return 0.03 * (EPOCHS - epoch) / (EPOCHS - SETTLING)
-
-
-def strength(epoch: int) -> float:
-    """How far the training pictures are changed."""
-    return 1.0 if epoch < SETTLING else 0.35
-
-
-def picture_size(epoch: int) -> int:
-    """Side of the training pictures."""
-    return 48 if epoch < 12 else 56 if epoch < 20 else 64
+def n_fgsm(
+    network: TinyVGG, images: torch.Tensor, wanted: torch.Tensor, epsilon: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Training pictures changed against the network: noise of twice epsilon, then one step of epsilon, unclipped."""
+    noise = torch.rand(images.shape, generator=generator, device=generator.device).to(images.device) * 4 - 2
+    noisy = (images + epsilon * noise).requires_grad_()
+    loss = F.cross_entropy(network(normalised(noisy)), wanted)
+    return (noisy + epsilon * torch.autograd.grad(loss, noisy)[0].sign()).detach()
 
 
 @torch.no_grad()
-def settle(network: TinyVGG, pixels: torch.Tensor, seed: int) -> None:
-    """Average the statistics of the batch norms anew, over pictures (N, 3, 64, 64) of which most are sharp."""
-    generator = torch.Generator().manual_seed(seed * 1000 + EPOCHS)
+def averaged(network: TinyVGG, pixels: torch.Tensor, generator: torch.Generator) -> None:
+    """Measure the statistics of the batch norms anew, over pictures as sharp as those that the network will meet."""
     norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     network.train()
-    for batch in pixels[torch.randperm(len(pixels), generator=generator)].split(256):
-        network(normalise(augment(batch, 64, STRENGTH_AT_THE_END, generator, SHARP_AT_THE_END)))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    for batch in pixels.split(256):
+        network(normalised(augment(batch, 64, generator, sharp=0.85, colour=0.3)))
+    for norm in norms:
+        norm.momentum = 0.1
+    network.eval()
 
 
 @torch.no_grad()
-def evaluate(network: TinyVGG, photographs: Photographs) -> dict:
-    """Top-1, top-5 and the most frequent confusions on photographs the network has not seen."""
+def accuracy(network: TinyVGG, photographs: Photographs) -> float:
+    """The share of photographs that the network calls by their name."""
     network.eval()
-    batches = photographs.pixels.split(256)
-    scores = torch.cat([network(normalise(batch.float() / 255)) for batch in batches])
-    best = scores.topk(5).indices
-    hits = best == photographs.classes[:, None]
-    pairs = torch.stack([photographs.classes, best[:, 0]], 1)[~hits[:, 0]]
-    confused, counts = pairs.unique(dim=0, return_counts=True)
-    worst = counts.argsort(descending=True)[:10]
-    name = photographs.labels
-    confusions = [[name[confused[i][0]], name[confused[i][1]], int(counts[i])] for i in worst]
-    top1, top5 = hits[:, 0].float().mean().item(), hits.any(1).float().mean().item()
-    return {"top1": round(top1, 4), "top5": round(top5, 4), "confusions": confusions}
+    scores = torch.cat([network(normalised(batch.float() / 255)) for batch in photographs.pixels.split(256)])
+    return round((scores.argmax(1) == photographs.classes).float().mean().item(), 4)
 
 
 def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
@@ -100,77 +133,102 @@ def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
     save_file(weights, path, {"labels": json.dumps(labels), "architecture": "tiny-vgg"})
 
 
-def train(data: Path, out: Path, epochs: int = EPOCHS, seed: int = 0) -> dict:
-    """Train `tiny-vgg` from scratch and write its weights, snapshots and card below `out`."""
-    torch.manual_seed(seed)
-    training, held_out = load_photographs(data, "train"), load_photographs(data, "val")
-    network = TinyVGG(len(training.labels), WIDTHS).to(memory_format=torch.channels_last)
-    norms = [value for name, value in network.named_parameters() if value.ndim == 1]
-    weights = [value for name, value in network.named_parameters() if value.ndim > 1]
-    groups = [{"params": weights, "weight_decay": 5e-4}, {"params": norms, "weight_decay": 0.0}]
-    optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
-    per_epoch = len(training.pixels) // 64
-    history, start, seconds = [], 0, 0.0
+class Run:
+    """One network in training: the weights that move, the running average that is kept, and how far it is."""
 
-    checkpoint = out / "checkpoint.pt"
+    def __init__(self, labels: tuple[str, ...], seed: int, device: torch.device):
+        torch.manual_seed(seed)
+        self.network, self.average = (TinyVGG(len(labels), WIDTHS) for _ in range(2))
+        with torch.no_grad():  # a norm follows, so small weights learn faster, and soon forget how they were drawn
+            self.network.conv1.conv.weight.mul_(0.1)
+        self.average.load_state_dict(self.network.state_dict())
+        for network in (self.network, self.average):
+            network.to(device, memory_format=torch.channels_last)
+        norms = [value for value in self.network.parameters() if value.ndim == 1]
+        weights = [value for value in self.network.parameters() if value.ndim > 1]
+        groups = [{"params": weights, "weight_decay": 5e-4}, {"params": norms, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
+        self.epoch, self.seconds, self.history = 0, 0.0, []
+
+    def keep(self, file: Path) -> None:
+        """Write everything that a run needs to go on."""
+        parts = {"network": self.network, "average": self.average, "optimiser": self.optimiser}
+        numbers = {"epoch": self.epoch, "seconds": self.seconds, "history": json.dumps(self.history)}
+        torch.save({name: part.state_dict() for name, part in parts.items()} | numbers, file.with_suffix(".new"))
+        file.with_suffix(".new").replace(file)
+
+    def go_on_from(self, file: Path) -> None:
+        """Take up a run where it was left."""
+        state = torch.load(file, weights_only=True)
+        for name in ("network", "average", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
+
+    def learn(self, images: torch.Tensor, wanted: torch.Tensor, rate: float) -> float:
+        """One step downhill, and the running average after it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss = F.cross_entropy(self.network(normalised(images)), wanted, label_smoothing=0.05)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        with torch.no_grad():
+            for kept, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if value.is_floating_point():
+                    kept.lerp_(value, 0.003)
+                else:
+                    kept.copy_(value)
+        return loss.item()
+
+
+def epochs(run: Run, name: str, photographs: Photographs, minutes: float, seed: int) -> Iterator[float]:
+    """Train epoch by epoch until the time is over; each epoch gives its mean loss."""
+    device = photographs.pixels.device
+    batch_size = 64 if device.type == "cpu" else 256
+    scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
+    while run.seconds < 60 * minutes:
+        began, at_first, losses = time.perf_counter(), run.seconds, []
+        generator = torch.Generator(device).manual_seed(seed * 1000 + run.epoch)
+        order = torch.randperm(len(photographs), generator=generator, device=device)
+        run.network.train()
+        for batch in order.split(batch_size)[: len(order) // batch_size]:
+            now = Moment(name, run.seconds / (60 * minutes))
+            images = augment(photographs.pixels[batch], now.size, generator, sharp=now.sharp, colour=now.colour)
+            wanted = photographs.classes[batch]
+            if now.epsilon:
+                images = n_fgsm(run.network, images, wanted, now.epsilon, generator)
+            losses.append(run.learn(images, wanted, now.rate * scale))
+            run.seconds = at_first + time.perf_counter() - began
+            if run.seconds >= 60 * minutes:
+                break
+        run.epoch += 1
+        yield sum(losses) / len(losses)
+
+
+def train(name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict:
+    """Train one of the twins and write its weights, snapshots and card below `out`."""
+    learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
+    run, checkpoint = Run(learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        start, seconds, history = state["epoch"], state["seconds"], json.loads(state["history"])
+        run.go_on_from(checkpoint)
     else:
-        save(network, training.labels, out / "tiny-vgg-epoch-00.safetensors")
-
-    for epoch in range(start, epochs):
-        began, losses = time.perf_counter(), []
-        generator = torch.Generator().manual_seed(seed * 1000 + epoch)
-        order = torch.randperm(len(training.pixels), generator=generator)
-        network.train()
-        for number, batch in enumerate(order.split(64)[:per_epoch]):
-            rate = learning_rate(epoch + number / per_epoch)
-            for group in optimiser.param_groups:
-                group["lr"], group["momentum"] = rate, 0.95 - rate
-            images = augment(training.pixels[batch], picture_size(epoch), strength(epoch), generator)
-            loss = F.cross_entropy(network(normalise(images)), training.classes[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-        seconds += time.perf_counter() - began
-        report = evaluate(network, held_out)
-        history.append(
-            {
-                "epoch": epoch + 1,
-                "loss": round(sum(losses) / len(losses), 4),
-                "top1": report["top1"],
-                "top5": report["top5"],
-            }
+        save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
+    for loss in epochs(run, name, learned, minutes, seed):
+        run.history.append(
+            {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
         )
-        print(json.dumps({**history[-1], "minutes": round(seconds / 60, 1)}), flush=True)
-        if epoch + 1 in SNAPSHOTS:
-            save(network, training.labels, out / f"tiny-vgg-epoch-{epoch + 1:02d}.safetensors")
-        state = {
-            "network": network.state_dict(),
-            "optimiser": optimiser.state_dict(),
-        }
-        torch.save(
-            {**state, "epoch": epoch + 1, "seconds": seconds, "history": json.dumps(history)},
-            checkpoint.with_suffix(".new"),
-        )
-        checkpoint.with_suffix(".new").replace(checkpoint)
-
-    settle(network, training.pixels, seed)
-    save(network, training.labels, out / "tiny-vgg.safetensors")
-    card = {
-        "name": "tiny-vgg",
-        "data": f"{len(training.pixels)} photographs of 64 x 64 pixels in {len(training.labels)} classes, "
-        "from Tiny ImageNet and the ImageNet samples",
-        "recipe": "SGD with Nesterov momentum of 0.85 to 0.95, weight decay 5e-4, batch 64, learning rate to 0.1 along "
-        "a cosine, pictures growing from 48 to 64 pixels with zoom, mirror, grey and colour shifts; from epoch 23 "
-        "gentler pictures and a learning rate from 0.03 to 0; at the end batch norms averaged over the same pictures, "
-        "85 % of them sharp, a share chosen by looking at the measured photographs",
-        "widths": list(WIDTHS), "epochs": epochs, "seed": seed, "minutes": round(seconds / 60, 1),
-        **evaluate(network, held_out), "history": history, "labels": list(training.labels),
+        print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
+        if run.epoch in SNAPSHOTS:
+            save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
+        run.keep(checkpoint)
+    averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
+    save(run.average, learned.labels, out / f"{name}.safetensors")
+    facts = {
+        "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS), "seed": seed,
+        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "held out": accuracy(run.average, chosen_on),
     }  # fmt: skip
-    (out / "tiny-vgg.json").write_text(json.dumps(card, indent=1) + "\n")
-    return card
+    probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, device=device)
+    facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
+    write(facts, out / f"{name}.json")
+    return facts

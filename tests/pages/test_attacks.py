@@ -1,0 +1,77 @@
+"""The page of adversarial examples: what it shows is what `vizcore` found, and the picture taken away still fools."""
+
+import pytest
+import streamlit as st
+from playwright.sync_api import Page, expect
+
+from pages.parts.show import percent
+from tests.pages.drawn import numbers
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import bundled_image, load_image, open_probe
+from vizcore.adversarial import fgsm, pgd, random_signs
+from vizcore.adversarial.attacks import usual_target
+
+PAGE = "attacks.py"
+probe = open_probe("tiny-vgg")
+cat = probe.prepare(bundled_image("cat"))
+before = probe.predict(cat, k=1)[0]
+target = usual_target(probe, before.index)
+
+
+@pytest.fixture(autouse=True)
+def own_jobs():
+    """The session's jobs, which all tests would share, are this test's own."""
+    st.cache_resource.clear()
+
+
+def drawn(app) -> str:
+    """Everything the page has drawn as markup."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def test_at_first_a_few_steps_towards_the_usual_target():
+    app = finished(opened(PAGE))
+    attack = pgd(probe, cat[None], before.index, epsilon=2 / 255, steps=10, target=target)
+    now = probe.predict(attack.saved[0], k=1)[0]
+    assert f"after the attack: {now.label}, {percent(now.probability)}" in drawn(app)
+    assert f"the original: {before.label}, {percent(before.probability)}" in drawn(app)
+    assert numbers(app)["largest change"] == "2.00" and numbers(app)["gradients"] == "10"
+    assert ("does not make it" in said(app)) != attack.success.item()
+    found = {}
+    exec(snippet(app), found)
+    assert found["attack"].images.equal(attack.images)
+
+
+def test_the_control_is_a_random_change_of_the_same_size():
+    app = finished(opened(PAGE, **{"attacks.change": "8"}))
+    control = random_signs(probe, cat[None], before.index, epsilon=8 / 255)
+    said_of_it = probe.predict(control.saved[0], k=1)[0]
+    assert percent(said_of_it.probability) in drawn(app)
+
+
+def test_one_step_to_anything_else_is_one_click_away():
+    app = finished(opened(PAGE))
+    app.button("try pgd 0").click().run()
+    app = finished(app)
+    attack = fgsm(probe, cat[None], before.index, epsilon=2 / 255)
+    assert f"after the attack: {probe.labels[attack.classes]}" in drawn(app)
+    assert numbers(app)["gradients"] == "1" and "went wrong" not in said(app)
+
+
+def test_no_change_at_all_fools_nobody_and_says_so():
+    app = finished(opened(PAGE, **{"attacks.change": "0"}))
+    assert "does not make it" in said(app) and "went wrong" not in said(app)
+    assert numbers(app)["pixels changed"] == "0"
+
+
+def test_the_picture_taken_away_still_fools(page: Page, tmp_path):
+    page.goto("/attacks?network=tiny-vgg&image=cat&attacks.change=4")
+    expect(page.get_by_text("after the attack:")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    download.value.save_as(tmp_path / "fooled.png")
+    fooled = load_image(tmp_path / "fooled.png")
+    attack = pgd(probe, cat[None], before.index, epsilon=4 / 255, steps=10, target=target)
+    assert fooled.shape == cat.shape and probe.predict(fooled, k=1)[0].index == target
+    assert (fooled - attack.saved[0]).abs().max() <= 1 / 255 + 1e-6

@@ -1,0 +1,74 @@
+"""The page of class visualization: what it shows is what `vizcore` paints; it grows, stops and keeps what there is."""
+
+import time
+
+import pytest
+import streamlit as st
+import torch
+from playwright.sync_api import Page, expect
+
+from pages.parts.show import figures, percent
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import last, open_probe
+from vizcore.synthesis import visualize
+from vizcore.synthesis.visualize import clean
+
+PAGE = "visualize.py"
+FEW = {"visualize.steps": "16"}
+probe = open_probe("tiny-vgg")
+
+
+@pytest.fixture(autouse=True)
+def own_jobs():
+    """The session's jobs, which all tests would share, are this test's own."""
+    st.cache_resource.clear()
+
+
+def drawn(app) -> str:
+    """Everything the page has drawn as markup."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def test_it_shows_what_is_painted_and_what_the_network_makes_of_it():
+    app = finished(opened(PAGE, unit="scores:19", **FEW))
+    picture = last(visualize(probe, 19, steps=16)).picture
+    value = clean(probe, 19, picture[None]).item()
+    assert f"{percent(value)} {probe.labels[19]}" in drawn(app)
+    found = {}
+    exec(snippet(app), found)
+    torch.testing.assert_close(found["picture"], picture)
+
+
+def test_several_beginnings_stand_side_by_side_and_any_unit_may_be_asked():
+    app = finished(opened(PAGE, unit="conv4.relu:5@3,3", **FEW, **{"visualize.count": "3"}))
+    pictures = last(visualize(probe, "conv4.relu:5@3,3", steps=16, count=3)).picture
+    text = drawn(app)
+    assert "went wrong" not in said(app)
+    assert text.count('alt="painted to excite') == 3
+    assert all(figures(value) in text for value in clean(probe, "conv4.relu:5@3,3", pictures).tolist())
+
+
+def test_stop_keeps_the_last_picture():
+    app = opened(PAGE, unit="scores:19", **{"visualize.steps": "512", "visualize.count": "8"})
+    while 'alt="painted to excite' not in drawn(app):
+        time.sleep(0.1)
+        app.run()
+    app.button("stop visualize").click().run()
+    assert not app.exception and "went wrong" not in said(app)
+    assert any("Stopped after" in caption.value for caption in app.caption)
+    assert drawn(app).count('alt="painted to excite') == 8
+
+
+def test_a_click_tries_a_class_worth_seeing():
+    app = finished(opened(PAGE, unit="scores:19", **FEW))
+    app.button("try visualize 0").click().run()
+    app = finished(app)
+    assert app.text_input("unit").value == f"scores:{probe.labels.index('African elephant')}"
+    assert "African elephant" in drawn(app) and "went wrong" not in said(app)
+
+
+def test_the_picture_grows_in_a_browser(page: Page):
+    page.goto("/visualize?network=tiny-vgg&unit=scores:19&visualize.steps=32")
+    expect(page.get_by_alt_text("painted to excite").first).to_be_visible()
+    expect(page.get_by_text("The same in a notebook")).to_be_visible()

@@ -1,0 +1,53 @@
+"""Class visualization: the picture excites its unit, seeds are pictures, and silent channels can be climbed too."""
+
+import pytest
+import torch
+from torch import nn
+
+from vizcore import Unit, last, open_probe
+from vizcore.probe import Probe
+from vizcore.synthesis import visualize
+from vizcore.synthesis.visualize import canvas_sizes, clean, usual_size
+
+probe = open_probe("tiny-vgg")
+
+
+@pytest.mark.parametrize("name", ["king penguin", "school bus", "goldfish"])
+def test_the_clean_picture_is_taken_for_its_class(name):
+    picture = last(visualize(probe, name, steps=48)).picture
+    assert picture.shape == (3, 64, 64) and picture.min() >= 0 and picture.max() <= 1
+    assert probe.predict(picture, k=1)[0].label == name
+    assert clean(probe, name, picture[None]).item() == pytest.approx(probe.predict(picture, k=1)[0].probability)
+
+
+@pytest.mark.parametrize("unit", ["conv4.relu:5", "conv3.conv:7@3,4", "scores:3"])
+def test_any_unit_grows(unit):
+    frames = list(visualize(probe, unit, steps=24))
+    begun, ended = (clean(probe, unit, frame.picture[None]).item() for frame in (frames[0], frames[-1]))
+    assert ended > begun
+
+
+def test_pictures_beside_one_another_are_those_of_their_seeds():
+    together = last(visualize(probe, 3, steps=6, count=2, seed=5)).picture
+    alone = torch.stack([last(visualize(probe, 3, steps=6, seed=seed)).picture for seed in (5, 6)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
+    assert (together[0] - together[1]).abs().mean() > 0.02
+    assert torch.equal(together, last(visualize(probe, 3, steps=6, count=2, seed=5)).picture)
+
+
+def test_the_canvas_may_be_larger_or_smaller_than_what_the_network_sees():
+    assert last(visualize(probe, "conv4.relu:5@3,3", steps=2, size=96)).picture.shape == (3, 96, 96)
+    assert last(visualize(probe, 0, steps=2, size=32)).picture.shape == (3, 32, 32)
+    assert usual_size(probe) == 64 and canvas_sizes(probe) == [32, 64]
+
+
+def test_a_channel_that_is_silent_at_first_is_woken():
+    network = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network[0].bias.data.fill_(-0.3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        nn.init.normal_(network[0].weight, std=0.2)
+    silent = Probe(network, name="silent", input_size=16, mean=(0.5, 0.5, 0.5), std=(1, 1, 1))
+    unit = Unit("1", 0)
+    frames = list(visualize(silent, unit, steps=48))
+    assert clean(silent, unit, frames[0].picture[None]).item() == 0 < clean(silent, unit, frames[-1].picture[None])
