@@ -11,20 +11,20 @@ from vizcore.timm_networks import build_timm
 
 CLASSES = 7
 VIT = {"img_size": 32, "depth": 2}
-SWIN = {"img_size": 64, "depths": (2, 2, 2, 2)}
+STAGES = {"img_size": 64, "depths": (1, 1, 1, 1)}
 # The name, the size of the pictures it is shown, and what makes it smaller than it is published.
 SAMPLES = {
     # convolutional
-    "resnet18": (64, {}),
-    "resnet26d": (64, {}),
+    "resnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "resnet26d": (64, {"layers": (1, 1, 1, 1)}),
     "resnext26ts": (64, {}),
-    "seresnet18": (64, {}),
-    "skresnet18": (64, {}),
-    "ecaresnet26t": (64, {}),
+    "seresnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "skresnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "ecaresnet26t": (64, {"layers": (1, 1, 1, 1)}),
     "resnetv2_50": (64, {"layers": (1, 1, 1, 1)}),
     "vit_tiny_r_s16_p8_224": (64, {"img_size": 64, "depth": 2}),
     "res2net50_26w_4s": (64, {"layers": (1, 1, 1, 1)}),
-    "resnest14d": (64, {}),
+    "resnest14d": (64, {"layers": (1, 1, 1, 1)}),
     "regnetx_002": (64, {}),
     "regnety_002": (64, {}),
     "densenet121": (64, {"block_config": (2, 2, 2, 2)}),
@@ -53,13 +53,12 @@ SAMPLES = {
     "cs3darknet_s": (64, {}),
     "darknet17": (64, {}),
     "dpn48b": (64, {}),
-    "mobileone_s0": (64, {}),
     # transformers, and what lies between
     "vit_tiny_patch16_224": (32, VIT),
     "deit_tiny_distilled_patch16_224": (32, VIT),
     "deit3_small_patch16_224": (32, VIT),
-    "swin_tiny_patch4_window7_224": (64, SWIN),
-    "swinv2_tiny_window8_256": (64, SWIN),
+    "swin_tiny_patch4_window7_224": (64, {**STAGES, "depths": (2, 1, 1, 1)}),
+    "swinv2_tiny_window8_256": (64, {**STAGES, "window_size": 4}),
     "beit_base_patch16_224": (32, VIT),
     "cait_xxs24_224": (32, {"img_size": 32, "depth": 2}),
     "mixer_s32_224": (64, {"img_size": 64}),
@@ -67,13 +66,14 @@ SAMPLES = {
     "pvt_v2_b0": (64, {}),
     "coat_lite_tiny": (64, {"img_size": 64}),
     "mvitv2_tiny": (64, {"img_size": 64}),
-    "maxvit_pico_rw_256": (64, {"img_size": 64}),
-    "maxvit_tiny_tf_224": (64, {"img_size": 64}),
-    "efficientformer_l1": (224, {}),
+    "maxvit_pico_rw_256": (64, STAGES),
+    "maxvit_tiny_tf_224": (64, STAGES),
+    "efficientformer_l1": (224, {"depths": (1, 1, 1, 2)}),  # takes no other size
+    "levit_128s": (128, {"img_size": 128}),
     "fastvit_t8": (64, {}),
     "repvit_m0_9": (64, {}),
     "edgenext_xx_small": (64, {}),
-    "twins_svt_small": (64, {"img_size": 64}),
+    "twins_svt_small": (64, STAGES),
     "xcit_nano_12_p16_224": (64, {"img_size": 64}),
     "eva02_tiny_patch14_224": (28, {"img_size": 28, "depth": 2}),
 }
@@ -96,7 +96,8 @@ def fill(network: nn.Module, seed: int) -> None:
     source = torch.Generator().manual_seed(seed)
     for name, weight in network.named_parameters():
         if weight.ndim > 1:
-            weight.normal_(0, weight[0].numel() ** -0.5, generator=source)
+            bound = (3 / weight[0].numel()) ** 0.5  # of deviation 1 / sqrt(inputs)
+            weight.uniform_(-bound, bound, generator=source)
         elif name.endswith("bias"):
             weight.normal_(0, 0.1, generator=source)
         else:
