@@ -1,7 +1,6 @@
 """Sixty architectures of timm with random weights, small where their settings allow it, and what each was made with."""
 
 import zlib
-from functools import cache
 
 import torch
 from torch import nn
@@ -79,14 +78,13 @@ SAMPLES = {
 }
 
 
-@cache
-def sample(name: str, published: bool = False) -> nn.Module:
-    """A network of an architecture of timm: small, or as published; its weights are drawn, none is zero or one."""
+def sample(name: str) -> nn.Module:
+    """A small network of an architecture of timm; its weights are drawn, none is zero or one."""
     size, settings = SAMPLES[name]
     with Unfilled():
-        network = build_timm(f"timm/{name}", num_classes=CLASSES, **({} if published else settings)).eval()
+        network = build_timm(f"timm/{name}", num_classes=CLASSES, **settings).eval()
     fill(network, zlib.crc32(name.encode()))
-    settle(network, 224 if published else size)
+    settle(network, size)
     return network
 
 
