@@ -7,8 +7,9 @@ import torch
 from torch import fx, nn
 
 from vizcore.field import Pair, ReceptiveField
-from vizcore.graph import Step, operation_name
+from vizcore.graph import Step
 from vizcore.layers import Layer
+from vizcore.tracer import operation_name
 
 KINDS = {
     "convolution": ("Conv2d", "conv2d", "convolution"),

@@ -1,6 +1,5 @@
 """Probe: a frozen network, its layers, and the one door to the device it lives on."""
 
-import copy
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore.facts import describe, first_tensor
-from vizcore.graph import bare_scores, noting_views, operation, side_by_side, trace
+from vizcore.graph import bare_scores, copied, noting_views, operation, side_by_side, trace
 from vizcore.layers import Layer
 from vizcore.pixelwise import PIXEL_SCORES, shares, where_it_wins
 from vizcore.stopping import heed
@@ -89,7 +88,7 @@ class Probe:
         if self.device.type == "cuda":  # a card rounds to ten bits else, and its answers are to be the processor's
             torch.backends.cudnn.allow_tf32 = False
         self.turns = Turns()
-        frozen = copy.deepcopy(network)
+        frozen = copied(network)
         for module in frozen.modules():  # an exported program refuses `.eval()`, its plain parts do not need it
             module.training = False
         self.network = frozen.requires_grad_(False).to(self.device)

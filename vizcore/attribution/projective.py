@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from vizcore.facts import CHANNELS_LAST, Facts, first_tensor, given
-from vizcore.graph import Step, operation_name
+from vizcore.graph import Step
 from vizcore.probe import Probe
 from vizcore.stopping import heed
+from vizcore.tracer import operation_name
 
 WINDOWED = ("convolution", "max pooling", "average pooling")
 PLACE_KEEPING_RESHAPES = ("getitem", "unsqueeze", "permute", "Permute")
