@@ -93,6 +93,7 @@ def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network()
 
 def test_the_schedule_leaves_one_twin_in_peace():
     assert Moment("tiny-vgg", 0.1).epsilon > 0 == Moment("tiny-vgg", 0.5).epsilon
+    assert Moment("tiny-vgg", 0.1).attacked and not Moment("tiny-vgg", 0.5).attacked
     assert Moment("tiny-vgg-robust", 0.5).epsilon == pytest.approx(4 / 255)
     rates = [Moment("tiny-vgg", step / 20).rate for step in range(2, 21)]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 1e-9
@@ -114,6 +115,17 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     more = train("tiny-vgg", data, out, 0.08)
     assert more["epochs"] > facts["epochs"]
     assert more["history"][: facts["epochs"]] == facts["history"]
+
+
+def test_a_first_layer_that_is_held_stays_as_it_is():
+    run = Run(("a", "b"), 0, torch.device("cpu"))
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    run.network.train()
+    for held in (False, True):  # momentum from before does not move it either
+        first, second = run.network.conv1.conv.weight.clone(), run.network.conv2.conv.weight.clone()
+        run.learn(images, torch.tensor([0, 1] * 4), 0.1, held=held)
+        assert run.network.conv1.conv.weight.equal(first) == held
+        assert not run.network.conv2.conv.weight.equal(second)
 
 
 def test_what_is_kept_is_the_running_average():
