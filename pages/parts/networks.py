@@ -61,7 +61,7 @@ def shelf() -> dict:
 
 def row(name: str):
     """What is known about one network, those of timm included; None where there is no such name."""
-    return zoo.network(name) if name.startswith(TIMM) else shelf().get(name)
+    return shelf().get(name) or zoo.network(name)
 
 
 def title(name: str) -> str:

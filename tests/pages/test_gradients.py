@@ -112,12 +112,25 @@ def test_a_long_method_asks_about_a_channel_and_the_readers_own_picture(page, ad
 
 def test_every_experiment_of_one_click_works():
     app = opened(PAGE)
-    for number in range(3):
-        app.button(f"try {['saliency', 'smooth_grad', 'guided_backprop'][number]} {number}").click().run()
+    for number, method in enumerate(["saliency", "saliency", "smooth_grad", "guided_backprop"]):
+        app.button(f"try {method} {number}").click().run()
         finished(app)
         assert not app.exception and "went wrong" not in said(app)
     expected = smooth_grad(probe, cat, app.query_params["unit"], samples=1, noise=0.0)
     assert numbers(app)["strongest pixel"] == figures(expected.extent)
+
+
+def test_the_robust_twin_answers_the_same_question():
+    app = finished(opened(PAGE, **{"gradients.twin": "true"}))
+    twin = open_probe("tiny-vgg-robust")
+    mine, theirs = (canvas(app, key) for key in ("gradients map", "gradients of the twin"))
+    unit = probe.predict(cat, 1)[0].index
+    for drawn, one in ((mine, probe), (theirs, twin)):
+        expected = saliency(one, cat, unit).values
+        assert torch.allclose(values(drawn), expected, rtol=1e-3, atol=1e-3 * expected.max().item())
+    assert "trained on pictures that had been changed" in said(app) + " ".join(one.value for one in app.caption)
+    alone = opened(PAGE, network="efficientnet-lite0")  # it has no twin
+    assert not [toggle for toggle in alone.toggle if toggle.key == "gradients.twin"]
 
 
 def test_a_picture_of_one_colour_is_no_trouble():

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from safetensors.torch import save
 
+from pages.parts.selection import DEFAULTS
 from tests.pages.test_shell import asked, opened, own_cache, said  # noqa: F401 (the fixture is this file's too)
 from tests.timm_samples import fill
 from tests.weights_server import serving
@@ -61,7 +62,7 @@ def test_a_name_that_timm_does_not_have_gets_the_nearest():
 def test_a_link_to_a_network_of_timm(hub):
     app = opened(network=SMALLEST)
     assert "not on this machine" in said(app) and "Fetch them" in [button.label for button in app.button]
-    assert asked(app.run(), "network") == "tiny-vgg"
+    assert asked(app.run(), "network") == DEFAULTS["network"]
     list(fetch(SMALLEST))
     app = opened(network=SMALLEST)
     assert not said(app) and app.selectbox("network picker").value == SMALLEST
@@ -71,7 +72,7 @@ def test_a_link_to_a_network_of_timm(hub):
 def test_a_link_with_a_name_like_timms_opens_no_file(name, tmp_path, monkeypatch):
     app = opened(network=name)
     assert "no network 'timm/" in said(app)
-    assert app.selectbox("network picker").value == "tiny-vgg"
+    assert app.selectbox("network picker").value == DEFAULTS["network"]
 
 
 def test_an_uploaded_file_is_taken_for_the_architecture_that_was_typed(tmp_path):
