@@ -144,7 +144,7 @@ class Watch:
     def read(self, found: dict[str, torch.Tensor]) -> torch.Tensor:
         """The unit's value, or a class's probability, for every picture."""
         if self.measure == "probability":
-            return found[SCORES].softmax(1)[:, self.unit.channel]
+            return self.probe.probabilities(found[SCORES])[:, self.unit.channel]
         return self.probe.read(self.unit, found[self.unit.layer])
 
     @property

@@ -116,7 +116,7 @@ def measured(
 
     last = penultimate(probe)
     scores, found = probe.run(images, [last], {layer: noted(note, place) for place, layer in enumerate(layers)})
-    best = scores.softmax(1).max(1)
+    best = probe.probabilities(scores).max(1)
     rows["features"] = found[last].flatten(1).cpu()
     rows["predicted"], rows["confidence"] = best.indices.int().cpu(), best.values.cpu()
     these = numbers[good].expand(len(values.T), -1)
