@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -13,6 +14,12 @@ from vizcore.tiny_vgg import TinyVGG
 
 Weights = Mapping[str, torch.Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
+# Names of older files of torchvision, and of today.
+OLD_NAMES = (
+    (re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\."), r"\1\2."),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_2\."), r"\1.3."),
+)
 TINY_VGG_KEYS = (*(f"conv{number}.conv.weight" for number in range(1, 7)), "fc.weight")
 
 
@@ -187,10 +194,20 @@ def fitting(weights: Weights) -> list[str]:
     return found
 
 
-def without_auxiliary(weights: Weights) -> dict[str, torch.Tensor]:
-    """Weights without those of the classifiers that some networks have only for their training."""
+def as_built_now(weights: Weights) -> dict[str, torch.Tensor]:
+    """The weights of an older file under the names of today, without classifiers that only the training needed.
+
+    >>> list(as_built_now({"features.denseblock1.denselayer1.norm.1.weight": torch.ones(1)}))
+    ['features.denseblock1.denselayer1.norm1.weight']
+    """
     auxiliary = "aux1.", "aux2.", "AuxLogits.", "aux_classifier."
-    return {key: value for key, value in weights.items() if not key.startswith(auxiliary)}
+    found = {}
+    for key, value in weights.items():
+        if not key.startswith(auxiliary):
+            for old, new in OLD_NAMES:
+                key = old.sub(new, key)
+            found[key] = value
+    return found
 
 
 def fits(name: str, weights: Weights) -> bool:

@@ -41,6 +41,11 @@ class Step:
     frees: tuple[fx.Node, ...]
     constant: bool = False
 
+    @property
+    def word(self) -> str:
+        """What the step is called in torch: the class of its module, or the name of its function."""
+        return word(self.operation, self.node)
+
     def inputs(self, values: dict[fx.Node, Any]) -> tuple[tuple, dict]:
         """The step's arguments, with every earlier node replaced by its value."""
         return (
@@ -136,9 +141,9 @@ def operation_name(target: Any) -> str:
     return {"iadd": "add", "imul": "mul", "isub": "sub", "itruediv": "truediv"}.get(name, name)
 
 
-def word(network: nn.Module, node: fx.Node) -> str:
-    """What a node is called in torch: the class of its module, or the name of its function."""
-    return type(network.get_submodule(node.target)).__name__ if node.op == "call_module" else operation_name(node.target)
+def word(operation: Callable, node: fx.Node) -> str:
+    """What a node that does an operation is called in torch."""
+    return type(operation).__name__ if isinstance(operation, nn.Module) else operation_name(node.target)
 
 
 def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node, tuple[fx.Node, fx.Node, fx.Node]]:
@@ -174,7 +179,7 @@ def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node
     result = alone(next(node for node in graph.nodes if node.op == "output").args[0])
     if result not in nodes:
         raise ValueError(f"{kind} does nothing to its input, or returns more than one thing; it has to return scores.")
-    scores = source = ending.source(result, lambda node: word(network, node))
+    scores = source = ending.source(result, lambda node: word(operation(network, node), node))
     before = None
     for function in ending.steps:
         before, scores = scores, graph.call_function(function, (scores,))

@@ -291,19 +291,31 @@ class Probe:
         return found
 
     @property
+    def has_maps(self) -> bool:
+        """Whether any layer keeps places apart."""
+        try:
+            return bool(self.deepest_maps)
+        except ValueError:
+            return False
+
+    @property
     def deepest_maps(self) -> str:
         """The last layer that still knows where: the usual place for a class activation map.
 
         In a transformer it is what the last attention reads, since the class is taken from one token after it.
         In a network that answers for every pixel it is the last rectifier, since the classes' own maps come after it.
         """
-        attentions = [layer for layer in self.layers.values() if layer.kind == "attention"]
-        if attentions:
+        behind = self.behind(SCORES)
+        layers = [layer for layer in self.layers.values() if layer.name in behind]
+        attentions = [layer for layer in layers if layer.kind == "attention"]
+        if attentions and attentions[-1].inputs and self.layers[attentions[-1].inputs[0]].spatial:
             return attentions[-1].inputs[0]
         told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
         if self.by_pixel:
             told = ("rectifier", "activation")
-        spatial = [layer.name for layer in self.layers.values() if layer.spatial and layer.kind in told]
+        # a reshape that puts maps together again, after windows of them were looked at one by one, is where they are
+        back = [layer for layer in layers if layer.kind == "reshape" and layer.inputs and not self.layers[layer.inputs[0]].spatial]
+        spatial = [layer.name for layer in layers if layer.spatial and (layer.kind in told or layer in back)]
         if not spatial:
             raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")
         return spatial[-1]

@@ -72,8 +72,11 @@ class Measured:
 
 
 def penultimate(probe: Probe) -> str:
-    """The layer whose numbers the scores are made of."""
-    return probe.layer(SCORES).inputs[0]
+    """The layer whose numbers the scores are made of; what only writes scores in another way is passed over."""
+    layer = probe.layer(SCORES)
+    while layer.kind in ("two classes", "logarithm", "softmax") and not probe.by_pixel:
+        layer = probe.layer(layer.inputs[0])
+    return layer.inputs[0]
 
 
 def nothing(probe: Probe, layers: Sequence[str]) -> dict[str, Extremes]:
