@@ -154,7 +154,7 @@ def options(name: str, weights: Weights) -> dict:
         return {"widths": tuple(sizes[:-1]), "classes": sizes[-1]} if len(sizes) == len(TINY_VGG_KEYS) else {}
     found = {}
     plan = blueprint(name)
-    head = next(key for key, shape in plan.items() if shape[0] == len(published(name).meta["categories"]))
+    head = f"{head_of(name)}.weight"
     if head in weights and weights[head].ndim:
         found["num_classes"] = len(weights[head])
     first = next(key for key, shape in plan.items() if len(shape) == 4)
@@ -164,6 +164,26 @@ def options(name: str, weights: Weights) -> dict:
     if name.startswith("vit") and positions is not None and positions.ndim == 3:
         patch = plan["conv_proj.weight"][-1]
         found["image_size"] = patch * math.isqrt(max(positions.shape[1] - 1, 1))
+    return found
+
+
+@cache
+def head_of(name: str) -> str:
+    """The layer of an architecture that gives its scores.
+
+    >>> head_of("resnet18"), head_of("mobilenet_v2")
+    ('fc', 'classifier.1')
+    """
+    classes = len(published(name).meta["categories"])
+    return next(key for key, shape in blueprint(name).items() if shape[0] == classes).removesuffix(".weight")
+
+
+@cache
+def families() -> dict[str, list[str]]:
+    """The architectures by the modules they are written in, each family with its smallest member first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(architecture_names()[1:], key=lambda name: published(name).meta["num_params"]):
+        found.setdefault(models().get_model_builder(name).__module__, []).append(name)
     return found
 
 
@@ -183,11 +203,8 @@ def fitting(weights: Weights) -> list[str]:
     Every family of architectures is judged by its smallest member: where the outermost
     weights of that one have no counterpart, the rest of the family is not tried.
     """
-    families: dict[str, list[str]] = {}
-    for name in sorted(architecture_names()[1:], key=lambda name: published(name).meta["num_params"]):
-        families.setdefault(models().get_model_builder(name).__module__, []).append(name)
     found = ["tiny-vgg"] if fits("tiny-vgg", weights) else []
-    for members in families.values():
+    for members in families().values():
         outermost = list(blueprint(members[0]))
         if {outermost[0], outermost[-1]} <= weights.keys():
             found += [name for name in members if fits(name, weights)]

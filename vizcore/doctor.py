@@ -77,7 +77,7 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
         channels=own.channels,
         parameters=sum(parameter.numel() for parameter in probe.network.parameters()),
         layers=len(probe.layers),
-        limits=tuple(limits(probe)),
+        limits=(*own.remarks, *limits(probe)),
     )
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import fx
 
 OPERATIONS = {
-    "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm mm bmm mv "
-    "dot matmul baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding scaled_dot_product_attention "
-    "_scaled_dot_product_flash_attention_for_cpu",
+    "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm "
+    "mm bmm mv dot matmul baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
+    "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
     "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
     "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
     "_weight_norm_interface cosine_similarity renorm",
@@ -20,23 +20,23 @@ OPERATIONS = {
     "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
     "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
     "pooling": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d "
-    "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum prod "
-    "cumsum logsumexp max min amax amin argmax argmin topk sort var std var_mean std_mean median",
-    "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute exp exp2 "
-    "expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder fmod sin cos tan "
-    "asin acos atan sinh cosh atanh erf lerp addcmul addcdiv xlogy nan_to_num",
-    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or bitwise_not where masked_fill gather scatter index "
-    "_unsafe_index tril triu fill copy",
-    "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind select slice "
-    "narrow index_select select_scatter slice_scatter roll flip pad constant_pad_nd reflection_pad1d reflection_pad2d "
-    "replication_pad1d replication_pad2d im2col col2im unfold",
-    "shape": "flatten view view_as reshape reshape_as _unsafe_view unflatten permute transpose swapaxes movedim t numpy_T "
-    "mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle pixel_unshuffle "
-    "channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d "
-    "upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like full_like new_zeros new_ones "
-    "new_full",
-    "frequencies": "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c _fft_c2r _fft_c2c view_as_real "
-    "view_as_complex real imag",
+    "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum "
+    "prod cumsum logsumexp max min amax amin argmax argmin topk sort var std var_mean std_mean median",
+    "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute "
+    "exp exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder "
+    "fmod sin cos tan asin acos atan sinh cosh atanh erf lerp addcmul addcdiv xlogy nan_to_num",
+    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or bitwise_not where masked_fill gather "
+    "scatter index _unsafe_index tril triu fill copy",
+    "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind "
+    "select slice narrow index_select select_scatter slice_scatter roll flip pad constant_pad_nd reflection_pad1d "
+    "reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold",
+    "shape": "flatten view view_as reshape reshape_as _unsafe_view unflatten permute transpose swapaxes movedim t "
+    "numpy_T mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle "
+    "pixel_unshuffle channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d "
+    "upsample_bilinear2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
+    "full_like new_zeros new_ones new_full",
+    "frequencies": "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c _fft_c2r _fft_c2c "
+    "view_as_real view_as_complex real imag",
     "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
     "native_dropout to _to_copy type_as lift_fresh_copy",
 }

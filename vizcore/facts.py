@@ -105,9 +105,8 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
         # Beside a value of the result's own shape, smaller ones only weigh its cells.
         ordered = sorted(sources, key=lambda source: first_tensor(values[source]).shape != tensor.shape)
         main = ordered[0]
-        facts = Facts(
-            step, given(step, arguments, named), tuple(first_tensor(values[main]).shape), tensor, places[main][1], cells[main]
-        )
+        before, settings = tuple(first_tensor(values[main]).shape), given(step, arguments, named)
+        facts = Facts(step, settings, before, tensor, places[main][1], cells[main])
         if facts.kind == "reshape":
             field, layout, labels[step.node] = facts.moved(main, values, places[main][0], labels.get(main))
         else:
@@ -215,7 +214,8 @@ class Facts:
 
     def along_channels(self, layout: str) -> bool:
         """Whether a concatenation or a softmax goes from channel to channel, and not from place to place."""
-        return "Softmax2d" in self.words or (self.given.get("dim") or 0) % self.value.ndim == (1 if layout == MAPS else self.value.ndim - 1)
+        channels = 1 if layout == MAPS else self.value.ndim - 1
+        return "Softmax2d" in self.words or (self.given.get("dim") or 0) % self.value.ndim == channels
 
     def normalises_over_places(self, layout: str) -> bool:
         """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
@@ -224,7 +224,7 @@ class Facts:
         return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
 
     def moved(self, source: fx.Node, values: dict, field: ReceptiveField | None, labels: Any) -> tuple:
-        """Where the cells are after a reshape: the receptive field, the layout, and their labels while they have none."""
+        """Where the cells are after a reshape: receptive field, layout, and the cells' labels while they have none."""
         value = values[source]
         if labels is None:
             several = isinstance(value, (tuple, list))

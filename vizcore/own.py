@@ -10,16 +10,15 @@ from torch import nn
 
 from vizcore.architectures import (
     finite,
-    fitting,
     known,
     options,
     published_sizes,
     with_weights,
-    without_auxiliary,
 )
 from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
+from vizcore.recognised import recognised
 from vizcore.tiny_vgg import MEAN, STD
 from vizcore.transferred import FROM, with_head_from
 from vizcore.weights_file import EXPORTED, format_of, labels_in, read_weights
@@ -34,7 +33,8 @@ Labels = str | Path | Sequence[str] | Mapping
 class Own:
     """What a weights file turned out to hold: the network, and what was inferred about it.
 
-    `alternatives` are further architectures that the same weights fit; `labels` came inside the file.
+    `alternatives` are further architectures that the same weights fit; `labels` came inside the file, and `remarks` say
+    which copy of the weights was taken and what was left out.
     """
 
     network: nn.Module
@@ -47,6 +47,7 @@ class Own:
     labels: Sequence[str] | None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read_own(path: str | Path, architecture: str | None = None) -> Own:
@@ -68,11 +69,12 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
         base, network = with_head_from(weights, notes, path.name)
         size, resize, channels = base.input_size, base.resize, len(base.mean)
         return Own(network, kind, None, (), channels, size, resize, labels_in(notes), base.mean, base.std)
-    weights = without_auxiliary(weights)
     architecture = architecture or notes.get("architecture")
-    others: list[str] = []
-    if architecture is None:
-        architecture, *others = fitting(weights) or [None]
+    found = recognised(weights, architecture and known(architecture))
+    weights, remarks = found.weights, found.remarks
+    if "place" in notes:
+        remarks += (f"the averaged copy of the weights, {notes['place']}, was taken.",)
+    architecture, *others = (architecture,) if architecture else found.architectures or (None,)
     if architecture is None:
         raise ValueError(
             f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
@@ -82,7 +84,8 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
     settings = options(architecture, weights)
     size, resize = sizes(architecture)
     size, resize = (settings["image_size"],) * 2 if settings.get("image_size", size) != size else (size, resize)
-    return Own(network, kind, architecture, tuple(others), settings.get("channels", 3), size, resize, labels_in(notes))
+    channels, labels = settings.get("channels", 3), labels_in(notes)
+    return Own(network, kind, architecture, tuple(others), channels, size, resize, labels, remarks=remarks)
 
 
 def sizes(architecture: str) -> tuple[int, int]:

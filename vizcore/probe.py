@@ -125,7 +125,8 @@ class Probe:
         with torch.no_grad():
             pair = self._walk(torch.cat([picture, 0.1 * picture]), {whole}, {})[whole]
             facts = describe(self.steps, self.entry, picture)
-        if not torch.allclose(pair.reshape(2, *expected.shape[1:])[:1].reshape_as(expected), expected, rtol=1e-3, atol=apart):
+        alone = pair.reshape(2, -1)[0].reshape_as(expected)
+        if not torch.allclose(alone, expected, rtol=1e-3, atol=apart):
             raise ValueError(
                 f"{self.name} answers a picture otherwise in the company of others, as batch norm without running "
                 "statistics does; give it fixed statistics, since one picture is asked about at a time."
@@ -314,14 +315,15 @@ class Probe:
         if self.by_pixel:
             told = ("rectifier", "activation")
         # a reshape that puts maps together again, after windows of them were looked at one by one, is where they are
-        back = [layer for layer in layers if layer.kind == "reshape" and layer.inputs and not self.layers[layer.inputs[0]].spatial]
-        spatial = [layer.name for layer in layers if layer.spatial and (layer.kind in told or layer in back)]
+        together = [layer.name for layer in layers if layer.kind == "reshape" and layer.inputs
+                    and not self.layers[layer.inputs[0]].spatial]  # fmt: skip
+        spatial = [layer.name for layer in layers if layer.spatial and (layer.kind in told or layer.name in together)]
         if not spatial:
             raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")
         return spatial[-1]
 
     def weight(self, layer: str) -> torch.Tensor | None:
-        """The weights of a convolution or linear layer, also of a function, also computed ones; None for other layers."""
+        """The weights of a convolution or linear layer, also of a function and computed ones; None for other layers."""
         name = self._resolve(layer)
         step = next(step for step in self.steps if step.layer == name)
         if isinstance(step.operation, nn.Module):

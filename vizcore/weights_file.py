@@ -145,7 +145,7 @@ def checked(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tens
 def quantized(name: str, what: str) -> str:
     """The sentence for weights that were made smaller than they can be looked into."""
     return (
-        f"the weights in {name} are quantized ({what} is kept in few bits), and nothing can be derived by such numbers; "
+        f"the weights in {name} are quantized ({what} has too few bits to be derived by); "
         "save the network as it was before quantization, in 16 or 32 bits."
     )
 
