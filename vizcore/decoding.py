@@ -184,12 +184,13 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def as_profiled(picture: Image.Image, space: str) -> Image.Image:
-    """A picture in the mode its profile is for: grey that came as RGB (with transparency, from a palette), or RGB as L.
+    """A picture in the mode its profile is for: grey became RGB on the way from a palette or from transparency.
 
-    >>> as_profiled(Image.new("RGB", (1, 1), (7, 7, 7)), "GRAY").mode, as_profiled(Image.new("L", (1, 1)), "RGB").mode
-    ('L', 'RGB')
+    >>> [as_profiled(Image.new("RGB", (1, 1), colour), "GRAY").mode for colour in ("grey", "red")]
+    ['L', 'RGB']
     """
     if space == "GRAY" and picture.mode == "RGB":
         grey = picture.convert("L")
-        return grey if not ImageChops.difference(grey.convert("RGB"), picture).getbbox() else picture
-    return picture.convert("RGB") if space == "RGB" and picture.mode == "L" else picture
+        if not ImageChops.difference(grey.convert("RGB"), picture).getbbox():
+            return grey
+    return picture

@@ -54,8 +54,9 @@ CELLWISE = {"rectifier", "activation", "normalisation", "dropout", "addition", "
 # The names of the arguments of what may be written as a function, in their order.
 ARGUMENTS = {
     "linear": ("input", "weight"),
-    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation"),
-    "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed"),
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding",
+                    "groups"),
     "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
     "max_pool2d_with_indices": ("input", "kernel_size", "stride", "padding", "dilation"),
     "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),

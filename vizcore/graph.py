@@ -143,7 +143,10 @@ def operation_name(target: Any) -> str:
 
 def word(operation: Callable, node: fx.Node) -> str:
     """What a node that does an operation is called in torch."""
-    return type(operation).__name__ if isinstance(operation, nn.Module) else operation_name(node.target)
+    if not isinstance(operation, nn.Module):
+        return operation_name(node.target)
+    kinds = type(operation).__mro__ if is_torchs_own(operation) else (type(operation),)
+    return next((kind for kind in kinds if kind.__module__.startswith("torch.nn.modules.")), kinds[0]).__name__
 
 
 def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node, tuple[fx.Node, fx.Node, fx.Node]]:

@@ -111,5 +111,5 @@ def but_for_its_head(weights: Weights, architecture: str | None) -> Recognised |
                 kept |= {f"{head}.weight": matrix} | ({f"{head}.bias": bias} if f"{head}.bias" in plan else {})
                 remark = f"it is {told}; what else the head does, as a dropout, is taken to change nothing."
                 return Recognised(kept, (name,), (remark,))
-            raise ValueError(f"the weights are those of {told}; save the network with torch.export.save, which keeps it.")
+            raise ValueError(f"the weights are of {told}; save it with torch.export.save, which keeps its head.")
     return None

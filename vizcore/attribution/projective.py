@@ -142,7 +142,7 @@ class Projection:
         if not isinstance(after, torch.Tensor):
             return None
         sliding = Facts(step, settings, tuple(inputs.shape), after).window()
-        if sliding is None or named or getattr(step.operation, "padding_mode", "zeros") != "zeros":
+        if sliding is None or not arguments or getattr(step.operation, "padding_mode", "zeros") != "zeros":
             return None
         kernel, stride, padding, dilation = sliding
         reach = [(kernel[axis] - 1) * dilation[axis] + 1 for axis in (0, 1)]
@@ -169,7 +169,7 @@ class Projection:
             self.padded[key] = F.pad(inputs, (*margins[1], *margins[0]), value=edge)
         around = gathered(self.padded[key], tuple(read), offsets[0][0], offsets[1][0])
         lay(around, before.values, offsets[0][1], offsets[1][1])
-        values = slid(step.operation, kind, arguments, around, kernel, stride, dilation)
+        values = slid(settings, kind, around, kernel, stride, dilation)
         if divisor := settings.get("divisor_override"):
             values = values * (kernel[0] * kernel[1] / divisor)
         return Window(values, *starts)
@@ -231,17 +231,15 @@ def is_plain(step: Step) -> bool:
 
 
 def slid(
-    operation: Any, kind: str, arguments: tuple, around: torch.Tensor, kernel: tuple, stride: tuple, dilation: tuple
+    settings: dict[str, Any], kind: str, around: torch.Tensor, kernel: tuple, stride: tuple, dilation: tuple
 ) -> torch.Tensor:
     """A convolution or pooling of windows that bring their surroundings along, so without padding."""
     if kind == "max pooling":
         return F.max_pool2d(around, kernel, stride, 0, dilation)
     if kind == "average pooling":
         return F.avg_pool2d(around, kernel, stride)
-    if isinstance(operation, nn.Module):
-        return F.conv2d(around, operation.weight, operation.bias, stride, 0, dilation, operation.groups)
-    bias, groups = (arguments[2] if len(arguments) > 2 else None), (arguments[6] if len(arguments) > 6 else 1)
-    return F.conv2d(around, arguments[1], bias, stride, 0, dilation, groups)
+    weight, bias, groups = settings["weight"], settings.get("bias"), settings.get("groups", 1)
+    return F.conv2d(around, weight, bias, stride, 0, dilation, groups)
 
 
 def gathered(

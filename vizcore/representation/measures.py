@@ -74,8 +74,9 @@ class Measured:
 def penultimate(probe: Probe) -> str:
     """The layer whose numbers the scores are made of; what only writes scores in another way is passed over."""
     layer = probe.layer(SCORES)
-    while layer.kind in ("two classes", "logarithm", "softmax") and not probe.by_pixel:
-        layer = probe.layer(layer.inputs[0])
+    if layer.kind in ("two classes", "logarithm"):
+        while layer.kind in ("two classes", "logarithm", "softmax", "activation", "dropout", "reshape"):
+            layer = probe.layer(layer.inputs[0])
     return layer.inputs[0]
 
 

@@ -1,5 +1,6 @@
 """Names in zips: what a file is called, in whatever letters the zip was written."""
 
+import re
 import struct
 import unicodedata
 import zipfile
@@ -29,8 +30,8 @@ def name_of(entry: zipfile.ZipInfo) -> str:
     >>> name_of(zipfile.ZipInfo("猫/1.png".encode().decode("cp437")))
     '猫/1.png'
     >>> [name_of(zipfile.ZipInfo(word.encode(page).decode("cp437")))
-    ...  for page, word in {"cp866": "кошка", "cp932": "ねこ", "gbk": "猫", "cp437": "Käfer"}.items()]
-    ['кошка', 'ねこ', '猫', 'Käfer']
+    ...  for page, word in {"cp866": "кошка", "cp932": "ねこ", "gbk": "汽车", "cp437": "Käfer"}.items()]
+    ['кошка', 'ねこ', '汽车', 'Käfer']
     """
     if entry.flag_bits & UTF_8:
         return with_slashes(entry.orig_filename)
@@ -68,7 +69,10 @@ def in_words(raw: bytes) -> str:
             continue
         if page == "utf-8":
             return name
-        share = sum(usual(letter, page, scripts) for letter in name if not letter.isascii())
+        # Other letters are seldom in one name with plain ones, apart from what a file's ending is.
+        alone = not re.search(r"[A-Za-z]", re.sub(r"\.\w+$", "", name))
+        weight = 1.0 if alone or scripts not in ("CYRILLIC", "HANGUL") else 0.5
+        share = weight * sum(usual(letter, page, scripts) for letter in name if not letter.isascii())
         share /= sum(not letter.isascii() for letter in name)
         if share > most:
             best, most = name, share
@@ -86,7 +90,7 @@ def usual(letter: str, page: str, scripts: str) -> float:
         return common_ideograph(letter, page)
     if called.startswith("LATIN"):
         return 0.9 if letter.lower() in "äöüßéèêëàâçñåæøôîïùûáíóú" else 0.4
-    return 1.0
+    return 0.9 if called.startswith("HANGUL") else 1.0  # its commonest bytes are the commonest of Chinese as well
 
 
 def common_ideograph(letter: str, page: str) -> float:
