@@ -15,7 +15,9 @@ FAR = 2**20  # more than a map has columns
 
 def labelled(value: torch.Tensor, layout: str) -> torch.Tensor | None:
     """Labels in the shape of a value (1, ...) that lies as `layout` says: row times FAR plus column; -1 for no cell."""
-    shape = getattr(value, "shape", ())
+    if not isinstance(value, torch.Tensor):
+        return None
+    shape = value.shape
     if layout == MAPS and value.ndim > 2:
         labels = raster(*shape[-2:]).expand(shape)
     elif layout == CHANNELS_LAST and value.ndim == 4:

@@ -71,7 +71,7 @@ def in_words(raw: bytes) -> str:
             return name
         # Other letters are seldom in one name with plain ones, apart from what a file's ending is.
         alone = not re.search(r"[A-Za-z]", re.sub(r"\.\w+$", "", name))
-        weight = 1.0 if alone or scripts not in ("CYRILLIC", "HANGUL") else 0.5
+        weight = 1.0 if alone or scripts == "LATIN" else 0.85 if "CJK" in scripts else 0.5
         share = weight * sum(usual(letter, page, scripts) for letter in name if not letter.isascii())
         share /= sum(not letter.isascii() for letter in name)
         if share > most:
