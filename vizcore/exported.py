@@ -25,12 +25,15 @@ from vizcore.exported_operations import (
     arranged,
     as_written,
     names_in,
+    of_numbers,
     value_of,
 )
 from vizcore.graph import operation_name
 
 LARGEST_GRAPH = 64 * 2**20
 LARGEST_VALUE = 2**28  # numbers in one activation
+MADE_OF_NUMBERS = ("torch.ops.aten.arange.start_step", "torch.ops.aten.arange.start", "torch.ops.aten.arange.default",
+                   "torch.ops.aten.full.default")  # fmt: skip
 SIZES = ("view", "reshape", "unsafe_view", "expand")
 
 
@@ -115,7 +118,12 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     # An open size is an expression, which is not evaluated; the size at export stands beside it.
     channels, height, width = (int((axis.get("as_expr") or {"hint": axis})["hint"]["as_int"]) for axis in shape[1:])
     batch = shape[0].get("as_int")
-    for node in graph["nodes"]:
+    for number, node in enumerate(graph["nodes"]):
+        made = of_numbers(node) if node["target"] in MADE_OF_NUMBERS else None
+        if made is not None:
+            network.register_buffer(f"made_{number}", made)
+            values[names_in(node["outputs"][0])[0]] = built.get_attr(f"made_{number}")
+            continue
         call(built, node, values, batch, graph["tensor_values"])
     built.output(values[alone_in(signature["output_specs"], graph["tensor_values"])])
     built.eliminate_dead_code()

@@ -45,6 +45,7 @@ TYPES = {  # by the numbers that torch.export writes
     1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16,
     7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
+LARGEST_CONSTANT = 2**22  # numbers that a program may make of nothing
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists")
 IGNORED = tuple(
     f"torch.ops.aten.{word}.default"
@@ -83,8 +84,11 @@ def variants(word: str) -> list[str]:
 def as_written(function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
     """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ..."""
     word = function.overloadpacket.__name__
-    if word == "convolution" and not given.pop("transposed") and not any(given.pop("output_padding")):
-        return torch.ops.aten.conv2d.default, given
+    if word == "convolution" and not given["transposed"] and len(given["stride"]) < 3:
+        plain = torch.ops.aten.conv2d if len(given["stride"]) == 2 else torch.ops.aten.conv1d
+        for name in ("transposed", "output_padding"):
+            del given[name]
+        return plain.default, given
     if word == "_native_batch_norm_legit_no_training":
         return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
     if word == "max_pool2d_with_indices":
@@ -103,6 +107,22 @@ def arranged(function: torch._ops.OpOverload, given: dict) -> tuple[tuple, dict]
         if argument.name in given and number == len(by_position) and not argument.kwarg_only:
             by_position.append(given.pop(argument.name))
     return tuple(by_position), given
+
+
+def of_numbers(node: dict) -> torch.Tensor | None:
+    """The tensor that a call makes of nothing but numbers, if it makes one and that is not large."""
+    word = node["target"].removeprefix("torch.ops.aten.").partition(".")[0]
+    try:
+        given = {entry["name"]: value_of(entry["arg"], {}) for entry in node["inputs"]}
+    except KeyError:  # how much it makes depends on the pictures
+        return None
+    if word == "arange":
+        start, end, step = given.get("start", 0), given["end"], given.get("step", 1)
+        if abs(end - start) <= LARGEST_CONSTANT * abs(step):
+            return torch.arange(start, end, step, dtype=given.get("dtype"))
+    if word == "full" and torch.Size(given["size"]).numel() <= LARGEST_CONSTANT:
+        return torch.full(given["size"], given["fill_value"], dtype=given.get("dtype"))
+    return None
 
 
 def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
