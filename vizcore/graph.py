@@ -8,30 +8,44 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from vizcore.pixelwise import PIXEL_SCORES, alone, where_it_wins
+from vizcore.answer import Ending
+from vizcore.pixelwise import PIXEL_SCORES, alone
 from vizcore.unit import SCORES
 
 # Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
 TRACING = threading.Lock()
 # Where exported operations say whether they are to behave as in training.
 TRAINING = {torch.ops.aten.batch_norm.default: 5, torch.ops.aten.dropout.default: 2}
+# What a subclass of a layer may define without computing anything else.
+HARMLESS = {"__module__", "__doc__", "__init__", "__qualname__", "__annotations__", "__static_attributes__",
+            "__firstlineno__", "__constants__", "__repr__", "__parameters__", "__orig_bases__", "extra_repr",
+            "reset_parameters"}  # fmt: skip
 IN_PLACE_OPERATORS = {getattr(operator, name) for name in fx.graph.inplace_methods}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One node of the graph: what it is called, what it does, what it reads, and what is no longer needed after it."""
+    """One node of the graph: what it is called, what it does, what it reads, and what is no longer needed after it.
+
+    A `constant` step reads nothing of the picture; its operation gives what was computed once.
+    """
 
     layer: str
     operation: Callable
     node: fx.Node
     frees: tuple[fx.Node, ...]
+    constant: bool = False
+
+    @property
+    def word(self) -> str:
+        """What the step is called in torch: the class of its module, or the name of its function."""
+        return word(self.operation, self.node)
 
     def inputs(self, values: dict[fx.Node, Any]) -> tuple[tuple, dict]:
         """The step's arguments, with every earlier node replaced by its value."""
@@ -75,6 +89,9 @@ class NamingTracer(fx.Tracer):
         if threading.get_ident() != self.thread:
             return forward(*args, **kwargs)
         self.path.append(self.path_of_module(module))
+        checked = hasattr(module, "_check_input_dim")  # which asks how many axes there are, and no traced value knows
+        if checked:
+            module._check_input_dim = lambda values: None
         nodes, depth = len(self.graph.nodes), len(self.module_stack)
         try:
             return super().call_module(module, forward, args, kwargs)
@@ -86,6 +103,8 @@ class NamingTracer(fx.Tracer):
             return super().call_module(module, forward, args, kwargs)
         finally:
             self.path.pop()
+            if checked:
+                del module._check_input_dim
 
     def forget(self, nodes: int, depth: int) -> None:
         """Take back every node after the first `nodes`, which a module that cannot be followed left behind."""
@@ -99,7 +118,7 @@ class NamingTracer(fx.Tracer):
             self.module_stack.popitem()
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        return module in self.closed or super().is_leaf_module(module, path)
+        return module in self.closed or super().is_leaf_module(module, path) or is_torchs_own(module)
 
     def create_args_for_root(self, function: Callable, is_module: bool, concrete_args: Any = None) -> tuple:
         """The network and its inputs; those that have defaults, as a mask that may be None, keep them."""
@@ -152,6 +171,23 @@ def followed(network: nn.Module) -> tuple[fx.Graph, dict[fx.Node, str]]:
         return tracer.trace(network), tracer.names
 
 
+def is_torchs_own(module: nn.Module) -> bool:
+    """Whether a layer computes what torch's layer of that kind does: a subclass that only brings other settings.
+
+    >>> class Norm(nn.BatchNorm2d):
+    ...     "A batch norm by another name."
+    >>> is_torchs_own(Norm(3)), is_torchs_own(nn.Sequential())
+    (True, False)
+    """
+    kinds = type(module).__mro__
+    theirs = next((number for number, kind in enumerate(kinds) if kind.__module__.startswith("torch.nn.modules.")), 0)
+    parent = kinds[theirs]
+    if parent is nn.Module or parent.__module__ == "torch.nn.modules.container":
+        return False
+    changed = {name for kind in kinds[:theirs] for name in vars(kind) if name not in HARMLESS}
+    return not changed & {*dir(parent), "weight", "bias", "running_mean", "running_var"}
+
+
 def operation_name(target: Any) -> str:
     """The word for a traced operation: `add` for `operator.iadd`, `relu` for `torch.relu_` and `aten.relu.default`."""
     name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
@@ -159,12 +195,21 @@ def operation_name(target: Any) -> str:
     return {"iadd": "add", "imul": "mul", "isub": "sub", "itruediv": "truediv"}.get(name, name)
 
 
-def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ...], fx.Node, fx.Node]:
-    """Follow a network's forward pass once: its steps, the node its input enters by, and the one its scores leave by.
+def word(operation: Callable, node: fx.Node) -> str:
+    """What a node that does an operation is called in torch."""
+    if not isinstance(operation, nn.Module):
+        return operation_name(node.target)
+    kinds = type(operation).__mro__ if is_torchs_own(operation) else (type(operation),)
+    return next((kind for kind in kinds if kind.__module__.startswith("torch.nn.modules.")), kinds[0]).__name__
 
-    In-place operations become their copies, because a value may be somebody's tap. Where a network answers
-    `by_pixel`, a last step sums those answers. Raises ValueError where the forward pass decides
-    things by looking at the numbers.
+
+def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node, tuple[fx.Node, fx.Node, fx.Node]]:
+    """Follow a network's forward pass once: its steps, the node of its input, and those of its answer.
+
+    Those are its own answer, what becomes scores, and the scores.
+
+    In-place operations become their copies, because a value may be somebody's tap. The scores are read off as the
+    `ending` says. Raises ValueError where the forward pass decides things by looking at the numbers.
     """
     kind = type(network).__name__
     try:
@@ -190,14 +235,21 @@ def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ..
     result = alone(next(node for node in graph.nodes if node.op == "output").args[0])
     if result not in nodes:
         raise ValueError(f"{kind} does nothing to its input, or returns more than one thing; it has to return scores.")
-    if by_pixel:
-        names = {node: f"{name}_" if name in (SCORES, PIXEL_SCORES) else name for node, name in names.items()}
-        summed = graph.call_function(where_it_wins, (result,))
-        names |= {result: PIXEL_SCORES, summed: SCORES}
-        result = summed
-        nodes.append(summed)
+    scores = source = ending.source(result, lambda node: word(operation(network, node), node))
+    before = None
+    for function in ending.steps:
+        before, scores = scores, graph.call_function(function, (scores,))
+        names[scores] = function.__name__
+        nodes.append(scores)
+    ours = {scores: SCORES} if ending.steps else {scores: names[scores]}
+    if ending.by_pixel:
+        ours[before] = PIXEL_SCORES
+    for node in nodes:  # a network's own layers make way for what is called so here
+        while names[node] in (SCORES, PIXEL_SCORES, *ours.values()) and node not in ours:
+            names[node] += "_"
+    names |= ours
     last_use = {source: node for node in nodes for source in node.all_input_nodes}
-    steps = tuple(
+    steps = [
         Step(
             names[node],
             on_a_copy(operation(network, node)) if node in changing else operation(network, node),
@@ -205,8 +257,22 @@ def trace(network: nn.Module, *, by_pixel: bool = False) -> tuple[tuple[Step, ..
             tuple(source for source in node.all_input_nodes if last_use[source] is node and source is not result),
         )
         for node in nodes
-    )
-    return steps, entries[0], result
+    ]
+    return computed_once(steps), entries[0], (result, source, scores)
+
+
+def computed_once(steps: list[Step]) -> tuple[Step, ...]:
+    """The steps, those that depend on no picture with what they give: weights, and what is computed from weights."""
+    known: dict[fx.Node, Any] = {}
+    found = []
+    for step in steps:
+        if all(source in known for source in step.node.all_input_nodes):
+            arguments, named = step.inputs(known)
+            with torch.no_grad():
+                value = known[step.node] = step.operation(*arguments, **named)
+            step = replace(step, operation=lambda *_, value=value, **__: value, constant=True)
+        found.append(step)
+    return tuple(found)
 
 
 def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
@@ -223,7 +289,7 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_sentence(problem)}).") from problem
     if not isinstance(scores, torch.Tensor):
         raise ValueError(f"{kind} returns a {type(scores).__name__}; a network here returns one tensor of scores.")
-    if scores.ndim not in (2, 4):
+    if scores.ndim not in (2, 4) and scores.numel() != 1:
         raise ValueError(
             f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes), "
             "or for every pixel (N, classes, H, W)."

@@ -100,7 +100,7 @@ def reading(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
     """A class's probability, or another unit's value, for every picture: (N,)."""
     _, found = probe.run(images, [unit.layer], scores=False)
     if unit.is_class and not probe.by_pixel:
-        return found[unit.layer].softmax(1)[:, unit.channel].cpu()
+        return probe.probabilities(found[unit.layer])[:, unit.channel].cpu()
     return probe.read(unit, found[unit.layer]).cpu()
 
 
