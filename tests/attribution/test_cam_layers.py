@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from tests.attribution.test_cam import PIXELS, Bare, noise
-from tests.networks import random_probe
 from vizcore import Unit, bundled_image, open_probe
 from vizcore.attribution import grad_cam, grad_cams
-from vizcore.attribution.cam import METHODS, along_depth, layers_behind, usual_layer
+from vizcore.attribution.cam import METHODS, layers_behind, usual_layer
 from vizcore.attribution.cam_variants import METHODS as VARIANTS
 from vizcore.attribution.cam_variants import side_by_side
 from vizcore.probe import Probe
@@ -76,16 +75,6 @@ def test_where_nothing_knows_where_there_is_no_layer():
         layers_behind(probe, Unit("scores", 0))
     with pytest.raises(ValueError, match="no layer of bare keeps places apart"):
         grad_cam(probe, noise(4), 0)
-
-
-def test_a_row_of_layers_goes_from_the_picture_to_the_unit_and_is_never_too_long():
-    probe = random_probe("resnet18")
-    row = along_depth(probe, Unit("scores", 0), most=15)
-    names = list(probe.layers)
-    assert len(row) == len(set(row)) == 15
-    assert row == sorted(row, key=names.index)
-    assert row[-1] == layers_behind(probe, Unit("scores", 0))[-1]
-    assert along_depth(probe, Unit("conv1", 0)) == ["conv1"]
 
 
 def test_every_method_gives_the_same_side_by_side_as_alone():

@@ -179,9 +179,9 @@ def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
 
 def reweighed(step: Step, others: dict[int, torch.Tensor]) -> Callable:
     """What a step does once the weights in it are others, told by the identity of those it has."""
-    if step.node.op == "get_attr":
+    if step.constant:
         drawn = others.get(id(step.operation()))
-        return step.operation if drawn is None else lambda: drawn
+        return step.operation if drawn is None else lambda *_, **__: drawn
     mine = id(getattr(step.operation, "weight", None))
     if mine not in others:
         return step.operation
