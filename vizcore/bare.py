@@ -1,10 +1,15 @@
 """The bare network: a frozen copy without what training wrapped around it or hung onto its weights."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+
+from vizcore.graph import first_sentence
+from vizcore.pixelwise import alone
 
 # Where those who wrap a network keep it: DataParallel, its distributed kin and AveragedModel; torch.compile.
 WRAPPERS = {
@@ -61,3 +66,63 @@ def with_plain_weights(module: nn.Module) -> None:
         if type(hook).__module__.startswith("torch.nn.utils") and hasattr(hook, "remove"):
             hook.remove(module)  # which leaves the weight as the hook would compute it
             module._forward_pre_hooks.pop(key, None)
+
+
+def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
+    """What an untouched network answers to a picture (1, C, H, W): its scores (1, classes), or those of every pixel.
+
+    Raises ValueError where it does not take such a picture, or answers with anything else.
+    """
+    kind = type(network).__name__
+    try:
+        with torch.no_grad():
+            scores = alone(network(picture.clone()))
+    except Exception as problem:
+        shape = tuple(picture.shape)
+        raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_sentence(problem)}).") from problem
+    if not isinstance(scores, torch.Tensor):
+        raise ValueError(f"{kind} returns a {type(scores).__name__}; a network here returns one tensor of scores.")
+    if scores.ndim not in (2, 4) and scores.numel() != 1:
+        raise ValueError(
+            f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes), "
+            "or for every pixel (N, classes, H, W)."
+        )
+    return scores
+
+
+def side_by_side(network: nn.Module, picture: torch.Tensor, expected: torch.Tensor) -> None:
+    """Lay a cell's channels side by side in memory, where convolutions on processors are faster, batches most of all.
+
+    A network that answers otherwise then, or not at all, since it looks at its memory itself, stays as it was.
+    """
+    network.to(memory_format=torch.channels_last)
+    try:
+        found, apart = bare_scores(network, picture), 1e-3 * expected.abs().max().item()
+        same = torch.allclose(found, expected, rtol=1e-3, atol=apart)
+    except ValueError:
+        same = False
+    if not same:
+        network.to(memory_format=torch.contiguous_format)
+
+
+def noting_views(views: list[str], layer: str) -> Callable:
+    """A wrap that notes a layer whose maps of one picture lie side by side, but with a view's stride to the next.
+
+    There is no next picture, so it seems not to matter; yet torch's batch norm derives wrongly by such maps.
+
+    >>> views, maps = [], torch.rand(1, 8, 2, 2).to(memory_format=torch.channels_last)
+    >>> for name, operation in {"copy": torch.clone, "view": lambda value: value.view(1, 8, 2, 2)}.items():
+    ...     same = noting_views(views, name)(operation, maps)
+    >>> views
+    ['view']
+    """
+
+    def noted(operation: Callable, *inputs: Any) -> Any:
+        value = operation(*inputs)
+        single = isinstance(value, torch.Tensor) and value.ndim == 4 and len(value) == 1
+        beside = single and value.is_contiguous(memory_format=torch.channels_last) and not value.is_contiguous()
+        if beside and value.stride(0) != value.numel():
+            views.append(layer)
+        return value
+
+    return noted

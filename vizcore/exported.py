@@ -28,7 +28,7 @@ from vizcore.exported_operations import (
     of_numbers,
     value_of,
 )
-from vizcore.graph import operation_name
+from vizcore.tracer import operation_name
 
 LARGEST_GRAPH = 64 * 2**20
 LARGEST_VALUE = 2**28  # numbers in one activation

@@ -7,9 +7,10 @@ import torch
 from torch import fx, nn
 
 from vizcore.field import Pair, ReceptiveField
-from vizcore.graph import Step, operation_name
+from vizcore.graph import Step
 from vizcore.layers import Layer
 from vizcore.places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, likely
+from vizcore.tracer import operation_name
 
 KINDS = {
     "convolution": ("Conv2d", "conv2d", "convolution"),

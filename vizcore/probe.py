@@ -3,54 +3,25 @@
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
 from vizcore.answer import endings
-from vizcore.bare import bare
+from vizcore.bare import bare, bare_scores, noting_views, side_by_side
 from vizcore.facts import describe, first_tensor, given
-from vizcore.graph import bare_scores, noting_views, side_by_side, trace
-from vizcore.layers import Layer
+from vizcore.graph import trace
+from vizcore.layers import Layer, deepest
 from vizcore.pixelwise import PIXEL_SCORES, shares
+from vizcore.prediction import Prediction
+from vizcore.preparing import prepared
 from vizcore.stopping import heed
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
 
 Wrap = Callable[..., torch.Tensor]
-
-
-def middle(image: torch.Tensor, side: int) -> torch.Tensor:
-    """The middle of a picture (3, H, W), at most `side` pixels high and wide.
-
-    >>> middle(torch.arange(6.0).expand(3, 2, 6), 3)[0]
-    tensor([[2., 3., 4.],
-            [2., 3., 4.]])
-    """
-    top, left = (max(round((length - side) / 2), 0) for length in image.shape[1:])
-    return image[:, top : top + side, left : left + side]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One of a network's answers: the class, its probability, and its score before the softmax.
-
-    Of a network that answers for every pixel, `probability` is the share of pixels where the class wins.
-
-    >>> from vizcore import bundled_image, open_probe
-    >>> best, second = open_probe("tiny-vgg").predict(bundled_image("cat"), k=2)
-    >>> best.probability > second.probability, best.score > second.score
-    (True, True)
-    """
-
-    label: str
-    index: int
-    probability: float
-    score: float
 
 
 class Probe:
@@ -206,12 +177,7 @@ class Probe:
         """
         if image.shape[1:] == (self.input_size, self.input_size):
             return image
-        short = min(image.shape[1:])
-        image = middle(image, 4 * short)  # what a very long picture has beyond is cropped anyway
-        size = tuple(max(self.resize * side // short, self.input_size) for side in image.shape[1:])
-        if size != image.shape[1:]:
-            image = F.interpolate(image[None], size, mode=self.interpolation, antialias=True, align_corners=False)[0]
-        return middle(image, self.input_size).clamp(0, 1).contiguous()
+        return prepared(image, self.input_size, self.resize, self.interpolation)
 
     @property
     def by_pixel(self) -> bool:
@@ -309,20 +275,10 @@ class Probe:
         In a network that answers for every pixel it is the last rectifier, since the classes' own maps come after it.
         """
         behind = self.behind(SCORES)
-        layers = [layer for layer in self.layers.values() if layer.name in behind]
-        attentions = [layer for layer in layers if layer.kind == "attention"]
-        if attentions and attentions[-1].inputs and self.layers[attentions[-1].inputs[0]].spatial:
-            return attentions[-1].inputs[0]
-        told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
-        if self.by_pixel:
-            told = ("rectifier", "activation")
-        # a reshape that puts maps together again, after windows of them were looked at one by one, is where they are
-        together = [layer.name for layer in layers if layer.kind == "reshape" and layer.inputs
-                    and not self.layers[layer.inputs[0]].spatial]  # fmt: skip
-        spatial = [layer.name for layer in layers if layer.spatial and (layer.kind in told or layer.name in together)]
-        if not spatial:
+        found = deepest([layer for layer in self.layers.values() if layer.name in behind], by_pixel=self.by_pixel)
+        if found is None:
             raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")
-        return spatial[-1]
+        return found
 
     def weight(self, layer: str) -> torch.Tensor | None:
         """The weights of a convolution or linear layer, also of a function and computed ones; None for other layers."""
