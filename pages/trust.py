@@ -99,15 +99,17 @@ def calmly(draw: Callable) -> Callable:
 def agreement(compared) -> None:
     """Where the methods agree, where they differ most, and how far each two of them go together."""
     one, other = st.columns(2)
+    side = min(probe.input_size, components.WHOLE)  # they are sent again and again while the board grows
+    consensus, conflict = (map.at_size(side, side) for map in (compared.consensus, compared.conflict))
     with one:
         show.heading("Where most agree")
         components.map_view(
-            chosen.prepared, compared.consensus, key="trust consensus", label="consensus of all methods", width=250
+            chosen.prepared, consensus, key="trust consensus", label="consensus of all methods", width=250
         )
     with other:
         show.heading("Where they differ most")
         components.map_view(
-            chosen.prepared, compared.conflict, key="trust conflict", label="conflict of all methods", width=250
+            chosen.prepared, conflict, key="trust conflict", label="conflict of all methods", width=250
         )
     if len(compared.names) > 1 and not jobs.running(BOARD).going:
         first, *_, last = compared.pairs

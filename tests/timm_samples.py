@@ -1,7 +1,6 @@
 """Sixty architectures of timm with random weights, small where their settings allow it, and what each was made with."""
 
 import zlib
-from functools import cache
 
 import torch
 from torch import nn
@@ -10,21 +9,21 @@ from vizcore.architectures import Unfilled
 from vizcore.timm_networks import build_timm
 
 CLASSES = 7
-VIT = {"img_size": 32, "embed_dim": 64, "depth": 2}
-SWIN = {"img_size": 64, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
+VIT = {"img_size": 32, "depth": 2}
+STAGES = {"img_size": 64, "depths": (1, 1, 1, 1)}
 # The name, the size of the pictures it is shown, and what makes it smaller than it is published.
 SAMPLES = {
     # convolutional
-    "resnet18": (64, {}),
-    "resnet26d": (64, {}),
+    "resnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "resnet26d": (64, {"layers": (1, 1, 1, 1)}),
     "resnext26ts": (64, {}),
-    "seresnet18": (64, {}),
-    "skresnet18": (64, {}),
-    "ecaresnet26t": (64, {}),
+    "seresnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "skresnet18": (64, {"layers": (1, 1, 1, 1)}),
+    "ecaresnet26t": (64, {"layers": (1, 1, 1, 1)}),
     "resnetv2_50": (64, {"layers": (1, 1, 1, 1)}),
     "vit_tiny_r_s16_p8_224": (64, {"img_size": 64, "depth": 2}),
     "res2net50_26w_4s": (64, {"layers": (1, 1, 1, 1)}),
-    "resnest14d": (64, {}),
+    "resnest14d": (64, {"layers": (1, 1, 1, 1)}),
     "regnetx_002": (64, {}),
     "regnety_002": (64, {}),
     "densenet121": (64, {"block_config": (2, 2, 2, 2)}),
@@ -53,40 +52,39 @@ SAMPLES = {
     "cs3darknet_s": (64, {}),
     "darknet17": (64, {}),
     "dpn48b": (64, {}),
-    "mobileone_s0": (64, {}),
     # transformers, and what lies between
     "vit_tiny_patch16_224": (32, VIT),
     "deit_tiny_distilled_patch16_224": (32, VIT),
     "deit3_small_patch16_224": (32, VIT),
-    "swin_tiny_patch4_window7_224": (64, SWIN),
-    "swinv2_tiny_window8_256": (64, SWIN),
+    "swin_tiny_patch4_window7_224": (64, {**STAGES, "depths": (2, 1, 1, 1)}),
+    "swinv2_tiny_window8_256": (64, {**STAGES, "window_size": 4}),
     "beit_base_patch16_224": (32, VIT),
     "cait_xxs24_224": (32, {"img_size": 32, "depth": 2}),
-    "mixer_s32_224": (64, {"img_size": 64, "num_blocks": 2}),
+    "mixer_s32_224": (64, {"img_size": 64}),
     "poolformer_s12": (64, {}),
     "pvt_v2_b0": (64, {}),
     "coat_lite_tiny": (64, {"img_size": 64}),
     "mvitv2_tiny": (64, {"img_size": 64}),
-    "maxvit_pico_rw_256": (64, {"img_size": 64}),
-    "maxvit_tiny_tf_224": (64, {"img_size": 64}),
-    "efficientformer_l1": (224, {}),
+    "maxvit_pico_rw_256": (64, STAGES),
+    "maxvit_tiny_tf_224": (64, STAGES),
+    "efficientformer_l1": (224, {"depths": (1, 1, 1, 2)}),  # takes no other size
+    "swinv2_cr_tiny_ns_224": (64, STAGES),
     "fastvit_t8": (64, {}),
-    "levit_128s": (224, {}),
+    "repvit_m0_9": (64, {}),
     "edgenext_xx_small": (64, {}),
-    "twins_svt_small": (64, {"img_size": 64}),
+    "twins_svt_small": (64, STAGES),
     "xcit_nano_12_p16_224": (64, {"img_size": 64}),
     "eva02_tiny_patch14_224": (28, {"img_size": 28, "depth": 2}),
 }
 
 
-@cache
-def sample(name: str, published: bool = False) -> nn.Module:
-    """A network of an architecture of timm: small, or as published; its weights are drawn, none is zero or one."""
+def sample(name: str) -> nn.Module:
+    """A small network of an architecture of timm; its weights are drawn, none is zero or one."""
     size, settings = SAMPLES[name]
     with Unfilled():
-        network = build_timm(f"timm/{name}", num_classes=CLASSES, **({} if published else settings)).eval()
+        network = build_timm(f"timm/{name}", num_classes=CLASSES, **settings).eval()
     fill(network, zlib.crc32(name.encode()))
-    settle(network, 224 if published else size)
+    settle(network, size)
     return network
 
 
@@ -96,7 +94,8 @@ def fill(network: nn.Module, seed: int) -> None:
     source = torch.Generator().manual_seed(seed)
     for name, weight in network.named_parameters():
         if weight.ndim > 1:
-            weight.normal_(0, weight[0].numel() ** -0.5, generator=source)
+            bound = (3 / weight[0].numel()) ** 0.5  # of deviation 1 / sqrt(inputs)
+            weight.uniform_(-bound, bound, generator=source)
         elif name.endswith("bias"):
             weight.normal_(0, 0.1, generator=source)
         else:

@@ -13,10 +13,12 @@ Paint = Callable[[torch.Tensor], torch.Tensor]
 Step = Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]]
 
 
-def adam(rate: float) -> Step:
+def adam(rate: float, steps: int | None = None) -> Step:
     """Steps of about `rate` for every number, whatever the size of its gradient (Kingma and Ba 2015).
 
-    A step takes the gradient and what it remembers, None at first, and gives the change and what to remember.
+    Where it is known that there will be so many `steps`, the rate falls to nothing over their second half: numbers
+    whose gradient is mostly chance then come to rest, and a picture loses its grain. A step takes the gradient and
+    what it remembers, None at first, and gives the change and what to remember.
 
     >>> change, memory = adam(0.05)(torch.tensor([3.0, -0.001]), None)
     >>> change
@@ -27,7 +29,8 @@ def adam(rate: float) -> Step:
         mean, square, count = memory or (torch.zeros_like(gradient), torch.zeros_like(gradient), 0)
         mean, square, count = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2, count + 1
         change = mean / (1 - 0.9**count) / ((square / (1 - 0.999**count)).sqrt() + 1e-8)
-        return rate * change, (mean, square, count)
+        now = rate if steps is None else rate * min(1.0, 2 * (1 - (count - 1) / steps))
+        return now * change, (mean, square, count)
 
     return step
 

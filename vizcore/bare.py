@@ -34,7 +34,7 @@ def bare(network: nn.Module) -> nn.Module:
     network = unwrapped(network)
     computed = {id(value): value.detach().clone() for module in network.modules() for value in vars(module).values()
                 if isinstance(value, torch.Tensor) and not value.is_leaf}  # fmt: skip
-    frozen = copy.deepcopy(network, computed)
+    frozen = copy.deepcopy(network, computed | forgotten(network))
     for module in list(frozen.modules()):
         for name, part in module.named_children():
             setattr(module, name, unwrapped(part))
@@ -43,6 +43,21 @@ def bare(network: nn.Module) -> nn.Module:
     for module in list(frozen.modules()):
         with_plain_weights(module)
     return frozen.requires_grad_(False)
+
+
+def forgotten(network: nn.Module) -> dict[int, dict]:
+    """What a copy keeps in place of what a network remembers, for each device, of what its weights said once: nothing.
+
+    LeViT and its relatives keep their attention's biases so: other weights leave them stale, and a graph for
+    gradients that hangs on them keeps the network from being copied.
+    """
+    return {
+        id(value): {}
+        for module in network.modules()
+        for value in vars(module).values()
+        if isinstance(value, dict)
+        and any(isinstance(kept, torch.Tensor) and key == str(kept.device) for key, kept in value.items())
+    }
 
 
 def unwrapped(network: nn.Module) -> nn.Module:

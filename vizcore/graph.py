@@ -3,7 +3,6 @@
 import copy
 import operator
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +16,6 @@ from vizcore.pixelwise import PIXEL_SCORES, alone
 from vizcore.tracer import followed, is_torchs_own, operation_name
 from vizcore.unit import SCORES
 
-# Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
-TRACING = threading.Lock()
 # Where exported operations say whether they are to behave as in training.
 TRAINING = {torch.ops.aten.batch_norm.default: 5, torch.ops.aten.dropout.default: 2}
 
@@ -67,12 +64,11 @@ def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node
     """
     kind = type(network).__name__
     try:
-        with TRACING:
-            if isinstance(network, fx.GraphModule):
-                graph = copy.deepcopy(network.graph)
-                names = {node: node.meta.get("layer", node.name) for node in graph.nodes}
-            else:
-                graph, names = followed(network)
+        if isinstance(network, fx.GraphModule):
+            graph = copy.deepcopy(network.graph)
+            names = {node: node.meta.get("layer", node.name) for node in graph.nodes}
+        else:
+            graph, names = followed(network)
     except Exception as problem:
         raise ValueError(
             f"the forward pass of {kind} cannot be followed ({first_sentence(problem)}); "

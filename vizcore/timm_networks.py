@@ -12,37 +12,43 @@ from torch import nn
 
 TIMM = "timm/"
 # What the doctor tries: of each family the members that are used most, those that most files are made for first.
+# Those called `tf_` have the weights of their namesakes, and pad otherwise: no file tells which of the two it is for.
 USUAL = """
     resnet50 resnet18 resnet34 resnet26 resnet101 resnet152 resnet50d resnet26d resnet18d resnet34d resnet101d
-    resnet152d resnet26t resnet14t resnet10t resnet50t resnext50_32x4d resnext101_32x8d wide_resnet50_2 seresnet18
-    seresnet34 seresnet50 seresnext50_32x4d seresnext26d_32x4d skresnet18 skresnet34 ecaresnet26t ecaresnet50d
-    resnetrs50 resnetrs101 resnet50_gn resnetv2_50 resnetv2_101 resnetv2_50x1_bit res2net50_26w_4s res2net50d
-    res2next50 resnest14d resnest26d resnest50d regnetx_002 regnetx_004 regnetx_008 regnetx_016 regnetx_032
-    regnety_002 regnety_004 regnety_008 regnety_016 regnety_032 regnety_120 densenet121 densenet169 densenet201
-    vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn inception_v3 inception_v4 inception_resnet_v2
-    xception41 xception65 legacy_xception mobilenetv2_100 mobilenetv2_050 mobilenetv2_140 mobilenetv3_small_050
-    mobilenetv3_small_100 mobilenetv3_large_100 mobilenetv4_conv_small mobilenetv4_conv_small_035
-    mobilenetv4_conv_medium mobilenetv4_conv_large mobilenetv4_hybrid_medium mnasnet_small mnasnet_100 semnasnet_050
-    semnasnet_075 semnasnet_100 lcnet_035 lcnet_050 lcnet_100 tinynet_a tinynet_e efficientnet_b0 efficientnet_b1
-    efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_lite0 efficientnetv2_rw_t
-    efficientnetv2_rw_s tf_efficientnetv2_b0 tf_efficientnetv2_b3 tf_efficientnetv2_s tf_efficientnetv2_m
-    tf_efficientnet_lite1 mixnet_s mixnet_m ghostnet_050 ghostnet_100 ghostnetv2_100 hrnet_w18_small hrnet_w18
-    hrnet_w32 dla34 dla46_c dla60 dm_nfnet_f0 nfnet_l0 eca_nfnet_l0 nf_resnet50 convnext_atto convnext_femto
+    resnet152d resnet26t resnet14t resnet10t resnet50t resnext26ts resnext50_32x4d resnext101_32x8d wide_resnet50_2
+    seresnet18 seresnet34 seresnet50 seresnext50_32x4d seresnext26d_32x4d skresnet18 skresnet34 ecaresnet26t
+    ecaresnet50d resnetrs50 resnetrs101 resnet50_gn resnetv2_50 resnetv2_101 resnetv2_50x1_bit res2net50_26w_4s
+    res2net50d res2next50 resnest14d resnest26d resnest50d regnetx_002 regnetx_004 regnetx_008 regnetx_016
+    regnetx_032 regnety_002 regnety_004 regnety_008 regnety_016 regnety_032 regnety_120 densenet121 densenet169
+    densenet201 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn inception_v3 inception_v4
+    inception_resnet_v2 xception41 xception65 legacy_xception mobilenetv2_100 mobilenetv2_050 mobilenetv2_140
+    mobilenetv3_small_050 mobilenetv3_small_100 mobilenetv3_large_100 tf_mobilenetv3_small_075
+    tf_mobilenetv3_small_100 tf_mobilenetv3_large_075 tf_mobilenetv3_large_100 mobilenetv4_conv_small
+    mobilenetv4_conv_small_035 mobilenetv4_conv_medium mobilenetv4_conv_large mobilenetv4_hybrid_medium
+    mnasnet_small mnasnet_100 semnasnet_050 semnasnet_075 semnasnet_100 lcnet_035 lcnet_050 lcnet_100 tinynet_a
+    tinynet_e efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
+    tf_efficientnet_b0 tf_efficientnet_b1 tf_efficientnet_b2 tf_efficientnet_b3 tf_efficientnet_b4
+    tf_efficientnet_b5 tf_efficientnet_b6 tf_efficientnet_b7 efficientnet_lite0 tf_efficientnet_lite0
+    tf_efficientnet_lite1 tf_efficientnet_lite2 tf_efficientnet_lite3 tf_efficientnet_lite4 efficientnetv2_rw_t
+    efficientnetv2_rw_s tf_efficientnetv2_b0 tf_efficientnetv2_b3 tf_efficientnetv2_s tf_efficientnetv2_m mixnet_s
+    mixnet_m tf_mixnet_s tf_mixnet_m ghostnet_050 ghostnet_100 ghostnetv2_100 hrnet_w18_small hrnet_w18 hrnet_w32
+    dla34 dla46_c dla60 dm_nfnet_f0 nfnet_l0 eca_nfnet_l0 nf_resnet26 nf_resnet50 convnext_atto convnext_femto
     convnext_pico convnext_nano convnext_tiny convnext_small convnext_base convnext_large convnextv2_atto
     convnextv2_femto convnextv2_pico convnextv2_nano convnextv2_tiny convnextv2_base convmixer_768_32 repvgg_a0
     repvgg_a1 repvgg_a2 repvgg_b0 rexnet_100 rexnet_150 cspresnet50 cspdarknet53 darknet17 darknet53 cs3darknet_s
     cs3darknet_m dpn48b dpn68 dpn68b dpn92 gernet_s hgnetv2_b0 hgnetv2_b4 ese_vovnet19b_dw ese_vovnet39b
     vit_tiny_patch16_224 vit_small_patch16_224 vit_base_patch16_224 vit_large_patch16_224 vit_base_patch32_224
-    vit_base_patch16_clip_224 vit_small_patch14_dinov2 vit_base_patch14_dinov2 deit_tiny_distilled_patch16_224
-    deit_small_distilled_patch16_224 deit3_small_patch16_224 swin_tiny_patch4_window7_224
-    swin_small_patch4_window7_224 swin_base_patch4_window7_224 swinv2_tiny_window8_256 beit_base_patch16_224
-    cait_xxs24_224 mixer_s32_224 mixer_b16_224 resmlp_12_224 gmlp_ti16_224 poolformer_s12 poolformerv2_s12
-    caformer_s18 convformer_s18 pvt_v2_b0 pvt_v2_b1 pvt_v2_b2 coat_tiny coat_lite_tiny coatnet_nano_rw_224
-    mvitv2_tiny maxvit_pico_rw_256 maxvit_tiny_tf_224 efficientformer_l1 efficientformerv2_s0 efficientvit_b0
-    mobileone_s0 mobileone_s1 fastvit_t8 fastvit_sa12 mobilevit_xxs mobilevit_s mobilevitv2_050 levit_128s
-    edgenext_xx_small edgenext_small twins_pcpvt_small twins_svt_small xcit_nano_12_p16_224 xcit_tiny_12_p16_224
-    eva02_tiny_patch14_224 eva02_small_patch14_224 convit_tiny crossvit_9_240 davit_tiny focalnet_tiny_srf
-    visformer_tiny volo_d1_224 tiny_vit_5m_224 inception_next_atto repvit_m0_9 selecsls42 mambaout_femto
+    vit_base_patch16_clip_224 vit_tiny_r_s16_p8_224 vit_small_patch14_dinov2 vit_base_patch14_dinov2
+    deit_tiny_distilled_patch16_224 deit_small_distilled_patch16_224 deit3_small_patch16_224
+    swin_tiny_patch4_window7_224 swin_small_patch4_window7_224 swin_base_patch4_window7_224 swinv2_tiny_window8_256
+    beit_base_patch16_224 cait_xxs24_224 mixer_s32_224 mixer_b16_224 resmlp_12_224 gmlp_ti16_224 poolformer_s12
+    poolformerv2_s12 caformer_s18 convformer_s18 pvt_v2_b0 pvt_v2_b1 pvt_v2_b2 coat_tiny coat_lite_tiny
+    coatnet_nano_rw_224 mvitv2_tiny maxvit_pico_rw_256 maxvit_tiny_tf_224 efficientformer_l1 efficientformerv2_s0
+    efficientvit_b0 mobileone_s0 mobileone_s1 fastvit_t8 fastvit_sa12 mobilevit_xxs mobilevit_s mobilevitv2_050
+    levit_128s edgenext_xx_small edgenext_small twins_pcpvt_small twins_svt_small xcit_nano_12_p16_224
+    xcit_tiny_12_p16_224 eva02_tiny_patch14_224 eva02_small_patch14_224 convit_tiny crossvit_9_240 davit_tiny
+    focalnet_tiny_srf visformer_tiny volo_d1_224 tiny_vit_5m_224 inception_next_atto repvit_m0_9 selecsls42
+    mambaout_femto
 """
 
 

@@ -1,4 +1,4 @@
-"""The tracer: follows a forward pass, and calls every node by the module it happened in."""
+"""The tracer: it follows a network's forward pass once, and calls every operation by where it happened."""
 
 import inspect
 import itertools
@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import fx, nn
 
+# Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
+TRACING = threading.Lock()
 # What a subclass of a layer may define without computing anything else.
 HARMLESS = {"__module__", "__doc__", "__init__", "__qualname__", "__annotations__", "__static_attributes__",
             "__firstlineno__", "__constants__", "__repr__", "__parameters__", "__orig_bases__", "extra_repr",
@@ -43,6 +45,7 @@ class NamingTracer(fx.Tracer):
         self.thread = threading.get_ident()
         self.path: list[str] = []
         self.names: dict[fx.Node, str] = {}
+        self.taken: set[str] = set()
         self.constants: dict[str, fx.Proxy] = {}
         self.closed: set[nn.Module] = set()
 
@@ -71,7 +74,7 @@ class NamingTracer(fx.Tracer):
         """Take back every node after the first `nodes`, which a module that cannot be followed left behind."""
         for node in reversed(list(self.graph.nodes)[nodes:]):
             self.graph.erase_node(node)
-            self.names.pop(node, None)
+            self.taken.discard(self.names.pop(node, ""))
         kept = set(self.graph.nodes)
         for name in [name for name, proxy in self.constants.items() if proxy.node not in kept]:
             del self.constants[name]
@@ -104,8 +107,8 @@ class NamingTracer(fx.Tracer):
             here = self.path[-1] if self.path else ""
             word = here if kind == "call_module" else ".".join(filter(None, (here, operation_name(target))))
             choices = (word if again == 0 else f"{word}_{again}" for again in itertools.count())
-            taken = set(self.names.values())
-            self.names[node] = next(name for name in choices if name not in taken)
+            self.names[node] = next(name for name in choices if name not in self.taken)
+            self.taken.add(self.names[node])
         return node
 
 
@@ -121,15 +124,16 @@ def not_to_be_traced(kind: str) -> list:
 
 def followed(network: nn.Module) -> tuple[fx.Graph, dict[fx.Node, str]]:
     """The graph of a network and its nodes' names; the functions timm marks are steps only where nothing else helps."""
-    tracer = NamingTracer()
-    try:
-        return tracer.trace(network), tracer.names
-    except Exception:
-        functions = not_to_be_traced("functions")
-        if not functions:
-            raise
-        tracer = NamingTracer(functions)
-        return tracer.trace(network), tracer.names
+    with TRACING:
+        tracer = NamingTracer()
+        try:
+            return tracer.trace(network), tracer.names
+        except Exception:
+            functions = not_to_be_traced("functions")
+            if not functions:
+                raise
+            tracer = NamingTracer(functions)
+            return tracer.trace(network), tracer.names
 
 
 def is_torchs_own(module: nn.Module) -> bool:

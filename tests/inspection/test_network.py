@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.networks import ZOO, random_probe
 from vizcore import zoo
-from vizcore.inspection.network import card, central_fields, layer_table, totals
+from vizcore.inspection.network import central_fields, layer_table, totals
 from vizcore.official import architecture, prepared
 from vizcore.probe import Probe
 from vizcore.tiny_vgg import TinyVGG
@@ -98,8 +98,8 @@ def test_a_bundled_network_brings_its_card_and_so_do_the_stages_of_its_training(
     monkeypatch.setattr(zoo, "BUNDLED", tmp_path)
     for name in ("tiny-vgg", "tiny-vgg-epoch-04"):
         save_file(TinyVGG(5).state_dict(), tmp_path / f"{name}.safetensors")
-    assert card("tiny-vgg") is None
+    assert zoo.card("tiny-vgg") is None
     (tmp_path / "tiny-vgg.json").write_text(json.dumps({"name": "tiny-vgg", "top1": 0.75}))
-    assert card("tiny-vgg")["top1"] == 0.75
-    assert card("tiny-vgg@4") == card("tiny-vgg")
-    assert card("resnet18") is None
+    assert zoo.card("tiny-vgg")["top1"] == 0.75
+    assert zoo.card("tiny-vgg@4") == zoo.card("tiny-vgg")
+    assert zoo.card("resnet18") is None

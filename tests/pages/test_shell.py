@@ -29,9 +29,9 @@ def opened(page: str = "overview.py", **address: str | list[str]) -> AppTest:
     app = AppTest.from_file(str(ROOT / "pages" / "index.py"), default_timeout=150)
     for name, value in ({"network": "tiny-vgg"} | address).items():
         app.query_params[name] = value
-    app.run()
     if page != "overview.py":
-        app.switch_page(page).run()
+        app.switch_page(page)
+    app.run()
     assert not app.exception
     return app
 

@@ -251,6 +251,7 @@ def usual_target(probe: Probe, label: int) -> int:
 METHODS = {"FGSM": fgsm, "PGD": pgd}
 FORMULAS = {
     fgsm: r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x}",
-    pgd: r"x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
-    r"\frac{\partial L(x_i, y)}{\partial x_i}\right), \qquad L(x, y) \to -L(x, t) \text{ for a target } t",
+    pgd: r"\begin{gathered}x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
+    r"\frac{\partial L(x_i, y)}{\partial x_i}\right) \\ "
+    r"\text{with a target } t: \quad -L(x_i, t) \text{ instead of } L(x_i, y)\end{gathered}",
 }

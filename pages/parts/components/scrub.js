@@ -1,7 +1,7 @@
 // One picture changed little by little, and curves of what was measured along the way. Everything moves in the browser:
 // the slider, the cursor over the chart and the arrow keys choose the same amount.
 
-const LABELS = 150 // pixels to the right of a chart, for the names of its curves
+const LABELS = 170 // pixels to the right of a chart, for the names of its curves
 const LINE = 14
 const scrubs = new WeakMap()
 
