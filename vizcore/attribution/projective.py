@@ -109,7 +109,7 @@ class Projection:
                 found = self.keep_place(step, changed, layer)
             if found is not None:
                 return found
-        if windows and layer is not None:
+        if layer is not None and any(isinstance(changed.get(source), Window) for source in sources):
             self.whole_from = self.whole_from or step.layer
         return applied(step, {source: self.whole(source, changed, count) for source in sources})
 
