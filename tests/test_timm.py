@@ -9,14 +9,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save, save_file
-from torch import nn
 
 from tests.timm_samples import CLASSES, SAMPLES, fill, sample, settle
 from tests.weights_server import serving
 from vizcore import Probe, load_image, open_probe
 from vizcore.__main__ import main
 from vizcore.architectures import empty, fitting
-from vizcore.attribution.projective import Projection
 from vizcore.doctor import doctor
 from vizcore.hub import timm_network
 from vizcore.official import WeightsAbsent
@@ -88,25 +86,6 @@ def test_receptive_fields_see_the_padding_a_size_needs():
         seen = probe.gradient(found["conv_stem"][0, :, 0, 0].sum(), image)[0].abs().sum((0, 2)).nonzero().flatten()
         assert probe.layers["conv_stem"].field.start == (start, start)
         assert seen.tolist() == list(range(start + 3))
-
-
-@pytest.mark.parametrize(("kind", "whole_from"), [("Conv2dSame", "2"), ("StdConv2dSame", "0")])
-def test_covering_in_parts_is_covering_the_whole_where_a_size_needs_padding(kind, whole_from):
-    """A convolution whose weights are standardised first is no plain one, so it is computed whole."""
-    convolution = getattr(timm().layers, kind)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = nn.Sequential(convolution(3, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    probe = Probe(network, name="same", input_size=32)
-    image, patch = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).split([1, 3])
-    tops, lefts = torch.tensor([0, 11, 27]), torch.tensor([27, 6, 0])
-    projection = Projection(probe, image[0], ["scores"])
-    found = projection.through(patch[..., :5, :5], tops, lefts)["scores"]
-    covered = image.repeat(3, 1, 1, 1)
-    for picture, piece, top, left in zip(covered, patch, tops, lefts, strict=True):
-        picture[:, top : top + 5, left : left + 5] = piece[:, :5, :5]
-    torch.testing.assert_close(found, probe.run(covered)[0].detach(), rtol=1e-4, atol=1e-6)
-    assert projection.whole_from == whole_from
 
 
 def weights_of(name: str, **settings) -> dict[str, torch.Tensor]:

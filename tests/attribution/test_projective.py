@@ -9,6 +9,7 @@ from vizcore import last
 from vizcore.attribution import occlusion
 from vizcore.attribution.projective import Projection
 from vizcore.probe import Probe
+from vizcore.timm_networks import timm
 from vizcore.torchvision_import import torchvision
 
 SIDE = 16
@@ -174,3 +175,22 @@ def test_a_network_without_maps_is_asked_by_covering_too():
     frame = last(occlusion(Probe(network, name="flat", input_size=SIDE), torch.rand(3, SIDE, SIDE), 0, patch=4))
     assert frame.picture.values.abs().max() > 0 and "no strongest feature map" in frame.picture.note
     assert not frame.detail.strongest.any()
+
+
+@pytest.mark.parametrize(("kind", "whole_from"), [("Conv2dSame", "2"), ("StdConv2dSame", "0")])
+def test_covering_in_parts_is_covering_the_whole_where_a_size_needs_padding(kind, whole_from):
+    """A convolution whose weights are standardised first is no plain one, so it is computed whole."""
+    convolution = getattr(timm().layers, kind)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(convolution(3, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    probe = Probe(network, name="same", input_size=32)
+    image, patch = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).split([1, 3])
+    tops, lefts = torch.tensor([0, 11, 27]), torch.tensor([27, 6, 0])
+    projection = Projection(probe, image[0], ["scores"])
+    found = projection.through(patch[..., :5, :5], tops, lefts)["scores"]
+    covered = image.repeat(3, 1, 1, 1)
+    for picture, piece, top, left in zip(covered, patch, tops, lefts, strict=True):
+        picture[:, top : top + 5, left : left + 5] = piece[:, :5, :5]
+    torch.testing.assert_close(found, probe.run(covered)[0].detach(), rtol=1e-4, atol=1e-6)
+    assert projection.whole_from == whole_from
