@@ -52,3 +52,19 @@ def narrow_profile() -> bytes:
     """The sRGB profile with its red and blue columns exchanged: a camera whose red is blue."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
+
+
+def linear_grey_profile() -> bytes:
+    """A profile of grey whose numbers are light itself, without a curve (ICC.1:2001, a monochrome input profile)."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
+    text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"grey\0" + bytes(78) + b"\0" * 1
+    tags, body, at = b"", b"", 128 + 4 + 3 * 12
+    for name, content in ((b"desc", text), (b"wtpt", white), (b"kTRC", curve)):
+        content += bytes(-len(content) % 4)
+        tags += name + struct.pack(">2I", at + len(body), len(content))
+        body += content
+    kinds = b"scnr", b"GRAY", b"XYZ "
+    head = struct.pack(">I4sI4s4s4s12s4s", at + len(body), bytes(4), 0x02100000, *kinds, bytes(12), b"acsp")
+    head += bytes(28) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    return head.ljust(128, b"\0") + struct.pack(">I", 3) + tags + body

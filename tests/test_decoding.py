@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from tests.pictures import encoded, gradient, levels, narrow_profile, png
+from tests.pictures import encoded, gradient, levels, linear_grey_profile, narrow_profile, png
 from vizcore.decoding import FORMATS, LARGE_PIXELS, open_picture
 from vizcore.images import load_image
 
@@ -196,6 +196,17 @@ def test_a_damaged_or_oversized_profile_is_left_aside(profile):
 
 def test_a_colour_profile_on_a_grey_picture_is_left_aside():
     assert levels(encoded(Image.new("L", (1, 1), 90), "PNG", icc_profile=narrow_profile()))[0, 0].tolist() == [90] * 3
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA"])
+def test_a_grey_profile_counts_however_grey_is_kept(mode):
+    picture = Image.new("L", (4, 4), 90).convert(mode)
+    found = levels(encoded(picture, "PNG", icc_profile=linear_grey_profile()))[0, 0].tolist()
+    bright = round(255 * (1.055 * (90 / 255) ** (1 / 2.4) - 0.055))  # linear light as sRGB writes it
+    assert found == pytest.approx([bright] * 3, abs=2)
+
+
+def test_a_grey_profile_on_a_colourful_picture_is_left_aside():
+    assert (levels(encoded(gradient(), "PNG", icc_profile=linear_grey_profile())) == np.asarray(gradient())).all()
 
 
 # Sizes

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vizcore.graph import on_a_copy
+from vizcore.in_place import on_a_copy
 from vizcore.probe import Probe
 
 PICTURES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(3))

@@ -110,6 +110,10 @@ def shuffled(network, x):
     return network.conv2(x.view(pictures, 2, 3, rows, columns).transpose(1, 2).reshape(pictures, 6, rows, columns))
 
 
+def twice(x):
+    return torch.cat([x, x], 1)
+
+
 LOCAL = {
     "keywords": lambda network, x: F.avg_pool2d(F.conv2d(x, weight=network.kernel, stride=2), kernel_size=3, stride=1),
     "positions": lambda network, x: F.avg_pool2d(F.conv2d(x, network.kernel, None, (2, 1), (1, 2)), 3, 2, 1),
@@ -120,7 +124,7 @@ LOCAL = {
     "one colour": lambda network, x: torch.cat([x[:, 0].unsqueeze(1) * 0.4, x[:, 1:]], 1).sub(0.5),
     "same": lambda network, x: network.conv(x),
     "padded": lambda network, x: network.conv2(F.pad(network.conv(x), (2, 1, 0, 3))),
-    "mean of channels": lambda network, x: network.conv(x).mean(1, keepdim=True),
+    "mean of channels": lambda network, x: twice(network.conv(x).mean(1, keepdim=True)),
     "mean of columns": lambda network, x: network.conv(x).mean(3, keepdim=True),
 }
 

@@ -205,7 +205,7 @@ def judge_methods(given: argparse.Namespace) -> int:
 
     photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
     known = [number for number, label in enumerate(photographs.labels[i] for i in photographs.classes.tolist())
-             if label in probe.labels]  # fmt: skip
+             if probe.labels.count(label) == 1]  # fmt: skip
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[: given.limit]
     chosen = [known[number] for number in order.tolist()]
     labels = [probe.labels.index(photographs.labels[photographs.classes[number]]) for number in chosen]

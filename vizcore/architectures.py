@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -22,6 +23,12 @@ from vizcore.tiny_vgg import TinyVGG
 
 Weights = Mapping[str, torch.Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
+# Names of older files of torchvision, and of today.
+OLD_NAMES = (
+    (re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\."), r"\1\2."),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_2\."), r"\1.3."),
+)
 TINY_VGG_KEYS = (*(f"conv{number}.conv.weight" for number in range(1, 7)), "fc.weight")
 
 
@@ -163,8 +170,7 @@ def options(name: str, weights: Weights) -> dict:
     plan = blueprint(name)
     if name.startswith(TIMM):
         return timm_options(name, weights, plan)
-    found = {}
-    head = next(key for key, shape in plan.items() if shape[0] == len(published(name).meta["categories"]))
+    found, head = {}, f"{head_of(name)}.weight"
     if head in weights and weights[head].ndim:
         found["num_classes"] = len(weights[head])
     first = next(key for key, shape in plan.items() if len(shape) == 4)
@@ -174,6 +180,26 @@ def options(name: str, weights: Weights) -> dict:
     if name.startswith("vit") and positions is not None and positions.ndim == 3:
         patch = plan["conv_proj.weight"][-1]
         found["image_size"] = patch * math.isqrt(max(positions.shape[1] - 1, 1))
+    return found
+
+
+@cache
+def head_of(name: str) -> str:
+    """The layer of an architecture that gives its scores.
+
+    >>> head_of("resnet18"), head_of("mobilenet_v2")
+    ('fc', 'classifier.1')
+    """
+    classes = len(published(name).meta["categories"])
+    return next(key for key, shape in blueprint(name).items() if shape[0] == classes).removesuffix(".weight")
+
+
+@cache
+def families() -> dict[str, list[str]]:
+    """The architectures by the modules they are written in, each family with its smallest member first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(architecture_names()[1:], key=lambda name: published(name).meta["num_params"]):
+        found.setdefault(models().get_model_builder(name).__module__, []).append(name)
     return found
 
 
@@ -193,21 +219,28 @@ def fitting(weights: Weights) -> list[str]:
     Every family of architectures is judged by its smallest member: where the outermost
     weights of that one have no counterpart, the rest of the family is not tried.
     """
-    families: dict[str, list[str]] = {}
-    for name in sorted(architecture_names()[1:], key=lambda name: published(name).meta["num_params"]):
-        families.setdefault(models().get_model_builder(name).__module__, []).append(name)
     found = ["tiny-vgg"] if fits("tiny-vgg", weights) else []
-    for members in families.values():
+    for members in families().values():
         outermost = list(blueprint(members[0]))
         if {outermost[0], outermost[-1]} <= weights.keys():
             found += [name for name in members if fits(name, weights)]
     return found or [name for name in candidates(weights) if fits(name, weights)]
 
 
-def without_auxiliary(weights: Weights) -> dict[str, torch.Tensor]:
-    """Weights without those of the classifiers that some networks have only for their training."""
+def as_built_now(weights: Weights) -> dict[str, torch.Tensor]:
+    """The weights of an older file under the names of today, without classifiers that only the training needed.
+
+    >>> list(as_built_now({"features.denseblock1.denselayer1.norm.1.weight": torch.ones(1)}))
+    ['features.denseblock1.denselayer1.norm1.weight']
+    """
     auxiliary = "aux1.", "aux2.", "AuxLogits.", "aux_classifier."
-    return {key: value for key, value in weights.items() if not key.startswith(auxiliary)}
+    found = {}
+    for key, value in weights.items():
+        if not key.startswith(auxiliary):
+            for old, new in OLD_NAMES:
+                key = old.sub(new, key)
+            found[key] = value
+    return found
 
 
 def fits(name: str, weights: Weights) -> bool:

@@ -6,7 +6,7 @@ from math import ceil
 from threading import Lock
 
 import numpy as np
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageChops, ImageCms, features
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if features.check("avif") else ())
 FORMAT_NAMES = ", ".join(FORMATS).replace("WEBP", "WebP")
@@ -177,6 +177,20 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         return picture.convert("RGB")
     try:
         camera = ImageCms.ImageCmsProfile(BytesIO(profile))
+        picture = as_profiled(picture, camera.profile.xcolor_space.strip())
         return ImageCms.profileToProfile(picture, camera, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):  # a profile that is damaged or made for other colours
         return picture.convert("RGB")
+
+
+def as_profiled(picture: Image.Image, space: str) -> Image.Image:
+    """A picture in the mode its profile is for: grey became RGB on the way from a palette or from transparency.
+
+    >>> [as_profiled(Image.new("RGB", (1, 1), colour), "GRAY").mode for colour in ("grey", "red")]
+    ['L', 'RGB']
+    """
+    if space == "GRAY" and picture.mode == "RGB":
+        grey = picture.convert("L")
+        if not ImageChops.difference(grey.convert("RGB"), picture).getbbox():
+            return grey
+    return picture

@@ -72,12 +72,12 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
         own.alternatives,
         classes=len(probe.labels),
         labels=probe.labels,
-        labelled=labels is not None or probe.labels[0] != "class 0",
+        labelled=labels is not None or probe.labels[0] not in ("class 0", "no"),
         input_size=probe.input_size,
         channels=own.channels,
         parameters=sum(parameter.numel() for parameter in probe.network.parameters()),
         layers=len(probe.layers),
-        limits=tuple(limits(probe)),
+        limits=(*own.remarks, *limits(probe)),
     )
 
 
@@ -110,8 +110,6 @@ def limits(probe: Probe) -> list[str]:
         found.append("guided backpropagation and deconvnet show the plain gradient: it has no rectifier to change.")
     if probe.layer("scores").kind in ("softmax", "activation"):
         found.append("its scores are squashed already: gradients vanish where it is sure.")
-    if len(probe.labels) == 1:
-        found.append("one score only: its probability is always 1, so ask about the score.")
     if len(probe.mean) == 1:
         found.append("it sees grey: the colours of a picture are averaged first.")
     return found

@@ -25,12 +25,15 @@ from vizcore.exported_operations import (
     arranged,
     as_written,
     names_in,
+    of_numbers,
     value_of,
 )
 from vizcore.tracer import operation_name
 
 LARGEST_GRAPH = 64 * 2**20
 LARGEST_VALUE = 2**28  # numbers in one activation
+MADE_OF_NUMBERS = ("torch.ops.aten.arange.start_step", "torch.ops.aten.arange.start", "torch.ops.aten.arange.default",
+                   "torch.ops.aten.full.default")  # fmt: skip
 SIZES = ("view", "reshape", "unsafe_view", "expand")
 
 
@@ -102,9 +105,7 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
             values[name] = built.placeholder("images")
         elif kind in ("parameter", "buffer", "tensor_constant"):
             key = entry[f"{kind}_name"]
-            place = key.replace(".", "_")
-            if not place.isidentifier() or hasattr(network, place):
-                raise Refused(f"{key[:80]!r} is no name for weights")
+            place = f"_{len(values)}_" + re.sub(r"\W", "_", key)[:120]  # a name that nothing else has
             if stored[key].is_floating_point():
                 network.register_parameter(place, nn.Parameter(stored[key].float(), requires_grad=False))
             else:
@@ -117,15 +118,33 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     # An open size is an expression, which is not evaluated; the size at export stands beside it.
     channels, height, width = (int((axis.get("as_expr") or {"hint": axis})["hint"]["as_int"]) for axis in shape[1:])
     batch = shape[0].get("as_int")
-    for node in graph["nodes"]:
+    for number, node in enumerate(graph["nodes"]):
+        made = of_numbers(node) if node["target"] in MADE_OF_NUMBERS else None
+        if made is not None:
+            network.register_buffer(f"made_{number}", made)
+            values[names_in(node["outputs"][0])[0]] = built.get_attr(f"made_{number}")
+            continue
         call(built, node, values, batch, graph["tensor_values"])
-    output = signature["output_specs"][-1]["user_output"]["arg"]["as_tensor"]["name"]
-    built.output(values[output])
+    built.output(values[alone_in(signature["output_specs"], graph["tensor_values"])])
     built.eliminate_dead_code()
     numbered(built)
     network = fx.GraphModule(network, built)
     bounded(network, (channels, height, width))
     return network, (channels, height, width)
+
+
+def alone_in(outputs: list[dict], recorded: dict) -> str:
+    """What the one output is called; a program with several does not say which of them are its scores."""
+    names = [name for spec in outputs if "user_output" in spec for name in names_in(spec["user_output"]["arg"])]
+    if len(names) != 1:
+        shapes = [recorded[name]["sizes"][1:] for name in names]
+        told = [f"{name[:40]} (N, {', '.join(str(axis.get('as_int', '?')) for axis in shape)})"
+                for name, shape in zip(names, shapes, strict=True)]  # fmt: skip
+        raise Refused(
+            f"it has {len(names)} outputs, {' and '.join(told)}, and does not say which are its scores; "
+            "export a network that returns its scores alone"
+        )
+    return names[0]
 
 
 def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | None, recorded: dict) -> None:
@@ -198,7 +217,7 @@ def bounded(network: fx.GraphModule, shape: tuple[int, int, int]) -> None:
         scores = Bounded(outline).run(torch.empty(2, *shape, device="meta"))
     except RuntimeError as problem:
         scores = problem
-    if not isinstance(scores, torch.Tensor) or scores.ndim != 2 or len(scores) != 2:
+    if not isinstance(scores, torch.Tensor) or scores.ndim not in (1, 2) or len(scores) != 2:
         raise Refused(
             "it does not turn two pictures into two rows of scores; export it with an open number of pictures, "
             'as in torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("pictures")},))'

@@ -10,25 +10,42 @@ import torch
 from torch import fx
 
 OPERATIONS = {
-    "layers": "conv2d convolution linear addmm mm bmm matmul baddbmm prelu scaled_dot_product_attention",
+    "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm "
+    "mm bmm mv dot matmul baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
+    "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
     "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
-    "native_group_norm instance_norm linalg_vector_norm",
-    "rectifiers and their kind": "relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid "
-    "sigmoid tanh softplus threshold clamp softmax log_softmax _softmax _log_softmax",
-    "pooling": "max_pool2d max_pool2d_with_indices avg_pool2d adaptive_avg_pool2d _adaptive_avg_pool2d "
-    "adaptive_max_pool2d mean sum amax amin var",
-    "arithmetic": "add sub mul div pow sqrt rsqrt abs exp log neg reciprocal maximum minimum",
-    "joining and cutting": "cat stack split split_with_sizes chunk unbind select slice index_select roll pad "
-    "constant_pad_nd",
-    "shape": "flatten view reshape _unsafe_view unflatten permute transpose t expand expand_as squeeze unsqueeze "
-    "pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest2d upsample_bilinear2d sym_size",
-    "nothing much": "contiguous clone alias detach dropout feature_dropout to _to_copy type_as lift_fresh_copy",
+    "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
+    "_weight_norm_interface cosine_similarity renorm",
+    "rectifiers and their kind": "relu relu6 leaky_relu rrelu elu selu celu gelu glu silu mish hardtanh hardswish "
+    "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
+    "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
+    "pooling": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d "
+    "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum "
+    "prod cumsum logsumexp max min amax amin argmax argmin topk sort var std var_mean std_mean median",
+    "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute "
+    "exp exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder "
+    "fmod sin cos tan asin acos atan sinh cosh atanh erf lerp addcmul addcdiv xlogy nan_to_num",
+    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or bitwise_not where masked_fill gather "
+    "scatter index _unsafe_index tril triu fill copy",
+    "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind "
+    "select slice narrow index_select select_scatter slice_scatter roll flip pad constant_pad_nd reflection_pad1d "
+    "reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold",
+    "shape": "flatten view view_as reshape reshape_as _unsafe_view unflatten permute transpose swapaxes movedim t "
+    "numpy_T mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle "
+    "pixel_unshuffle channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d "
+    "upsample_bilinear2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
+    "full_like new_zeros new_ones new_full",
+    "frequencies": "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c _fft_c2r _fft_c2c "
+    "view_as_real view_as_complex real imag",
+    "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
+    "native_dropout to _to_copy type_as lift_fresh_copy",
 }
 ALLOWED = {variant for words in OPERATIONS.values() for word in words.split() for variant in (word, word + "_")}
 TYPES = {  # by the numbers that torch.export writes
     1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16,
     7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
+LARGEST_CONSTANT = 2**22  # numbers that a program may make of nothing
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists")
 IGNORED = tuple(
     f"torch.ops.aten.{word}.default"
@@ -67,8 +84,11 @@ def variants(word: str) -> list[str]:
 def as_written(function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
     """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ..."""
     word = function.overloadpacket.__name__
-    if word == "convolution" and not given.pop("transposed") and not any(given.pop("output_padding")):
-        return torch.ops.aten.conv2d.default, given
+    if word == "convolution" and not given["transposed"] and len(given["stride"]) < 3:
+        plain = torch.ops.aten.conv2d if len(given["stride"]) == 2 else torch.ops.aten.conv1d
+        for name in ("transposed", "output_padding"):
+            del given[name]
+        return plain.default, given
     if word == "_native_batch_norm_legit_no_training":
         return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
     if word == "max_pool2d_with_indices":
@@ -89,6 +109,22 @@ def arranged(function: torch._ops.OpOverload, given: dict) -> tuple[tuple, dict]
     return tuple(by_position), given
 
 
+def of_numbers(node: dict) -> torch.Tensor | None:
+    """The tensor that a call makes of nothing but numbers, if it makes one and that is not large."""
+    word = node["target"].removeprefix("torch.ops.aten.").partition(".")[0]
+    try:
+        given = {entry["name"]: value_of(entry["arg"], {}) for entry in node["inputs"]}
+    except KeyError:  # how much it makes depends on the pictures
+        return None
+    if word == "arange":
+        start, end, step = given.get("start", 0), given["end"], given.get("step", 1)
+        if abs(end - start) <= LARGEST_CONSTANT * abs(step):
+            return torch.arange(start, end, step, dtype=given.get("dtype"))
+    if word == "full" and torch.Size(given["size"]).numel() <= LARGEST_CONSTANT:
+        return torch.full(given["size"], given["fill_value"], dtype=given.get("dtype"))
+    return None
+
+
 def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
     """One argument of a call: an earlier value, or a plain constant."""
     ((kind, content),) = argument.items()
@@ -102,6 +138,8 @@ def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
         return [each["as_int"] if "as_int" in each else values[each["as_name"]] for each in content]
     if kind == "as_optional_tensor":
         return value_of(content, values)
+    if kind == "as_optional_tensors":
+        return [value_of(each, values) for each in content]
     if kind == "as_scalar_type":
         return TYPES[content]
     if kind in ("as_none", "as_device", "as_layout", "as_memory_format"):

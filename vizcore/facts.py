@@ -9,53 +9,74 @@ from torch import fx, nn
 from vizcore.field import Pair, ReceptiveField
 from vizcore.graph import Step
 from vizcore.layers import Layer
+from vizcore.places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, likely
 from vizcore.tracer import operation_name
 
 KINDS = {
     "convolution": ("Conv2d", "conv2d", "convolution"),
     "linear": ("Linear", "linear", "addmm", "mm"),
-    "rectifier": ("ReLU", "ReLU6", "LeakyReLU", "Hardtanh", "relu", "relu6", "leaky_relu", "hardtanh"),
-    "activation": ("GELU", "SiLU", "Hardswish", "Sigmoid", "Hardsigmoid", "Tanh", "ELU", "Mish", "PReLU", "Threshold",
-                   "gelu", "silu", "hardswish", "sigmoid", "hardsigmoid", "tanh", "elu", "mish", "prelu", "threshold"),
-    "softmax": ("Softmax", "Softmax2d", "LogSoftmax", "softmax", "log_softmax"),
+    "rectifier": ("ReLU", "ReLU6", "LeakyReLU", "RReLU", "Hardtanh",
+                  "relu", "relu6", "leaky_relu", "rrelu", "hardtanh"),
+    "activation": ("GELU", "SiLU", "Hardswish", "Sigmoid", "Hardsigmoid", "LogSigmoid", "Tanh", "ELU", "SELU", "CELU",
+                   "Mish", "PReLU", "Threshold", "Softplus", "Softsign", "Softshrink", "Hardshrink", "Tanhshrink",
+                   "gelu", "silu", "hardswish", "sigmoid", "hardsigmoid", "logsigmoid", "log_sigmoid", "tanh", "elu",
+                   "selu", "celu", "mish", "prelu", "prelu_kernel", "threshold", "softplus", "softsign", "softshrink",
+                   "hardshrink", "tanhshrink"),
+    "gate": ("GLU", "glu"),
+    "softmax": ("Softmax", "Softmax2d", "Softmin", "LogSoftmax", "softmax", "softmin", "log_softmax", "safe_softmax"),
     "max pooling": ("MaxPool2d", "AdaptiveMaxPool2d", "max_pool2d", "adaptive_max_pool2d",
                     "max_pool2d_with_indices"),
     "average pooling": ("AvgPool2d", "AdaptiveAvgPool2d", "avg_pool2d", "adaptive_avg_pool2d", "mean"),
-    "normalisation": ("BatchNorm2d", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm",
+    "other pooling": ("LPPool2d", "lp_pool2d"),
+    "normalisation": ("_BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm",
                       "batch_norm", "native_batch_norm_legit_no_training", "layer_norm", "native_layer_norm",
-                      "group_norm", "native_group_norm", "instance_norm", "local_response_norm"),
+                      "group_norm", "native_group_norm", "instance_norm", "local_response_norm", "rms_norm",
+                      "fused_rms_norm"),
     "padding": ("ZeroPad2d", "ConstantPad2d", "pad", "constant_pad_nd"),
-    "dropout": ("Dropout", "Dropout2d", "Identity", "dropout", "stochastic_depth"),
+    "dropout": ("_DropoutNd", "Identity", "dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout",
+                "feature_alpha_dropout", "stochastic_depth"),
     "attention": ("MultiheadAttention", "scaled_dot_product_attention"),
     "addition": ("add",),
-    "multiplication": ("mul",),
-    "arithmetic": ("sub", "truediv", "div", "neg", "pow", "sqrt", "rsqrt", "square", "exp", "log", "abs", "clamp",
-                   "minimum", "maximum", "float", "to", "clone", "contiguous", "detach"),
+    "multiplication": ("mul", "multiply"),
+    "arithmetic": ("sub", "subtract", "rsub", "truediv", "div", "divide", "true_divide", "neg", "pow", "sqrt", "rsqrt",
+                   "square", "exp", "expm1", "log", "log1p", "abs", "sign", "sin", "cos", "erf", "reciprocal", "clamp",
+                   "clamp_min", "clamp_max", "clip", "minimum", "maximum", "lerp", "addcmul", "addcdiv", "where", "gt",
+                   "ge", "lt", "le", "float", "half", "double", "to", "type_as", "clone", "contiguous", "detach",
+                   "alias"),
     "concatenation": ("cat", "concat"),
-    "reshape": ("Flatten", "flatten", "reshape", "view", "permute", "transpose", "unsqueeze", "squeeze", "getitem",
-                "chunk", "split"),
+    "reshape": ("Flatten", "Unflatten", "flatten", "unflatten", "reshape", "reshape_as", "view", "view_as",
+                "unsafe_view", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t",
+                "unsqueeze", "squeeze", "getitem", "select", "slice", "narrow", "chunk", "split", "split_with_sizes",
+                "unbind", "roll"),
+    "two classes": ("two_classes",),
+    "logarithm": ("logarithm",),
 }  # fmt: skip
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words}
 CELLWISE = {"rectifier", "activation", "normalisation", "dropout", "addition", "multiplication", "arithmetic"}
 # The names of the arguments of what may be written as a function, in their order.
 ARGUMENTS = {
     "linear": ("input", "weight"),
-    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation"),
-    "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed"),
+    "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
+    "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding",
+                    "groups"),
     "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
     "max_pool2d_with_indices": ("input", "kernel_size", "stride", "padding", "dilation"),
-    "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
+    "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
     "pad": ("input", "pad", "mode", "value"),
     "constant_pad_nd": ("input", "pad", "value"),
+    "mean": ("input", "dim", "keepdim"),
+    "softmax": ("input", "dim"),
+    "log_softmax": ("input", "dim"),
+    "softmin": ("input", "dim"),
+    "glu": ("input", "dim"),
     "layer_norm": ("input", "normalized_shape"),
     "native_layer_norm": ("input", "normalized_shape"),
     "cat": ("tensors", "dim"),
     "concat": ("tensors", "dim"),
 }
 # Normalisations that look at a cell's own channels, or at statistics fixed in training.
-FIXED_NORMS = {"BatchNorm2d", "batch_norm", "native_batch_norm_legit_no_training",
+FIXED_NORMS = {"_BatchNorm", "batch_norm", "native_batch_norm_legit_no_training",
                "LocalResponseNorm", "local_response_norm"}  # fmt: skip
-MAPS, CHANNELS_LAST, TOKENS, VECTOR = "maps", "maps, channels last", "tokens", "vector"
 DIMENSIONS = {MAPS: 4, CHANNELS_LAST: 4, TOKENS: 3, VECTOR: 2}
 Place = tuple[ReceptiveField | None, str]
 
@@ -68,6 +89,8 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
     values: dict[fx.Node, Any] = {entry: pixels}
     places: dict[fx.Node, Place] = {entry: (ReceptiveField(), MAPS)}
     layers: dict[fx.Node, Layer] = {}
+    labels: dict[fx.Node, Any] = {}  # of values on the way from one layout to another
+    cells: dict[fx.Node, Pair] = {entry: tuple(pixels.shape[-2:])}
     carried: dict[fx.Node, list[nn.Parameter]] = {}  # by constants, until the first layer that reads them
     counted: set[int] = set()
     for step in steps:
@@ -84,21 +107,35 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
         if not sources or tensor is None:
             carried[step.node] = parameters
             continue
-        facts = Facts(step, given(step, arguments, named), tuple(first_tensor(values[sources[0]]).shape), tensor)
-        field, layout = places[step.node] = facts.place([places[source] for source in sources], pixels.shape[-2:])
+        # Beside a value of the result's own shape, smaller ones only weigh its cells.
+        ordered = sorted(sources, key=lambda source: first_tensor(values[source]).shape != tensor.shape)
+        main = ordered[0]
+        before, settings = tuple(first_tensor(values[main]).shape), given(step, arguments, named)
+        facts = Facts(step, settings, before, tensor, places[main][1], cells[main])
+        if facts.kind == "reshape":
+            field, layout, labels[step.node] = facts.moved(main, values, places[main][0], labels.get(main))
+        else:
+            field, layout = facts.place([places[source] for source in ordered], pixels.shape[-2:])
+            kept = [labels[source] for source in ordered if labels.get(source) is not None]
+            kept = [one for one in kept if isinstance(one, torch.Tensor) and one.shape == tensor.shape]
+            labels[step.node] = kept[0] if kept and facts.kind in CELLWISE else None
+            layout = VECTOR if labels[step.node] is not None else layout
+        places[step.node] = field, layout
+        shown = layout if tensor.ndim == DIMENSIONS[layout] and len(tensor) == 1 else VECTOR
         new = {id(parameter): parameter for parameter in parameters if id(parameter) not in counted}
         counted.update(new)
         layers[step.node] = Layer(
             name=step.layer,
             kind=facts.kind,
             shape=tuple(tensor.shape[1:]),
-            field=field,
+            field=field if layout != VECTOR else None,  # on the way from one layout to another there is none
             parameters=sum(parameter.numel() for parameter in new.values()),
             operations=facts.operations(),
             inputs=tuple(layers[source].name for source in sources if source in layers),
             # a step on the way from one layout to another, as a channel shuffle takes, has no maps to show
-            layout=layout if tensor.ndim == DIMENSIONS[layout] else VECTOR,
+            layout=shown,
         )
+        cells[step.node] = layers[step.node].cells if shown != VECTOR else cells[main]
     return tuple(layers.values())
 
 
@@ -128,6 +165,8 @@ class Facts:
     given: dict[str, Any]
     before: tuple[int, ...]
     value: torch.Tensor
+    layout: str = MAPS
+    cells: Pair = (1, 1)
 
     @property
     def words(self) -> list[str]:
@@ -146,12 +185,10 @@ class Facts:
 
         A step that is not known to stay within its cell is taken to see everything.
         """
-        (field, layout), *others = sources
+        (field, layout), *others = [(field if layout != VECTOR else None, layout) for field, layout in sources]
         kind, shape = self.kind, tuple(self.value.shape)
-        if kind == "reshape":
-            return self.reshaped(field, layout)
         if len(shape) != len(self.before):
-            return None, {2: VECTOR, 3: TOKENS}.get(len(shape), layout)
+            return None, likely(shape, self.cells)
         if kind in ("convolution", "max pooling", "average pooling"):
             window = self.window() if layout == MAPS and field else None
             return (field.through(*window).covering(shape[-2:], picture) if window else None), layout
@@ -160,7 +197,7 @@ class Facts:
             return (field.through((1, 1), padding=before) if before else None), layout
         if kind == "linear":
             return (field if layout == CHANNELS_LAST else None), layout
-        local = kind in CELLWISE or (kind == "concatenation" and self.joins_channels(layout))
+        local = kind in CELLWISE or (kind in ("concatenation", "softmax", "gate") and self.along_channels(layout))
         if not local or (kind == "normalisation" and self.normalises_over_places(layout)):
             return None, layout
         for other, _ in others:
@@ -198,9 +235,10 @@ class Facts:
             return None
         return around[2], around[0]
 
-    def joins_channels(self, layout: str) -> bool:
-        """Whether a concatenation puts channels behind channels, and not one picture beside another."""
-        return self.given.get("dim", 0) % self.value.ndim == (1 if layout == MAPS else self.value.ndim - 1)
+    def along_channels(self, layout: str) -> bool:
+        """Whether a concatenation or a softmax goes from channel to channel, and not from place to place."""
+        channels = 1 if layout == MAPS else self.value.ndim - 1
+        return "Softmax2d" in self.words or (self.given.get("dim") or 0) % self.value.ndim == channels
 
     def normalises_over_places(self, layout: str) -> bool:
         """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
@@ -208,31 +246,24 @@ class Facts:
             return False
         return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
 
-    def reshaped(self, field: ReceptiveField | None, layout: str) -> Place:
-        """Where the cells are after a reshape: moved by a permutation, kept if the last two axes are, or lost."""
-        before, shape = self.before, tuple(self.value.shape)
-        order = self.order()
-        if layout == MAPS and order == (0, 2, 3, 1):
-            return field, CHANNELS_LAST
-        if layout == CHANNELS_LAST and order == (0, 3, 1, 2):
-            return field, MAPS
-        in_place = order is None or order[-2:] == (len(before) - 2, len(before) - 1)
-        if layout == MAPS and in_place and len(shape) > 2 and shape[-2:] == before[-2:]:
-            return field, MAPS
-        return None, {2: VECTOR, 3: TOKENS}.get(len(shape), MAPS)
-
-    def order(self) -> tuple[int, ...] | None:
-        """The order a permutation or transposition puts the axes in; None for other reshapes."""
-        axes = list(range(len(self.before)))
-        word = self.words[0]
-        if word not in ("permute", "transpose"):
-            return None
-        flat = [self.given[name] for name in ("dims", "dim0", "dim1") if name in self.given] or self.given["arguments"]
-        flat = list(flat[0]) if isinstance(flat[0], (tuple, list)) else list(flat)
-        if word == "permute":
-            return tuple(axis % len(axes) for axis in flat)
-        axes[flat[0]], axes[flat[1]] = axes[flat[1]], axes[flat[0]]
-        return tuple(axes)
+    def moved(self, source: fx.Node, values: dict, field: ReceptiveField | None, labels: Any) -> tuple:
+        """Where the cells are after a reshape: receptive field, layout, and the cells' labels while they have none."""
+        value = values[source]
+        if labels is None:
+            several = isinstance(value, (tuple, list))
+            labels = [labelled(one, self.layout) for one in value] if several else labelled(value, self.layout)
+        if labels is None:
+            return None, likely(tuple(self.value.shape), self.cells), None
+        node = self.step.node
+        arguments, named = (
+            fx.node.map_arg(part, lambda read: labels if read is source else values[read])
+            for part in (node.args, node.kwargs)
+        )
+        after = self.step.operation(*arguments, **named)
+        layout, same = found(after)
+        if layout is None:
+            return field, VECTOR, after
+        return (field if same and layout != TOKENS else None), layout, None if torch.is_tensor(after) else after
 
     def operations(self) -> int:
         """Multiply-adds of one picture: one per weight and place it is used at; attention adds its two products."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -86,3 +87,19 @@ def token_grid(tokens: int) -> tuple[int, int]:
         if side > 1 and side * side == count:
             return side, side
     return tokens, 1
+
+
+def deepest(layers: Sequence[Layer], *, by_pixel: bool = False) -> str | None:
+    """Of layers in their order the last one with maps worth a look; where every pixel is answered for, a rectifier."""
+    named = {layer.name: layer for layer in layers}
+    attentions = [layer for layer in layers if layer.kind == "attention"]
+    if attentions and attentions[-1].inputs and named[attentions[-1].inputs[0]].spatial:
+        return attentions[-1].inputs[0]
+    told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
+    if by_pixel:
+        told = ("rectifier", "activation")
+    # a reshape that puts maps together again, after windows of them were looked at one by one, is where they are
+    together = [layer.name for layer in layers if layer.kind == "reshape" and layer.inputs
+                and not named[layer.inputs[0]].spatial]  # fmt: skip
+    spatial = [layer.name for layer in layers if layer.spatial and (layer.kind in told or layer.name in together)]
+    return spatial[-1] if spatial else None

@@ -1,21 +1,18 @@
 """The networks of the literature: what is known about them before they are here, and how they are opened."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from vizcore.architectures import Weights, build, published, published_sizes, with_weights, without_auxiliary
+from vizcore.architectures import as_built_now, build, published, published_sizes, with_weights
 from vizcore.cache import cache_folder
 from vizcore.probe import Probe
 from vizcore.weights_file import read_weights
 
 ADDRESS = "https://download.pytorch.org/models/"
-# Old DenseNet files write `norm.1` where the module is now called `norm1`.
-OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 
 class WeightsAbsent(ValueError):
@@ -100,11 +97,6 @@ def official(network: Network, device: str | torch.device | None = None) -> Prob
         )
     weights, _ = read_weights(network.path)
     return prepared(network.name, with_weights(network.name, as_built_now(weights)), device)
-
-
-def as_built_now(weights: Weights) -> dict[str, torch.Tensor]:
-    """The weights of an older file under the names of today, without those that only the training needed."""
-    return {OLD_DENSENET.sub(r"\1\2.", key): value for key, value in without_auxiliary(weights).items()}
 
 
 def prepared(name: str, network: nn.Module, device: str | torch.device | None = None) -> Probe:

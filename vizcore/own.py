@@ -10,16 +10,15 @@ from torch import nn
 
 from vizcore.architectures import (
     finite,
-    fitting,
     known,
     options,
     published_sizes,
     with_weights,
-    without_auxiliary,
 )
 from vizcore.exported import read_exported
 from vizcore.labels import read_labels
 from vizcore.probe import Probe
+from vizcore.recognised import recognised
 from vizcore.timm_networks import TIMM, timm_labels, timm_preprocessing
 from vizcore.tiny_vgg import MEAN, STD
 from vizcore.transferred import FROM, with_head_from
@@ -35,7 +34,8 @@ Labels = str | Path | Sequence[str] | Mapping
 class Own:
     """What a weights file turned out to hold: the network, and what was inferred about it.
 
-    `alternatives` are further architectures that the same weights fit; `labels` came inside the file.
+    `alternatives` are further architectures that the same weights fit; `labels` came inside the file, and `remarks` say
+    which copy of the weights was taken and what was left out.
     """
 
     network: nn.Module
@@ -49,6 +49,7 @@ class Own:
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     interpolation: str = "bilinear"
+    remarks: tuple[str, ...] = ()
 
 
 def read_own(path: str | Path, architecture: str | None = None) -> Own:
@@ -70,11 +71,12 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
         base, network = with_head_from(weights, notes, path.name)
         size, resize, channels = base.input_size, base.resize, len(base.mean)
         return Own(network, kind, None, (), channels, size, resize, labels_in(notes), base.mean, base.std)
-    weights = without_auxiliary(weights)
     architecture = architecture or notes.get("architecture")
-    others: list[str] = []
-    if architecture is None:
-        architecture, *others = fitting(weights) or [None]
+    found = recognised(weights, architecture and known(architecture))
+    weights, remarks = found.weights, found.remarks
+    if "place" in notes:
+        remarks += (f"the averaged copy of the weights, {notes['place']}, was taken.",)
+    architecture, *others = (architecture,) if architecture else found.architectures or (None,)
     if architecture is None:
         raise ValueError(
             f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
@@ -86,9 +88,10 @@ def read_own(path: str | Path, architecture: str | None = None) -> Own:
     own_size = settings.get("image_size") or settings.get("img_size") or size
     size, resize = (own_size,) * 2 if own_size != size else (size, resize)
     channels = settings.get("channels", 3)
-    found = Own(network, kind, architecture, tuple(others), channels, size, resize, labels_in(notes))
+    labels = labels_in(notes)
+    found = Own(network, kind, architecture, tuple(others), channels, size, resize, labels, remarks=remarks)
     if architecture.startswith(TIMM):
-        labels = found.labels or timm_labels(settings.get("num_classes", 0))
+        labels = labels or timm_labels(settings.get("num_classes", 0))
         return replace(found, labels=labels, **timm_preprocessing(architecture, channels))
     return found
 

@@ -3,52 +3,25 @@
 import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
-from torch import nn
+from torch import fx, nn
 
-from vizcore.facts import describe, first_tensor
-from vizcore.graph import bare_scores, copied, noting_views, operation, side_by_side, trace
-from vizcore.layers import Layer
-from vizcore.pixelwise import PIXEL_SCORES, shares, where_it_wins
+from vizcore.answer import endings
+from vizcore.bare import bare, bare_scores, noting_views, side_by_side
+from vizcore.facts import describe, first_tensor, given
+from vizcore.graph import trace
+from vizcore.layers import Layer, deepest
+from vizcore.pixelwise import PIXEL_SCORES, shares
+from vizcore.prediction import Prediction
+from vizcore.preparing import prepared
 from vizcore.stopping import heed
 from vizcore.turns import Turns
 from vizcore.unit import SCORES, Unit
 
 Wrap = Callable[..., torch.Tensor]
-
-
-def middle(image: torch.Tensor, side: int) -> torch.Tensor:
-    """The middle of a picture (3, H, W), at most `side` pixels high and wide.
-
-    >>> middle(torch.arange(6.0).expand(3, 2, 6), 3)[0]
-    tensor([[2., 3., 4.],
-            [2., 3., 4.]])
-    """
-    top, left = (max(round((length - side) / 2), 0) for length in image.shape[1:])
-    return image[:, top : top + side, left : left + side]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One of a network's answers: the class, its probability, and its score before the softmax.
-
-    Of a network that answers for every pixel, `probability` is the share of pixels where the class wins.
-
-    >>> from vizcore import bundled_image, open_probe
-    >>> best, second = open_probe("tiny-vgg").predict(bundled_image("cat"), k=2)
-    >>> best.probability > second.probability, best.score > second.score
-    (True, True)
-    """
-
-    label: str
-    index: int
-    probability: float
-    score: float
 
 
 class Probe:
@@ -88,38 +61,50 @@ class Probe:
         if self.device.type == "cuda":  # a card rounds to ten bits else, and its answers are to be the processor's
             torch.backends.cudnn.allow_tf32 = False
         self.turns = Turns()
-        frozen = copied(network)
-        for module in frozen.modules():  # an exported program refuses `.eval()`, its plain parts do not need it
-            module.training = False
-        self.network = frozen.requires_grad_(False).to(self.device)
+        self.network = bare(network).to(self.device)
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
         if self.device.type == "cpu":
             side_by_side(self.network, picture, expected)
-        self.by_pixel = expected.ndim == 4
-        if self.by_pixel:
-            expected = where_it_wins(expected)
-        self.steps, self.entry, self._result = trace(self.network, by_pixel=self.by_pixel)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
-        with torch.no_grad():
-            facts = describe(self.steps, self.entry, picture)
-            self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
-            self._answer = next(step.layer for step in self.steps if step.node is self._result)
-            views: list[str] = []
-            wraps = {layer: noting_views(views, layer) for layer in self.layers}
-            scores = self._walk(picture, {self._answer}, wraps)[self._answer]
-        if views:
-            self.network.to(memory_format=torch.contiguous_format)
-        if not torch.allclose(scores, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item()):
-            raise ValueError(f"{name} walked step by step answers otherwise than as a whole; it may answer at random.")
+        self._follow(picture, expected)
         classes = self.layers[self._answer].channels
-        self.labels = tuple(labels) or tuple(f"class {number}" for number in range(classes))
+        self.labels = tuple(labels) or self._ending.labels or tuple(f"class {number}" for number in range(classes))
         if len(self.labels) != classes:
             raise ValueError(
                 f"{name} has {classes} classes but {len(self.labels)} labels came with it; give one label a class."
             )
+
+    def _follow(self, picture: torch.Tensor, expected: torch.Tensor) -> None:
+        """Trace the network and find where its scores are, by a picture (1, C, S, S) and its answer to it."""
+        apart = 1e-3 * expected.abs().max().item()
+        for self._ending in endings(expected):
+            self.steps, self.entry, ends = trace(self.network, self._ending)
+            whole, source, self._answer = (step.layer for node in ends for step in self.steps if step.node is node)
+            views: list[str] = []
+            wraps = {step.layer: noting_views(views, step.layer) for step in self.steps}
+            with torch.no_grad():
+                found = self._walk(picture, {whole, source, self._answer}, wraps)
+            if self._ending.holds(found[source], expected):
+                break
+        if not torch.allclose(found[whole], expected, rtol=1e-3, atol=apart):
+            raise ValueError(
+                f"{self.name} walked step by step answers otherwise than as a whole; it may answer at random."
+            )
+        if views:
+            self.network.to(memory_format=torch.contiguous_format)
+        with torch.no_grad():
+            pair = self._walk(torch.cat([picture, 0.1 * picture]), {whole}, {})[whole]
+            facts = describe(self.steps, self.entry, picture)
+        alone = pair.reshape(2, -1)[0].reshape_as(expected)
+        if not torch.allclose(alone, expected, rtol=1e-3, atol=apart):
+            raise ValueError(
+                f"{self.name} answers a picture otherwise in the company of others, as batch norm without running "
+                "statistics does; give it fixed statistics, since one picture is asked about at a time."
+            )
+        self.layers: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in facts})
 
     def run(
         self,
@@ -192,18 +177,32 @@ class Probe:
         """
         if image.shape[1:] == (self.input_size, self.input_size):
             return image
-        short = min(image.shape[1:])
-        image = middle(image, 4 * short)  # what a very long picture has beyond is cropped anyway
-        size = tuple(max(self.resize * side // short, self.input_size) for side in image.shape[1:])
-        if size != image.shape[1:]:
-            image = F.interpolate(image[None], size, mode=self.interpolation, antialias=True, align_corners=False)[0]
-        return middle(image, self.input_size).clamp(0, 1).contiguous()
+        return prepared(image, self.input_size, self.resize, self.interpolation)
+
+    @property
+    def by_pixel(self) -> bool:
+        """Whether the network answers for every pixel."""
+        return self._ending.by_pixel
+
+    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
+        """The probability of every class (N, classes), from the scores of pictures: a softmax, as a rule.
+
+        A network that ends in a sigmoid for each of several classes is asked with that, since more than one may be
+        there at once.
+
+        >>> from vizcore import bundled_image, open_probe
+        >>> probe = open_probe("tiny-vgg")
+        >>> scores, _ = probe.run(probe.prepare(bundled_image("cat"))[None])
+        >>> round(probe.probabilities(scores).sum().item(), 4)
+        1.0
+        """
+        return self._ending.probabilities(scores)
 
     def predict(self, image: torch.Tensor, k: int = 5) -> list[Prediction]:
         """The network's k most probable classes for a picture (3, H, W) of any size, or the k with the most pixels."""
         scores, found = self.run(self.prepare(image)[None], [PIXEL_SCORES] if self.by_pixel else ())
         scores = scores[0].detach()
-        probabilities = shares(found[PIXEL_SCORES])[0] if self.by_pixel else scores.softmax(0)
+        probabilities = shares(found[PIXEL_SCORES])[0] if self.by_pixel else self.probabilities(scores[None])[0]
         best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
         return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
 
@@ -220,7 +219,7 @@ class Probe:
     def unit(self, unit: Unit | int | str) -> Unit:
         """Any way of naming a unit (a class number, a label, `layer:channel@row,column`) as a unit this network has."""
         if isinstance(unit, str):
-            unit = self.labels.index(unit) if unit in self.labels else Unit.parse(unit)
+            unit = self._class(unit) if unit in self.labels else Unit.parse(unit)
         if not isinstance(unit, Unit):
             unit = Unit(SCORES, int(unit))
         layer = self.layer(unit.layer)
@@ -233,6 +232,14 @@ class Probe:
                 f"there is no cell {unit.at} in {unit.layer} of {self.name}, which has {rows} x {columns}."
             )
         return unit
+
+    def _class(self, label: str) -> int:
+        """The number of the class of that label; a ValueError where several have it."""
+        numbers = [number for number, name in enumerate(self.labels) if name == label]
+        if len(numbers) > 1:
+            several = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+            raise ValueError(f"{self.name} has several classes called {label!r}, {several}; ask for one by its number.")
+        return numbers[0]
 
     def read(self, unit: Unit, activation: torch.Tensor) -> torch.Tensor:
         """A unit's value for each picture, from its layer's activation: (N,)."""
@@ -253,31 +260,36 @@ class Probe:
         return found
 
     @property
+    def has_maps(self) -> bool:
+        """Whether any layer keeps places apart."""
+        try:
+            return bool(self.deepest_maps)
+        except ValueError:
+            return False
+
+    @property
     def deepest_maps(self) -> str:
         """The last layer that still knows where: the usual place for a class activation map.
 
         In a transformer it is what the last attention reads, since the class is taken from one token after it.
         In a network that answers for every pixel it is the last rectifier, since the classes' own maps come after it.
         """
-        attentions = [layer for layer in self.layers.values() if layer.kind == "attention"]
-        if attentions:
-            return attentions[-1].inputs[0]
-        told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
-        if self.by_pixel:
-            told = ("rectifier", "activation")
-        spatial = [layer.name for layer in self.layers.values() if layer.spatial and layer.kind in told]
-        if not spatial:
+        behind = self.behind(SCORES)
+        found = deepest([layer for layer in self.layers.values() if layer.name in behind], by_pixel=self.by_pixel)
+        if found is None:
             raise ValueError(f"no layer of {self.name} keeps places apart, so there is no map to draw.")
-        return spatial[-1]
+        return found
 
     def weight(self, layer: str) -> torch.Tensor | None:
-        """The weights of a convolution or linear layer, whether it is a module or a function; None for other layers."""
+        """The weights of a convolution or linear layer, also of a function and computed ones; None for other layers."""
         name = self._resolve(layer)
         step = next(step for step in self.steps if step.layer == name)
         if isinstance(step.operation, nn.Module):
             return getattr(step.operation, "weight", None)
-        constants = [source for source in step.node.all_input_nodes if source.op == "get_attr"]
-        return operation(self.network, constants[0])() if constants else None
+        known = {other.node: other.operation() for other in self.steps if other.constant}
+        arguments, named = (fx.node.map_arg(part, known.get) for part in (step.node.args, step.node.kwargs))
+        constants = [known[source] for source in step.node.all_input_nodes if source in known]
+        return given(step, arguments, named).get("weight", next(iter(constants), None))
 
     @property
     def rectifiers(self) -> list[str]:

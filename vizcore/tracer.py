@@ -12,6 +12,10 @@ from torch import fx, nn
 
 # Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
 TRACING = threading.Lock()
+# What a subclass of a layer may define without computing anything else.
+HARMLESS = {"__module__", "__doc__", "__init__", "__qualname__", "__annotations__", "__static_attributes__",
+            "__firstlineno__", "__constants__", "__repr__", "__parameters__", "__orig_bases__", "extra_repr",
+            "reset_parameters"}  # fmt: skip
 
 
 class Followed(fx.Proxy):
@@ -49,6 +53,9 @@ class NamingTracer(fx.Tracer):
         if threading.get_ident() != self.thread:
             return forward(*args, **kwargs)
         self.path.append(self.path_of_module(module))
+        checked = hasattr(module, "_check_input_dim")  # which asks how many axes there are, and no traced value knows
+        if checked:
+            module._check_input_dim = lambda values: None
         nodes, depth = len(self.graph.nodes), len(self.module_stack)
         try:
             return super().call_module(module, forward, args, kwargs)
@@ -60,6 +67,8 @@ class NamingTracer(fx.Tracer):
             return super().call_module(module, forward, args, kwargs)
         finally:
             self.path.pop()
+            if checked:
+                del module._check_input_dim
 
     def forget(self, nodes: int, depth: int) -> None:
         """Take back every node after the first `nodes`, which a module that cannot be followed left behind."""
@@ -73,7 +82,7 @@ class NamingTracer(fx.Tracer):
             self.module_stack.popitem()
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        return module in self.closed or super().is_leaf_module(module, path)
+        return module in self.closed or super().is_leaf_module(module, path) or is_torchs_own(module)
 
     def create_args_for_root(self, function: Callable, is_module: bool, concrete_args: Any = None) -> tuple:
         """The network and its inputs; those that have defaults, as a mask that may be None, keep them."""
@@ -125,6 +134,23 @@ def followed(network: nn.Module) -> tuple[fx.Graph, dict[fx.Node, str]]:
                 raise
             tracer = NamingTracer(functions)
             return tracer.trace(network), tracer.names
+
+
+def is_torchs_own(module: nn.Module) -> bool:
+    """Whether a layer computes what torch's layer of that kind does: a subclass that only brings other settings.
+
+    >>> class Norm(nn.BatchNorm2d):
+    ...     "A batch norm by another name."
+    >>> is_torchs_own(Norm(3)), is_torchs_own(nn.Sequential())
+    (True, False)
+    """
+    kinds = type(module).__mro__
+    theirs = next((number for number, kind in enumerate(kinds) if kind.__module__.startswith("torch.nn.modules.")), 0)
+    parent = kinds[theirs]
+    if parent is nn.Module or parent.__module__ == "torch.nn.modules.container":
+        return False
+    changed = {name for kind in kinds[:theirs] for name in vars(kind) if name not in HARMLESS}
+    return not changed & {*dir(parent), "weight", "bias", "running_mean", "running_var"}
 
 
 def operation_name(target: Any) -> str:

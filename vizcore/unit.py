@@ -28,7 +28,7 @@ class Unit:
     @classmethod
     def parse(cls, text: str) -> "Unit":
         """Read a unit from its short form, `layer:channel` or `layer:channel@row,column`."""
-        found = re.fullmatch(r"([^:@\s]+):(\d{1,9})(?:@(\d{1,9}),(\d{1,9}))?", text.strip())
+        found = re.fullmatch(r"(\S|\S.*\S):(\d{1,9})(?:@(\d{1,9}),(\d{1,9}))?", text.strip())
         if not found:
             raise ValueError(
                 f"{text!r} names no unit; write layer:channel or layer:channel@row,column, as in scores:3."

@@ -2,9 +2,10 @@
 
 import json
 import pickle
+import re
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -13,8 +14,10 @@ from safetensors import SafetensorError, safe_open
 LARGEST = 2 * 2**30
 LARGEST_HEADER = 16 * 2**20
 SAFETENSORS, STATE_DICT, EXPORTED = "safetensors", "state dict", "torch.export program"
-# Where training scripts put the weights inside a checkpoint.
-USUAL_PLACES = ("state_dict", "model_state_dict", "model", "network", "net", "weights")
+# Copies of the weights that are averaged over the training, and what in a checkpoint is no network.
+AVERAGED = re.compile(r"(^|[._])(ema|averaged?|swa|shadow|teacher|momentum_encoder)([._]|$)|ema$", re.I)
+OTHER_THAN_WEIGHTS = re.compile(r"optim|sched|scaler|callback|loop|hyper|history|rng|args|config", re.I)
+DEEPEST = 4  # tables within tables
 
 
 def format_of(path: Path) -> str:
@@ -78,7 +81,8 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         try:
             with safe_open(path, "pt") as file:
                 names = file.keys()
-                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+                found = {name: file.get_tensor(name) for name in names}
+                return checked(found, path.name), file.metadata() or {}
         except (SafetensorError, ValueError, OSError) as problem:
             raise ValueError(f"{path.name} is cut off or damaged: {problem}.") from problem
     try:
@@ -90,40 +94,65 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         ) from problem
     except Exception as problem:  # a damaged file can make the unpickler stumble in any way
         raise ValueError(f"{path.name} is cut off or damaged ({type(problem).__name__}).") from problem
-    return state_dict(content, path.name), {}
+    weights, place = state_dict(content, path.name)
+    return weights, {"place": place} if AVERAGED.search(place) else {}
 
 
-def state_dict(content: object, name: str) -> dict[str, torch.Tensor]:
-    """The weights inside what a training script saved: unwrapped, and without a prefix that all of them share.
+def state_dict(content: object, name: str) -> tuple[dict[str, torch.Tensor], str]:
+    """The weights inside what a training script saved, and where they lay in it.
+
+    Of several copies the averaged one is taken, as the training's own evaluation does.
 
     >>> weights = {"module.conv.weight": torch.zeros(1), "module.fc.weight": torch.zeros(1)}
-    >>> list(state_dict({"epoch": 3, "state_dict": weights}, "run.pth"))
-    ['conv.weight', 'fc.weight']
+    >>> found, place = state_dict({"epoch": 3, "state_dict": weights, "state_dict_ema": weights}, "run.pth")
+    >>> list(found), place
+    (['module.conv.weight', 'module.fc.weight'], 'state_dict_ema')
     """
-    places = [content]
-    if isinstance(content, Mapping):
-        places += [content.get(place) for place in USUAL_PLACES]
-    tables = [tensors(place) for place in places if isinstance(place, Mapping)]
-    weights = max(tables, key=len, default={})
-    if not weights:
+    tables = dict(tables_in(content))
+    if any("_packed_params" in str(key) for table in tables.values() for key in table):
+        raise ValueError(quantized(name, "it"))
+    found = {place: tensors(table) for place, table in tables.items()}
+    most = max(map(len, found.values()), default=0)
+    # Copies may differ by a counter or two; a table of a few losses is no copy.
+    full = [place for place, weights in found.items() if len(weights) > 0.8 * most]
+    if not most:
         raise ValueError(f"{name} holds no weights; a state dict is a table of names and tensors.")
+    place = next((place for place in full if AVERAGED.search(place)), full[0])
+    return checked(found[place], name), place
+
+
+def tables_in(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping]]:
+    """The tables in a checkpoint, with the words that lead to them; what no network is kept in is passed over."""
+    if isinstance(content, Mapping) and depth < DEEPEST:
+        yield place, content
+        for key, value in content.items():
+            if isinstance(key, str) and isinstance(value, Mapping) and not OTHER_THAN_WEIGHTS.search(key):
+                yield from tables_in(value, f"{place}.{key}".lstrip("."), depth + 1)
+
+
+def checked(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    """The weights as they are; a ValueError where some are quantized, or claim more than the file holds."""
     for key, value in weights.items():
-        backed = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+        whole = key.endswith("weight") and value.ndim > 1 and not value.is_floating_point() and not value.is_complex()
+        if value.is_quantized or whole:
+            raise ValueError(quantized(name, key[:80]))
+        backed = value.layout == torch.strided and value.device.type == "cpu"
         if not backed or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ValueError(f"{key[:80]} in {name} is no plain tensor: it claims more numbers than the file holds.")
-    return without_shared_prefix(weights)
+    return weights
+
+
+def quantized(name: str, what: str) -> str:
+    """The sentence for weights that were made smaller than they can be looked into."""
+    return (
+        f"the weights in {name} are quantized ({what} has too few bits to be derived by); "
+        "save the network as it was before quantization, in 16 or 32 bits."
+    )
 
 
 def tensors(table: Mapping) -> dict[str, torch.Tensor]:
     """The entries of a table that are named tensors."""
     return {key: value for key, value in table.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
-
-
-def without_shared_prefix(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Names without the leading words that all of them share, as `module.` from training on several devices."""
-    while len({key.partition(".")[0] for key in weights}) == 1 and all("." in key for key in weights):
-        weights = {key.partition(".")[2]: value for key, value in weights.items()}
-    return weights
 
 
 def labels_in(notes: Mapping[str, str]) -> object:

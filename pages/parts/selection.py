@@ -184,7 +184,9 @@ def move(network: str) -> None:
         return
     changes()["unit"] = TOP
     after = selection()
-    if before.name in after.probe.labels:
+    if before.probe.labels == after.probe.labels:
+        changes()["unit"] = f"{SCORES}:{before.unit.channel}"  # also where several classes are called the same
+    elif before.name in after.probe.labels:
         changes()["unit"] = f"{SCORES}:{after.probe.labels.index(before.name)}"
     else:
         note(f"{after.title} has no class {before.name!r}. Its top answer is shown instead.")

@@ -30,6 +30,9 @@ def of_the_zoo(name: str) -> tuple[Probe, nn.Module]:
     return Probe(network, name=name, input_size=SIZE, **PIXELS), network
 
 
+NONE = [0.0, 0.0, 0.0]  # a second class that reads nothing, since one alone would be asked as no and yes
+
+
 class Toy(nn.Module):
     """Maps through a rectifier, an average over places, and a linear layer; every number is known."""
 
@@ -91,7 +94,7 @@ def test_grad_cam_of_a_product_is_its_closed_form_one_layer_earlier():
     maps = nn.Conv2d(3, 3, 1, bias=False)
     with torch.no_grad():
         maps.weight.copy_(torch.diag(torch.tensor([2.0, -1.0, 4.0]))[:, :, None, None])
-    probe, image = toy([1.0, 1.0, -1.0], maps=maps), noise(4) + 0.1
+    probe, image = toy([1.0, 1.0, -1.0], NONE, maps=maps), noise(4) + 0.1
     # Behind the rectifier the second channel is dead, so its weight is zero; the others pass 1 / 16 and -1 / 16.
     evidence = (2 * image[0] - 4 * image[2]) / 16
     torch.testing.assert_close(grad_cam(probe, image, 0, layer="maps", both_signs=True).values, evidence)
@@ -233,10 +236,10 @@ def test_a_layer_without_places_is_refused():
 
 
 def test_a_blank_map_says_that_everything_argues_against_the_unit():
-    map = grad_cam(toy([-1.0, -2.0, -0.5]), noise(4), 0, layer="relu")
+    map = grad_cam(toy([-1.0, -2.0, -0.5], NONE), noise(4), 0, layer="relu")
     assert map.blank
     assert "argues against the class" in map.note
-    assert not grad_cam(toy([-1.0, -2.0, -0.5]), noise(4), 0, layer="relu", both_signs=True).note
+    assert not grad_cam(toy([-1.0, -2.0, -0.5], NONE), noise(4), 0, layer="relu", both_signs=True).note
 
 
 def test_a_blank_map_says_that_nothing_would_move_the_unit():
@@ -244,7 +247,7 @@ def test_a_blank_map_says_that_nothing_would_move_the_unit():
     with torch.no_grad():
         maps.weight.fill_(1)
         maps.bias.fill_(-100)
-    probe = toy([1.0, 1.0, 1.0], maps=maps)
+    probe = toy([1.0, 1.0, 1.0], NONE, maps=maps)
     for both_signs in (False, True):
         map = grad_cam(probe, noise(4), Unit("relu", 1), layer="maps", both_signs=both_signs)
         assert map.blank
@@ -252,13 +255,13 @@ def test_a_blank_map_says_that_nothing_would_move_the_unit():
 
 
 def test_a_blank_map_says_that_what_is_read_is_silent():
-    map = grad_cam(toy([1.0, 1.0, 1.0]), torch.zeros(3, 4, 4), 0, layer="relu", both_signs=True)
+    map = grad_cam(toy([1.0, 1.0, 1.0], NONE), torch.zeros(3, 4, 4), 0, layer="relu", both_signs=True)
     assert map.blank
     assert "silent for this picture" in map.note
 
 
 def test_a_map_with_something_in_it_has_no_note():
-    assert not grad_cam(toy([1.0, -2.0, -0.5]), noise(4), 0, layer="relu").note
+    assert not grad_cam(toy([1.0, -2.0, -0.5], NONE), noise(4), 0, layer="relu").note
 
 
 @pytest.mark.parametrize("layer", ["conv2.relu", "conv4.conv", "conv6.relu"])

@@ -108,10 +108,11 @@ def test_a_probe_that_forgets_leaves_the_first_one_alone():
     assert all(value.equal(before[name]) for name, value in probe.network.state_dict().items())
 
 
-def test_weights_that_a_network_wrote_as_a_function_can_be_forgotten_too(corner):
+@pytest.mark.parametrize("computed", [lambda weight: weight, lambda weight: 2 * weight / 2])
+def test_weights_that_a_network_wrote_as_a_function_can_be_forgotten_too(corner, computed):
     class Functional(Corner):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return functional.linear(images.flatten(1), self.line.weight)
+            return functional.linear(images.flatten(1), computed(self.line.weight))
 
     probe = Probe(Functional(), name="functional", input_size=8, mean=(0, 0, 0), std=(1, 1, 1))
     [layer] = forgotten_in_turn(probe, probe.unit(0))

@@ -7,7 +7,8 @@ import pytest
 from torch import nn
 
 from tests.networks import ZOO, random_probe
-from vizcore.inspection.diagram import EDGE, WIDTH, architecture
+from vizcore.facts import KINDS
+from vizcore.inspection.diagram import EDGE, INK, WIDTH, architecture
 from vizcore.probe import Probe
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,6 +70,12 @@ def test_every_link_is_a_line_or_an_arc():
     arcs = re.findall(r'class="link" d="M[\d. ]+C', drawing)
     # Eight additions; three of them get theirs through a convolution, which is another arc.
     assert len(arcs) == 8 + 3
+
+
+def test_every_kind_of_layer_can_be_drawn():
+    assert set(INK) == {*KINDS, "other"}
+    probe = Probe(nn.Sequential(nn.Conv2d(3, 2, 4), nn.GLU(1), nn.Flatten()), name="gated", input_size=4)
+    assert [size(slab)[1] > 0 for slab in slabs(architecture(probe, "1"))] == [True] * len(probe.layers)
 
 
 def test_names_from_strangers_stay_text():

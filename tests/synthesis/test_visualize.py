@@ -51,3 +51,15 @@ def test_a_channel_that_is_silent_at_first_is_woken():
     unit = Unit("1", 0)
     frames = list(visualize(silent, unit, steps=48))
     assert clean(silent, unit, frames[0].picture[None]).item() == 0 < clean(silent, unit, frames[-1].picture[None])
+
+
+def test_a_clean_picture_is_judged_by_the_probabilities_of_the_network_itself():
+    """Of a network that ends in a sigmoid a class, several may be there at once, so nothing has to share."""
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4), nn.Sigmoid())
+    nn.init.constant_(network[2].weight, 1.0)
+    nn.init.constant_(network[2].bias, 0.5)
+    probe = Probe(network, name="several", input_size=8, mean=(0.0,) * 3, std=(1.0,) * 3)
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for channel in range(4):
+        torch.testing.assert_close(clean(probe, channel, images), probe.network(images)[:, channel])
+    assert clean(probe, 0, images).min() > 0.8

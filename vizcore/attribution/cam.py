@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
+from torch import fx
 
+from vizcore.graph import Step
+from vizcore.layers import Layer
 from vizcore.map import Map
 from vizcore.probe import Probe
 from vizcore.unit import SCORES, Unit
@@ -25,13 +28,19 @@ NOWHERE = (
 )
 UNREAD = "What {unit} reads in {layer} is silent for this picture, so nothing argues for it or against it."
 
+# Kinds and words of steps that only add up what they read, weighed by constants; of those, the ones that take sums.
+AFFINE = ("linear", "convolution", "average pooling", "dropout", "reshape", "addition", "two classes")
+SUMS = ("sum", "einsum", "matmul", "bmm")
+AFFINE_STEPS = (*SUMS, "mul", "multiply", "sub", "mv", "expand", "contiguous", "clone", "float", "to", "BatchNorm1d",
+                "BatchNorm2d", "batch_norm")  # fmt: skip
+QUOTIENTS = ("div", "truediv", "true_divide", "divide")
 
 def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     """Show how much each place added to a class score, exactly.
 
     Zhou et al. 2016: where average pooling and at most one linear layer follow the last maps A, the score is
     the mean over places of sum_k w_k A_k, plus a constant. That sum is the map, one value a cell of
-    the last maps; the weights w come out of the network as the derivative of the score by the pooled values.
+    the last maps; the weights w come out of the network as the derivative of the score, which is the same everywhere.
     Raises ValueError on a network with anything else behind its last maps.
 
     >>> from vizcore import bundled_images, open_probe
@@ -39,16 +48,16 @@ def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     torch.Size([8, 8])
     """
     unit = probe.unit(unit)
-    maps_layer, pooled_layer = pooling(probe)
+    maps_layer, _ = pooling(probe)
     if not unit.is_class:
         raise ValueError(f"{unit} is no class, and a class activation map is about one; use grad_cam for other units.")
-    taps = (maps_layer, pooled_layer)
-    scores, found = probe.run(probe.prepare(image)[None], taps, {pooled_layer: leaf})
-    maps, pooled = probe.layer(maps_layer).maps(found[maps_layer])[0], found[pooled_layer]  # (K, h, w), K values
-    if not averages(maps, pooled.detach().flatten()):
+    scores, found = probe.run(probe.prepare(image)[None], [maps_layer], {maps_layer: leaf})
+    slopes = probe.gradient(scores[0, unit.channel], found[maps_layer])
+    maps, slopes = (probe.layer(maps_layer).maps(one)[0].detach() for one in (found[maps_layer], slopes))  # (K, h, w)
+    weights = slopes.sum((1, 2), keepdim=True)  # (K, 1, 1)
+    if not everywhere_alike(slopes):
         raise ValueError(inexact(probe))
-    weights = probe.gradient(scores[0, unit.channel], pooled).flatten()  # (K,)
-    return Map((weights[:, None, None] * maps).sum(0), signed=True, measure="score")
+    return Map((weights * maps).sum(0), signed=True, measure="score")
 
 
 def grad_cam(
@@ -187,21 +196,31 @@ def pooling(probe: Probe) -> tuple[str, str]:
     >>> pooling(open_probe("tiny-vgg"))
     ('conv6.relu', 'pool3')
     """
-    layer, linear = probe.layer(SCORES), 0
-    while layer.inputs:
-        if layer.kind == "average pooling" and layer.cells == (1, 1):
-            return layer.inputs[0], layer.name
-        linear += layer.kind == "linear"
-        if linear > 1 or layer.kind not in ("linear", "dropout", "reshape"):
+    layer, averaged, steps = probe.layer(SCORES), False, {step.layer: step for step in probe.steps}
+    while layer.inputs and affine(steps[layer.name], layer):
+        before = probe.layer(layer.inputs[0])
+        averaged = averaged or layer.kind == "average pooling" or steps[layer.name].word in SUMS
+        if before.spatial:
+            if averaged:
+                return before.name, layer.name
             break
-        layer = probe.layer(layer.inputs[0])
+        layer = before
     raise ValueError(inexact(probe))
 
 
-def averages(maps: torch.Tensor, pooled: torch.Tensor) -> bool:
-    """Whether pooled values (K,) are the means of feature maps (K, h, w): a pooling may also leave cells out."""
-    means = maps.mean((1, 2))
-    return means.shape == pooled.shape and torch.allclose(means, pooled, rtol=1e-3, atol=1e-5)
+def affine(step: Step, layer: Layer) -> bool:
+    """Whether a step adds up what it reads, weighed by constants: then what two maps give together is their sum."""
+    read: list[fx.Node] = []
+    fx.node.map_arg((step.node.args, step.node.kwargs), read.append)
+    once = len(layer.inputs) == 1 and len(read) == len(set(read))  # not multiplied by itself
+    divided = step.word in QUOTIENTS and step.node.args[0] is read[0]
+    return once and (layer.kind in AFFINE or step.word in AFFINE_STEPS or divided)
+
+
+def everywhere_alike(slopes: torch.Tensor) -> bool:
+    """Whether a score depends on every cell of a map (K, h, w) in the same way, so that the map was averaged."""
+    means = slopes.mean((1, 2), keepdim=True)
+    return torch.allclose(slopes, means.expand_as(slopes), rtol=1e-3, atol=1e-4 * slopes.abs().max().item())
 
 
 def inexact(probe: Probe) -> str:

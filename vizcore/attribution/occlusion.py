@@ -128,10 +128,11 @@ class Watch:
     def __init__(self, probe: Probe, pixels: torch.Tensor, unit: Unit, measure: str):
         self.probe, self.pixels, self.unit = probe, pixels, unit
         self.measure = ("score" if probe.by_pixel else measure) if unit.is_class else "activation"
-        self.maps = probe.deepest_maps
-        self.taps = list(dict.fromkeys([unit.layer, SCORES, self.maps]))
+        self.maps = probe.deepest_maps if probe.has_maps else None
+        self.taps = list(dict.fromkeys([unit.layer, SCORES, *([self.maps] if self.maps else [])]))
         _, found = probe.run(pixels[None], self.taps)
-        self.channel = probe.layer(self.maps).maps(found[self.maps])[0].sum((1, 2)).argmax().item()
+        if self.maps:
+            self.channel = probe.layer(self.maps).maps(found[self.maps])[0].sum((1, 2)).argmax().item()
         self.untouched = self.read(found)[0].item()
         self.projection: Projection | None = None
 
@@ -148,13 +149,15 @@ class Watch:
             for picture, piece, top, left in zip(images, patches, tops, lefts, strict=True):
                 picture[:, top : top + piece.shape[1], left : left + piece.shape[2]] = piece
             _, found = self.probe.run(images, self.taps)
-        strongest = self.probe.layer(self.maps).maps(found[self.maps])[:, self.channel].sum((1, 2))
+        strongest = torch.zeros(len(patches))
+        if self.maps:
+            strongest = self.probe.layer(self.maps).maps(found[self.maps])[:, self.channel].sum((1, 2))
         return self.read(found).cpu(), found[SCORES].argmax(1).cpu(), strongest.cpu()
 
     def read(self, found: dict[str, torch.Tensor]) -> torch.Tensor:
         """The unit's value, or a class's probability, for every picture."""
         if self.measure == "probability":
-            return found[SCORES].softmax(1)[:, self.unit.channel]
+            return self.probe.probabilities(found[SCORES])[:, self.unit.channel]
         return self.probe.read(self.unit, found[self.unit.layer])
 
     @property
@@ -164,6 +167,8 @@ class Watch:
         said = []
         if self.probe.by_pixel and self.unit.is_class:
             said.append("A network that answers for every pixel gives no probabilities, so the score is watched.")
+        if not self.maps:
+            said.append("The network keeps no places apart, so there is no strongest feature map to read.")
         if whole:
             said.append(f"Computed in parts up to {whole}, whole from there.")
         return " ".join(said)

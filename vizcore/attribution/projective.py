@@ -17,12 +17,18 @@ from torch import fx, nn
 
 from vizcore.facts import CHANNELS_LAST, Facts, first_tensor, given
 from vizcore.graph import Step
+from vizcore.layers import Layer
 from vizcore.probe import Probe
 from vizcore.stopping import heed
-from vizcore.tracer import operation_name
+from vizcore.tracer import is_torchs_own
 
 WINDOWED = ("convolution", "max pooling", "average pooling")
-PLACE_KEEPING_RESHAPES = ("getitem", "unsqueeze", "permute", "Permute")
+# What may be done to windows as to whole maps, once the facts say that it stays within its cell.
+BROADCASTING = ("addition", "multiplication", "arithmetic", "concatenation")
+PLACE_KEEPING = ("rectifier", "activation", "gate", "softmax", "normalisation", "dropout", "linear", *BROADCASTING)
+PLACE_KEEPING_STEPS = ("getitem", "unsqueeze", "permute", "Permute", "mean")
+# Layers of timm that are torch's, but pad as much as the size needs; the facts know how much that is.
+PADDED_AS_NEEDED = ("Conv2dSame", "MaxPool2dSame", "AvgPool2dSame")
 # Beyond this share of a map a window costs more than it saves.
 LARGE = 0.75
 
@@ -93,36 +99,40 @@ class Projection:
         sources = step.node.all_input_nodes
         windows = all(isinstance(changed[source], Window) for source in sources if source in changed)
         layer = self.probe.layers.get(step.layer)
-        if windows and layer is not None and layer.field is not None:
-            if layer.kind in WINDOWED:
-                sliding = self.slide(step, layer.kind, changed)
-                if sliding is not None:
-                    return sliding
+        if windows and layer is not None and layer.field is not None and is_plain(step):
+            found = None
+            if layer.kind in WINDOWED and step.word != "mean":
+                found = self.slide(step, layer.kind, changed)
             elif layer.kind == "padding":
-                return self.moved(step, changed)
-            elif layer.kind != "reshape" or word(step) in PLACE_KEEPING_RESHAPES:
-                return self.keep_place(step, changed, layer.layout)
-        if windows:
+                found = self.moved(step, changed)
+            elif layer.kind in PLACE_KEEPING or step.word in PLACE_KEEPING_STEPS:
+                found = self.keep_place(step, changed, layer)
+            if found is not None:
+                return found
+        if layer is not None and any(isinstance(changed.get(source), Window) for source in sources):
             self.whole_from = self.whole_from or step.layer
         return applied(step, {source: self.whole(source, changed, count) for source in sources})
 
-    def keep_place(self, step: Step, changed: dict[fx.Node, Any], layout: str) -> Window:
+    def keep_place(self, step: Step, changed: dict[fx.Node, Any], layer: Layer) -> Window | None:
         """A step that treats every place alike: the same step on the windows, all cut to cover one another."""
         own = [source for source in step.node.all_input_nodes if source in changed]
         first = changed[own[0]]
         limits = tuple(self.kept[own[0]].shape[axis] for axis in first.axes)
+        axes = (-3, -2) if layer.layout == CHANNELS_LAST else (-2, -1)
+        after = self.kept[step.node]
+        if not isinstance(after, torch.Tensor) or tuple(after.shape[axis] for axis in axes) != limits:
+            return None  # several values, or maps of another size
         covering = first if len(own) == 1 else self.cover([changed[source] for source in own], limits)
         values = {}
         for source in step.node.all_input_nodes:
             kept = self.kept[source]
             if source in changed:
                 values[source] = self.cut(source, changed[source], covering)
-            elif source.op != "get_attr" and isinstance(kept, torch.Tensor) and kept.ndim > 2:
-                values[source] = self.cut(source, None, covering)  # a branch the patch does not reach
+            elif layer.kind in BROADCASTING and isinstance(kept, torch.Tensor):
+                values[source] = at_places(kept, self.kept[own[0]], first.axes, covering)
             else:
                 values[source] = kept
         arguments, named = step.inputs(values)
-        axes = (-3, -2) if layout == CHANNELS_LAST else (-2, -1)
         return Window(step.operation(*arguments, **named), covering.tops, covering.lefts, axes)
 
     def moved(self, step: Step, changed: dict[fx.Node, Any]) -> Window:
@@ -142,8 +152,11 @@ class Projection:
         source = step.node.all_input_nodes[0]
         arguments, named = step.inputs(self.kept)
         before, inputs, after = changed[source], self.kept[source], self.kept[step.node]
-        sliding = Facts(step, given(step, arguments, named), tuple(inputs.shape), after).window()
-        if sliding is None or named or getattr(step.operation, "padding_mode", "zeros") != "zeros":
+        settings = given(step, arguments, named)
+        if not isinstance(after, torch.Tensor):
+            return None
+        sliding = Facts(step, settings, tuple(inputs.shape), after).window()
+        if sliding is None or not arguments or getattr(step.operation, "padding_mode", "zeros") != "zeros":
             return None
         kernel, stride, padding, dilation = sliding
         reach = [(kernel[axis] - 1) * dilation[axis] + 1 for axis in (0, 1)]
@@ -170,7 +183,10 @@ class Projection:
             self.padded[key] = F.pad(inputs, (*margins[1], *margins[0]), value=edge)
         around = gathered(self.padded[key], tuple(read), offsets[0][0], offsets[1][0])
         lay(around, before.values, offsets[0][1], offsets[1][1])
-        return Window(slid(step.operation, kind, arguments, around, kernel, stride, dilation), *starts)
+        values = slid(settings, kind, around, kernel, stride, dilation)
+        if divisor := settings.get("divisor_override"):
+            values = values * (kernel[0] * kernel[1] / divisor)
+        return Window(values, *starts)
 
     def cover(self, windows: list[Window], limits: tuple[int, int]) -> Window:
         """The smallest windows that hold all of those given, of one size for every picture and inside the map."""
@@ -183,53 +199,62 @@ class Projection:
             starts.append(begins.amin(0).clamp_max(limits[axis] - extent))
         return Window(torch.empty(0, *size), *starts)
 
-    def cut(self, source: fx.Node, window: Window | None, covering: Window) -> torch.Tensor:
+    def cut(self, source: fx.Node, window: Window, covering: Window) -> torch.Tensor:
         """One source of a step, in the windows that cover all its sources."""
         if window is covering:
             return window.values
-        axes = window.axes if window else covering.axes
-        values = gathered(self.kept[source], covering.size, covering.tops, covering.lefts, axes)
-        if window:
-            lay(values, window.values, window.tops - covering.tops, window.lefts - covering.lefts, axes)
+        values = gathered(self.kept[source], covering.size, covering.tops, covering.lefts, window.axes)
+        lay(values, window.values, window.tops - covering.tops, window.lefts - covering.lefts, window.axes)
         return values
 
     def whole(self, node: fx.Node, changed: dict[fx.Node, Any], count: int) -> Any:
         """A value for all pictures, whole: what was kept, with the windows laid in where it has changed."""
-        value = changed.get(node, self.kept[node])
+        value = changed.get(node, self.kept[node])  # what is not changed is known without any picture
         if isinstance(value, Window):
             maps = self.kept[node].expand(count, *self.kept[node].shape[1:]).clone()
             lay(maps, value.values, value.tops, value.lefts, value.axes)
             return maps
-        if node not in changed and node.op != "get_attr" and isinstance(value, torch.Tensor) and value.ndim:
-            return value.expand(count, *value.shape[1:])
         return value
+
+
+def at_places(constant: torch.Tensor, maps: torch.Tensor, axes: tuple[int, int], covering: Window) -> torch.Tensor:
+    """What a constant that is broadcast over maps holds in windows: cut where it has places, as it is where not."""
+    if all(constant.ndim < -axis or constant.shape[axis] == 1 for axis in axes):
+        return constant
+    constant = constant[(None,) * (maps.ndim - constant.ndim)]
+    shape = list(constant.shape)
+    for axis in axes:
+        shape[axis] = maps.shape[axis]
+    return gathered(constant.expand(shape), covering.size, covering.tops, covering.lefts, axes)
 
 
 def applied(step: Step, values: dict[fx.Node, Any]) -> Any:
     """What a step makes of whole values; a view takes for granted that rows follow one another in memory."""
-    if word(step) == "view":
+    if step.word == "view":
         values = {node: value.contiguous() if torch.is_tensor(value) else value for node, value in values.items()}
     arguments, named = step.inputs(values)
     return step.operation(*arguments, **named)
 
 
-def word(step: Step) -> str:
-    """What a step is called in torch."""
-    return type(step.operation).__name__ if isinstance(step.operation, nn.Module) else operation_name(step.node.target)
+def is_plain(step: Step) -> bool:
+    """Whether a step is a layer or function that the facts know whole, without anything a stranger hung onto it."""
+    if not isinstance(step.operation, nn.Module):
+        return True
+    hooks = ("_forward_hooks", "_forward_pre_hooks")
+    known = is_torchs_own(step.operation) or step.word in PADDED_AS_NEEDED
+    return known and not any(getattr(step.operation, name) for name in hooks)
 
 
 def slid(
-    operation: Any, kind: str, arguments: tuple, around: torch.Tensor, kernel: tuple, stride: tuple, dilation: tuple
+    settings: dict[str, Any], kind: str, around: torch.Tensor, kernel: tuple, stride: tuple, dilation: tuple
 ) -> torch.Tensor:
     """A convolution or pooling of windows that bring their surroundings along, so without padding."""
     if kind == "max pooling":
         return F.max_pool2d(around, kernel, stride, 0, dilation)
     if kind == "average pooling":
         return F.avg_pool2d(around, kernel, stride)
-    if isinstance(operation, nn.Module):
-        return F.conv2d(around, operation.weight, operation.bias, stride, 0, dilation, operation.groups)
-    bias, groups = (arguments[2] if len(arguments) > 2 else None), (arguments[6] if len(arguments) > 6 else 1)
-    return F.conv2d(around, arguments[1], bias, stride, 0, dilation, groups)
+    weight, bias, groups = settings["weight"], settings.get("bias"), settings.get("groups", 1)
+    return F.conv2d(around, weight, bias, stride, 0, dilation, groups)
 
 
 def gathered(

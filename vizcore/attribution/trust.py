@@ -100,7 +100,7 @@ def reading(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
     """A class's probability, or another unit's value, for every picture: (N,)."""
     _, found = probe.run(images, [unit.layer], scores=False)
     if unit.is_class and not probe.by_pixel:
-        return found[unit.layer].softmax(1)[:, unit.channel].cpu()
+        return probe.probabilities(found[unit.layer])[:, unit.channel].cpu()
     return probe.read(unit, found[unit.layer]).cpu()
 
 
@@ -179,9 +179,9 @@ def forgetful(probe: Probe, weights: dict[str, torch.Tensor]) -> Probe:
 
 def reweighed(step: Step, others: dict[int, torch.Tensor]) -> Callable:
     """What a step does once the weights in it are others, told by the identity of those it has."""
-    if step.node.op == "get_attr":
+    if step.constant:
         drawn = others.get(id(step.operation()))
-        return step.operation if drawn is None else lambda: drawn
+        return step.operation if drawn is None else lambda *_, **__: drawn
     mine = id(getattr(step.operation, "weight", None))
     if mine not in others:
         return step.operation

@@ -17,8 +17,9 @@ LETTER = 5.8  # about how wide a letter of a label is
 # How dark each kind is drawn; the one hue of the drawing belongs to the layer that is chosen.
 INK = {
     "convolution": 0.56, "linear": 0.78, "attention": 0.92, "max pooling": 0.36, "average pooling": 0.36,
-    "addition": 0.3, "concatenation": 0.3, "multiplication": 0.3, "normalisation": 0.13, "rectifier": 0.24,
-    "activation": 0.24, "dropout": 0.1, "padding": 0.1, "reshape": 0.1, "other": 0.18,
+    "other pooling": 0.36, "addition": 0.3, "concatenation": 0.3, "multiplication": 0.3, "arithmetic": 0.18,
+    "normalisation": 0.13, "rectifier": 0.24, "activation": 0.24, "gate": 0.24, "softmax": 0.24, "dropout": 0.1,
+    "padding": 0.1, "reshape": 0.1, "two classes": 0.1, "logarithm": 0.1, "other": 0.18,
 }  # fmt: skip
 SIGNS = {"addition": "+", "multiplication": "×", "concatenation": "≡"}
 STYLE = """

@@ -19,6 +19,10 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".
 LEFT_ALONE = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 # How a whole file of these formats ends; one that was cut off does not.
 ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
+# How files of these formats begin; WebP and AVIF say it a few bytes later.
+STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
+START = 16  # bytes that tell a format
+NO_PICTURE = "neither its name nor its first bytes are a picture's"
 TAIL = 1024  # bytes at the end of a file that are searched; some cameras write more after the picture
 EVERY = 256  # files from one frame to the next
 
@@ -91,19 +95,54 @@ def folder_pictures(folder: Path) -> Iterator[Frame]:
 
 
 def listed(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """All files below a folder whose names promise pictures, in order, and the others with the reason."""
+    """All files below a folder that promise to be pictures, in order, and the others with the reason.
+
+    Links to folders are followed, but never back to a folder on the way to them.
+    """
     names, others = [], []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not hidden(name))
+    for place, files in walked(folder, ()):
         for file in files:
-            name = Path(place, file).relative_to(folder).as_posix()
-            if hidden(file):
-                continue
-            if file.lower().endswith(ENDINGS):
+            name = (place / file).relative_to(folder).as_posix()
+            if promising(file, start_of(place / file)):
                 names.append(name)
             else:
-                others.append((name, "its name does not end like a picture's"))
+                others.append((name, NO_PICTURE))
     return sorted(names), others
+
+
+def walked(place: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and all below it, each with the files in it; `above` are the folders on the way, as they really lie."""
+    real = place.resolve()
+    if real in above:
+        return
+    try:
+        entries = sorted(place.iterdir())
+    except OSError:  # a folder that may not be looked into
+        return
+    yield place, [entry.name for entry in entries if entry.is_file() and not hidden(entry.name)]
+    for entry in entries:
+        if entry.is_dir() and not hidden(entry.name):
+            yield from walked(entry, (*above, real))
+
+
+def promising(name: str, start: bytes) -> bool:
+    """Whether a file promises to be a picture, by its name or by its first bytes.
+
+    >>> promising("cat.jpg", b""), promising("cat.jfif", b"\xff\xd8\xff\xe0"), promising("notes.txt", b"The cat")
+    (True, True, False)
+    """
+    riff = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    avif = start[4:8] == b"ftyp" and start[8:12] in (b"avif", b"avis", b"mif1")
+    return name.lower().endswith(ENDINGS) or start.startswith(STARTS) or riff or avif
+
+
+def start_of(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(START)
+    except OSError:
+        return b""
 
 
 def hidden(name: str) -> bool:

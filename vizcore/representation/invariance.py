@@ -215,7 +215,7 @@ def apart(found: dict[str, torch.Tensor], here: dict[str, torch.Tensor]) -> torc
 
 def reading(probe: Probe, unit: Unit, activations: torch.Tensor) -> torch.Tensor:
     """A class's probability, or another unit's value, for every picture: (N,)."""
-    values = activations.softmax(1)[:, unit.channel] if unit.is_class else probe.read(unit, activations)
+    values = probe.probabilities(activations)[:, unit.channel] if unit.is_class else probe.read(unit, activations)
     return values.cpu()
 
 

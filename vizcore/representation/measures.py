@@ -72,8 +72,12 @@ class Measured:
 
 
 def penultimate(probe: Probe) -> str:
-    """The layer whose numbers the scores are made of."""
-    return probe.layer(SCORES).inputs[0]
+    """The layer whose numbers the scores are made of; what only writes scores in another way is passed over."""
+    layer = probe.layer(SCORES)
+    if layer.kind in ("two classes", "logarithm"):
+        while layer.kind in ("two classes", "logarithm", "softmax", "activation", "dropout", "reshape"):
+            layer = probe.layer(layer.inputs[0])
+    return layer.inputs[0]
 
 
 def nothing(probe: Probe, layers: Sequence[str]) -> dict[str, Extremes]:
@@ -116,7 +120,7 @@ def measured(
 
     last = penultimate(probe)
     scores, found = probe.run(images, [last], {layer: noted(note, place) for place, layer in enumerate(layers)})
-    best = scores.softmax(1).max(1)
+    best = probe.probabilities(scores).max(1)
     rows["features"] = found[last].flatten(1).cpu()
     rows["predicted"], rows["confidence"] = best.indices.int().cpu(), best.values.cpu()
     these = numbers[good].expand(len(values.T), -1)

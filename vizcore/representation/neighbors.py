@@ -99,7 +99,7 @@ def codes(probe: Probe, images: Sequence[torch.Tensor], *, layer: str | None = N
     >>> len(codes(probe, [images["cat"], images["coffee"]]))
     2
     """
-    layer = layer or probe.layer("scores").inputs[0]
+    layer = layer or penultimate(probe)
     batch = torch.stack([probe.prepare(image) for image in images])
     _, found = probe.run(batch, [layer], scores=False)
     return found[layer].flatten(1).cpu()

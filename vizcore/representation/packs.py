@@ -21,7 +21,19 @@ from torch import Tensor
 from vizcore.cache import cache_folder
 from vizcore.frames import Frame
 from vizcore.images import LARGEST_BYTES, load_image
-from vizcore.representation.files import ENDINGS, EVERY, Pictures, fault, hidden, key, sorted_out, written
+from vizcore.representation.files import (
+    EVERY,
+    NO_PICTURE,
+    START,
+    Pictures,
+    fault,
+    hidden,
+    key,
+    promising,
+    sorted_out,
+    written,
+)
+from vizcore.representation.zip_names import name_of
 
 ZIP, PARQUET = (".zip",), (".parquet", ".pq")
 MOST_FILES = 200_000
@@ -134,15 +146,13 @@ def zip_items(path: Path) -> Iterator[tuple[int, Item]]:
 
 def zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
     """One file of a zip, or why it is left out."""
-    name = entry.filename.replace("\\", "/")
+    name = name_of(entry)
     path = PurePosixPath(name)
     reason = ""
     if path.is_absolute() or ".." in path.parts or ":" in name.partition("/")[0]:
         reason = "its path leads out of the zip"
     elif stat.S_ISLNK(entry.external_attr >> 16):
         reason = "it is a link, not a picture"
-    elif not name.lower().endswith(ENDINGS):
-        reason = "its name does not end like a picture's"
     elif entry.flag_bits & 1:
         reason = "it is locked with a password"
     elif entry.file_size > LARGEST_BYTES:
@@ -152,7 +162,10 @@ def zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
     # A damaged entry fails in as many ways as there are ways to pack it, and all mean the same to the reader.
     try:
         with archive.open(entry) as file:
-            return name, "", file.read(LARGEST_BYTES + 1), ""
+            start = file.read(START)
+            if not promising(name, start):
+                return name, "", b"", NO_PICTURE
+            return name, "", start + file.read(LARGEST_BYTES + 1 - len(start)), ""
     except Exception:
         return name, "", b"", "it is damaged inside the zip"
 

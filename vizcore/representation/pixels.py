@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def pixels(corpus: Corpus, which: slice | Sequence[int] = slice(None)) -> Iterat
     """Pictures of a corpus as long rows of bytes, the middle square of each reduced to 32 x 32: (N, 3072), from disk.
 
     Torralba et al. 2008 found that at 32 x 32 pixels people still recognize what they see. Pictures smaller than
-    that keep their size (the first one's), and one that is damaged inside is black. `which` are all, or some by
-    number; a picture is read once, whoever asks. `pixels.frames(corpus)` tells how far it is.
+    that keep their size (the first readable one's), and one that is damaged inside is black. `which` are all, or some
+    by number; a picture is read once, whoever asks. `pixels.frames(corpus)` tells how far it is.
 
     >>> from vizcore.representation import open_corpus
     >>> pixels(open_corpus("digits")).shape, pixels(open_corpus("digits"), [3, 5]).shape
@@ -76,4 +77,7 @@ def pixel_side(corpus: Corpus) -> int:
     >>> pixel_side(open_corpus("digits")), pixel_side(open_corpus("tiles"))
     (12, 32)
     """
-    return min(SIDE, *corpus[0].shape[1:])
+    for number in range(len(corpus)):
+        with suppress(UnreadableImage):
+            return min(SIDE, *corpus[number].shape[1:])
+    return SIDE  # all of them black

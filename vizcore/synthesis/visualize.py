@@ -73,7 +73,7 @@ def clean(probe: Probe, unit: Unit | int | str, images: torch.Tensor) -> torch.T
     _, found = probe.run(prepared, [unit.layer], scores=False)
     values = found[unit.layer].detach()
     if unit.is_class and not probe.by_pixel:
-        return values.softmax(1)[:, unit.channel].cpu()
+        return probe.probabilities(values)[:, unit.channel].cpu()
     return probe.read(unit, values).cpu()
 
 

@@ -1,0 +1,86 @@
+"""What picture networks are exported with is read, and a program says which of its outputs are the scores."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vizcore import Probe, open_probe
+
+IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+class Written(nn.Module):
+    """A network written as a function of itself and the pixels."""
+
+    def __init__(self, written):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.conv, self.fc = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 3)
+            self.normed = nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 3))
+            self.up = nn.ConvTranspose2d(4, 4, 2, 2)
+            self.along = nn.Conv1d(1, 1, 3, padding=1)
+            self.rms = nn.RMSNorm(4)
+        object.__setattr__(self, "written", written)
+
+    def forward(self, x):
+        return self.fc(self.written(self, self.conv(x)).mean((2, 3)))
+
+
+WAYS = {
+    "F.normalize": lambda net, x: F.normalize(x, dim=1),
+    "max of an axis": lambda net, x: x.max(3)[0][..., None],
+    "einsum": lambda net, x: torch.einsum("nchw,kc->nkhw", x, net.fc.weight[:, :4].T @ net.fc.weight),
+    "conv1d": lambda net, x: x * net.along(x.mean((2, 3))[:, None]).sigmoid().transpose(1, 2)[..., None],
+    "conv_transpose2d": lambda net, x: net.up(x),
+    "glu": lambda net, x: F.glu(torch.cat([x, x], 1), 1),
+    "local_response_norm": lambda net, x: F.local_response_norm(x, 3),
+    "weight norm": lambda net, x: net.normed(x),
+    "rms_norm": lambda net, x: net.rms(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+    "lp_pool2d": lambda net, x: F.lp_pool2d(x, 2, 2),
+    "unfold": lambda net, x: F.unfold(x, 2).unflatten(1, (4, 4)).mean(2, keepdim=True),
+    "std": lambda net, x: x / x.std(1, keepdim=True),
+    "comparisons": lambda net, x: torch.where(x > 0, x, x * 0.1),
+    "bicubic": lambda net, x: F.interpolate(x, scale_factor=2, mode="bicubic"),
+    "reflected": lambda net, x: F.pad(x, (1, 1, 1, 1), "reflect"),
+    "softshrink": lambda net, x: F.softshrink(F.logsigmoid(F.prelu(x, net.fc.bias[:1])), 0.1),
+}
+
+
+def program(network: nn.Module, path, decomposed: bool = False):
+    shapes = ({0: torch.export.Dim("pictures")},)
+    exported = torch.export.export(network.eval(), (IMAGES,), dynamic_shapes=shapes)
+    torch.export.save(exported.run_decompositions() if decomposed else exported, path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("way", "decomposed"), [
+    *((way, False) for way in WAYS),
+    *((way, True) for way in WAYS if way != "einsum"),  # which is then written for as many pictures as it was shown
+])  # fmt: skip
+def test_an_ordinary_operation_is_read(way, decomposed, tmp_path):
+    network = Written(WAYS[way]).eval()
+    probe = open_probe(program(network, tmp_path / "mine.pt2", decomposed))
+    expected = network(probe.normalised(IMAGES))
+    torch.testing.assert_close(probe.run(IMAGES)[0], expected.detach(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_in_a_row_has_numbers_for_names(tmp_path):
+    row = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    probe = open_probe(program(row, tmp_path / "mine.pt2"))
+    assert list(probe.layers) == list(Probe(row, name="row", input_size=16).layers)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_two_outputs_none_is_taken_in_silence(tmp_path):
+    class Two(Written):
+        def forward(self, x):
+            features = self.conv(x).mean((2, 3))
+            return self.fc(features), features
+
+    file = program(Two(None), tmp_path / "mine.pt2")
+    with pytest.raises(ValueError, match=r"has 2 outputs, linear \(N, 3\) and mean \(N, 4\), and does not say which"):
+        open_probe(file)
