@@ -48,11 +48,14 @@ def trained(card: dict) -> None:
     with left:
         recipe = f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes."
         st.markdown(show.plain(recipe))
-        show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
+        if card["history"]:
+            show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
         st.caption(
             f"On photographs it has not seen its first answer is right in {show.percent(card['top1'])} of them, "
             f"one of its first five in {show.percent(card['top5'])}."
         )
+        if "under attack" in card:
+            under_attack(card)
     with right:
         st.caption("What it mixes up most")
         st.dataframe(
@@ -65,13 +68,40 @@ def trained(card: dict) -> None:
         )
 
 
+def under_attack(card: dict) -> None:
+    """How often it is still right when every photograph is changed against it, beside its twin."""
+    from plotly.graph_objects import Figure, Scatter
+
+    twin = zoo.twin(card["name"])
+    other = zoo.card(twin) if twin else None
+    chart = Figure()
+    for one, colour in ((other, show.quiet()), (card, show.accent())):
+        if one and "under attack" in one:
+            sizes, right = [int(size) for size in one["under attack"]], list(one["under attack"].values())
+            chart.add_trace(
+                Scatter(x=sizes, y=right, mode="lines+markers", line_color=colour, name=one["name"],
+                        hovertemplate="%{y:.1%} right within %{x} of 255<extra>" + one["name"] + "</extra>")
+            )  # fmt: skip
+            chart.add_annotation(x=sizes[-1], y=right[-1], text=one["name"], showarrow=False, xanchor="left", xshift=6)
+    chart.update_xaxes(title="largest change of a pixel value, of 255", range=[0, 11])
+    chart.update_yaxes(tickformat=".0%", rangemode="tozero")
+    show.figure(chart, key="under attack", height=220, alt="accuracy by the size of the attack, beside the twin")
+    square = card["square at 4"], card["pgd on the same"]
+    st.caption(
+        "Right first answers under PGD of twenty steps with a random start. Square, which asks for answers only, "
+        "leaves {} right at 4 of 255, PGD {} of the same photographs: if it left fewer, gradients would be "
+        "hidden.".format(*map(show.percent, square))
+    )
+
+
 def accuracy(history: list[dict]):
     """Accuracy over epochs: first answers in the accent, first five in grey, each named at its end."""
     from plotly.graph_objects import Figure, Scatter
 
     epochs = [row["epoch"] for row in history]
     chart = Figure()
-    for key, name, colour in (("top5", "top-5", show.quiet()), ("top1", "top-1", show.accent())):
+    lines = (("top5", "top-5", show.quiet()), ("top1", "top-1", show.accent()), ("held out", "held out", show.accent()))
+    for key, name, colour in (line for line in lines if line[0] in history[0]):
         chart.add_trace(
             Scatter(
                 x=epochs,

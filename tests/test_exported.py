@@ -226,7 +226,7 @@ def no_graph(module, weights, records):
         (claim([6, 3, 3, 3], [27, 9, 3, 1], 10**9), "is damaged"),
         (claim([-1], [1]), "is damaged"),
         (huge_padding, "would have .* numbers for two pictures"),
-        (endless_names, "'__class__' is no name for weights"),
+        (endless_names, "does not turn two pictures into two rows"),
         (no_graph, "is damaged"),
     ],
 )

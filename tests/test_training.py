@@ -14,7 +14,7 @@ import pyarrow.parquet as parquet
 
 from vizcore import open_probe
 from vizcore.tiny_vgg import TinyVGG
-from vizcore.training import tiny_vgg
+from vizcore.training import card, tiny_vgg
 from vizcore.training.augmenting import augment
 from vizcore.training.photographs import apart, load_photographs
 from vizcore.training.tiny_vgg import Moment, Run, n_fgsm, normalised, train
@@ -101,6 +101,8 @@ def test_the_schedule_leaves_one_twin_in_peace():
 
 def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     monkeypatch.setattr(tiny_vgg, "WIDTHS", (4, 4, 4, 4, 4, 4))
+    monkeypatch.setattr(card, "STEPS", 2)
+    monkeypatch.setattr(card, "QUERIES", 10)
     out = tmp_path / "weights"
     facts = train("tiny-vgg", data, out, 0.06)
     assert facts["minutes"] == pytest.approx(0.06, abs=0.1) and facts["epochs"] >= 2

@@ -43,7 +43,7 @@ def weights() -> bytes:
 
 def test_fetched_once_and_offline_for_ever(weights):
     checksum = hashlib.sha256(weights).hexdigest()[:8]
-    with pytest.raises(WeightsAbsent, match=r"SqueezeNet 1.1 \(5 MB\).*vizcore fetch squeezenet1_1.*tiny-vgg"):
+    with pytest.raises(WeightsAbsent, match=r"SqueezeNet 1.1 \(5 MB\).*fetch squeezenet1_1.*efficientnet-lite0"):
         open_probe(NAME)
     with serving(weights) as server:
         frames = list(fetch(NAME, address=server.address, sha256=checksum))
@@ -156,7 +156,7 @@ def test_only_web_addresses_are_fetched_from(tmp_path):
 
 
 def test_without_a_network_the_sentence_says_what_goes_on(tmp_path):
-    with pytest.raises(FetchFailed, match=r"Connection refused.*tiny-vgg works without"):
+    with pytest.raises(FetchFailed, match=r"Connection refused.*efficientnet-lite0 works without"):
         list(download("http://127.0.0.1:9/file", tmp_path / "file", CHECKSUM))
 
 

@@ -1,6 +1,7 @@
 """The command line: `python -m vizcore fetch | index | neighbors | doctor | networks | train | trust`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
     measure.add_argument("--network", default="tiny-vgg-robust", help="a network of the same 64 classes")
     measure.add_argument("--limit", type=int, help="at most so many photographs, drawn at random")
+    measure.add_argument("--card", type=Path, help="a card to write what was measured into")
     measure.set_defaults(run=measure_network)
 
     neighbors = commands.add_parser("neighbors", help="say how often a picture's neighbours carry its label")
@@ -192,7 +194,10 @@ def measure_network(given: argparse.Namespace) -> int:
     photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
     if probe.labels != photographs.labels:
         raise ValueError(f"{probe.name} knows other classes than these photographs show; tiny-vgg and its twin fit.")
-    training("card").standing(probe, photographs, limit=given.limit)
+    found = training("card").standing(probe, photographs, limit=given.limit)
+    if given.card:
+        facts = json.loads(given.card.read_text("utf-8")) if given.card.is_file() else {"name": probe.name}
+        training("card").write(facts | found, given.card)
     return 0
 
 

@@ -60,6 +60,8 @@ TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, 
 
 class Refused(ValueError):
     """A program holds something that is not read from a stranger's file."""
+# How a program numbers the ways a result may lie in memory.
+LAYOUTS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 
 
 def allowed(target: str) -> torch._ops.OpOverload:
@@ -142,7 +144,9 @@ def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
         return [value_of(each, values) for each in content]
     if kind == "as_scalar_type":
         return TYPES[content]
-    if kind in ("as_none", "as_device", "as_layout", "as_memory_format"):
+    if kind == "as_memory_format":  # what comes after may view what was laid out so
+        return LAYOUTS.get(content)
+    if kind in ("as_none", "as_device", "as_layout"):
         return None
     raise Refused(f"it passes a {kind.removeprefix('as_').replace('_', ' ')} to an operation")
 

@@ -9,7 +9,7 @@ from torch import fx, nn
 from vizcore.field import Pair, ReceptiveField
 from vizcore.graph import Step
 from vizcore.layers import Layer
-from vizcore.places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, likely
+from vizcore.places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, laid_as, likely
 from vizcore.tracer import operation_name
 
 KINDS = {
@@ -118,7 +118,7 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
             field, layout = facts.place([places[source] for source in ordered], pixels.shape[-2:])
             kept = [labels[source] for source in ordered if labels.get(source) is not None]
             kept = [one for one in kept if isinstance(one, torch.Tensor) and one.shape == tensor.shape]
-            labels[step.node] = kept[0] if kept and facts.kind in CELLWISE else None
+            labels[step.node] = laid_as(tensor, kept[0]) if kept and facts.kind in CELLWISE else None
             layout = VECTOR if labels[step.node] is not None else layout
         places[step.node] = field, layout
         shown = layout if tensor.ndim == DIMENSIONS[layout] and len(tensor) == 1 else VECTOR

@@ -27,7 +27,12 @@ def labelled(value: torch.Tensor, layout: str) -> torch.Tensor | None:
         labels = torch.cat([grid.new_full((shape[1] - len(grid),), -1), grid])[:, None].expand(shape)
     else:
         return None
-    return torch.empty_like(value, dtype=torch.int64, device="cpu").copy_(labels)  # with the same strides, for views
+    return laid_as(value, labels)
+
+
+def laid_as(value: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Labels with the strides of the value they belong to, so that whatever can be viewed of it can be of them."""
+    return torch.empty_like(value, dtype=torch.int64, device="cpu").copy_(labels)
 
 
 def raster(rows: int, columns: int) -> torch.Tensor:

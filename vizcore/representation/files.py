@@ -126,7 +126,7 @@ def walked(place: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, list[st
 
 
 def promising(name: str, start: bytes) -> bool:
-    """Whether a file promises to be a picture, by its name or by its first bytes.
+    r"""Whether a file promises to be a picture, by its name or by its first bytes.
 
     >>> promising("cat.jpg", b""), promising("cat.jfif", b"\xff\xd8\xff\xe0"), promising("notes.txt", b"The cat")
     (True, True, False)
