@@ -65,7 +65,7 @@ def test_the_norm_is_euclidean_and_frequency_and_colour_do_not_depend_on_it():
 
 
 def test_what_has_no_meaning_is_left_out():
-    assert list(properties(torch.randn(5, 96, 3, 3))) == ["norm", "frequency", "orientation"]
+    assert list(properties(torch.randn(5, 96, 3, 3))) == ["norm", "frequency"]
     assert list(properties(torch.randn(5, 96, 1, 1))) == ["norm"]
     assert "colourfulness" not in properties(torch.randn(5, 3, 3, 3), coloured=False)
     with pytest.raises(ValueError, match="no colourfulness; they can be sorted by number, norm, frequency"):

@@ -58,8 +58,9 @@ def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, tor
 
     Frequency is the mean distance from zero of the filter's power spectrum, in cycles per pixel, its
     mean left out; a single pixel has none. Orientation is 1 where all of that power lies along one direction, an
-    edge or a bar, and 0 where it lies in all alike. Colourfulness is the share of its energy that differs between
-    the colours; it is left out unless the filters are `coloured` and read red, green and blue.
+    edge or a bar, and 0 where it lies in all alike; it is asked of filters that read pixels or a single map.
+    Colourfulness is the share of its energy that differs between the colours; it is left out unless the filters are
+    `coloured` and read red, green and blue.
 
     >>> flat, stripes = torch.ones(3, 4, 4), torch.tensor([1.0, -1, 1, -1]).expand(3, 4, 4)
     >>> properties(torch.stack([flat, stripes]))["frequency"].tolist()
@@ -73,7 +74,8 @@ def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, tor
         rows, columns = (torch.fft.fftfreq(size) for size in weights.shape[2:])
         distance = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
         found["frequency"] = (power * distance).sum((1, 2)) / power.sum((1, 2)).clamp_min(1e-12)
-        found["orientation"] = orientation(weights)
+        if weights.shape[1] <= 3:
+            found["orientation"] = orientation(weights)
     if coloured and weights.shape[1] == 3:
         colour = weights - weights.mean(1, keepdim=True)
         found["colourfulness"] = colour.square().sum((1, 2, 3)) / energy.clamp_min(1e-12)
