@@ -86,12 +86,13 @@ def under_attack(card: dict) -> None:
     chart.update_xaxes(title="largest change of a pixel value, of 255", range=[0, 11])
     chart.update_yaxes(tickformat=".0%", rangemode="tozero")
     show.figure(chart, key="under attack", height=220, alt="accuracy by the size of the attack, beside the twin")
-    square = card["square at 4"], card["pgd on the same"]
-    st.caption(
-        "Right first answers under PGD of twenty steps with a random start. Square, which asks for answers only, "
-        "leaves {} right at 4 of 255, PGD {} of the same photographs: if it left fewer, gradients would be "
-        "hidden.".format(*map(show.percent, square))
-    )
+    said = f"Right first answers of {card['photographs']:,} photographs under PGD of twenty steps with a random start."
+    if "square at 4" in card:
+        said += (
+            f" Square, which asks for answers only, leaves {show.percent(card['square at 4'])} right at 4 of 255, PGD "
+            f"{show.percent(card['pgd on the same'])} of the same: if it left fewer, gradients would be hidden."
+        )
+    st.caption(said)
 
 
 def accuracy(history: list[dict]):

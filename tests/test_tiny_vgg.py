@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from vizcore import bundled_image, open_probe
+from vizcore.adversarial import pgd
+from vizcore.zoo import twin
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
 CARD = json.loads((WEIGHTS / "tiny-vgg.json").read_text())
@@ -38,3 +40,23 @@ def test_an_untrained_network_is_undecided_and_grows_surer():
 def test_a_file_stays_small():
     sizes = [path.stat().st_size for path in WEIGHTS.parent.rglob("*") if path.is_file()]
     assert max(sizes) < 15e6 and sum(sizes) < 60e6
+
+
+def test_the_robust_twin_has_the_same_classes_and_a_card_of_its_own():
+    robust = json.loads((WEIGHTS / "tiny-vgg-robust.json").read_text())
+    probe = open_probe("tiny-vgg-robust")
+    assert probe.labels == open_probe("tiny-vgg").labels == tuple(robust["labels"])
+    assert (twin("tiny-vgg"), twin("tiny-vgg-robust")) == ("tiny-vgg-robust", "tiny-vgg")
+    right = list(robust["under attack"].values())
+    assert right == sorted(right, reverse=True) and right[0] == robust["top1"] > 0.63
+
+
+def test_what_fools_the_one_leaves_the_other_its_answer():
+    """At 4/255 the twin that was trained in peace is fooled, and the robust one is not, by attacks on each itself."""
+    coffee = bundled_image("coffee")
+    found = {}
+    for name in ("tiny-vgg", "tiny-vgg-robust"):
+        probe = open_probe(name)
+        picture = probe.prepare(coffee)[None]
+        found[name] = pgd(probe, picture, probe.labels.index("espresso"), epsilon=4 / 255, steps=10).success.item()
+    assert found == {"tiny-vgg": True, "tiny-vgg-robust": False}
