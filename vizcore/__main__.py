@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--start", type=Path, help="a checkpoint of the robust twin whose first epochs are shared")
     train.set_defaults(run=train_network)
 
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
@@ -181,7 +182,7 @@ def examine(given: argparse.Namespace) -> int:
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins."""
     card = training("tiny_vgg").train(
-        given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device
+        given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start
     )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
     return 0

@@ -3,8 +3,9 @@
 Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
 first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy
-rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Pictures grow from 48 to 64
-pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
+rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both learn from the label and from
+what a larger network would have said (teacher.py). Pictures grow from 40 to 64 pixels along the way; the weights that
+are kept are a running average, whose batch norms are measured anew at the end.
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
@@ -27,6 +28,7 @@ from vizcore.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.training.augmenting import augment
 from vizcore.training.card import standing, write
 from vizcore.training.photographs import Photographs, apart, load_photographs
+from vizcore.training.teacher import answers
 
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
@@ -34,8 +36,9 @@ PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
-    "windows of 48, at the end 64 pixels, half of them as sharp as they are, half zoomed; label smoothing 0.05; a "
-    "running average of the weights, its batch norms measured anew at the end; "
+    "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
+    "0.4 of the label and 0.6 of what EfficientNet-Lite0 with a new head says; a running average of the weights, its "
+    "batch norms measured anew at the end; "
 )
 RECIPES = {
     "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
@@ -77,12 +80,14 @@ class Moment:
     @property
     def size(self) -> int:
         """Side of the training pictures."""
-        return 48 if self.progress < 0.8 else 64
+        if self.progress < (0.3 if self.name == "tiny-vgg-robust" else PEACE):
+            return 40
+        return 48 if self.progress < 0.72 else 64
 
     @property
     def sharp(self) -> float:
         """The share of pictures of which no pixel is interpolated."""
-        return 0.5 if self.progress < 0.8 else 0.7
+        return 0.5 if self.progress < 0.72 else 0.7
 
     @property
     def colour(self) -> float:
@@ -171,11 +176,14 @@ class Run:
         self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
 
     def learn(self, images: torch.Tensor, wanted: torch.Tensor, rate: float, *, held: bool = False) -> float:
-        """One step downhill, and the running average after it; the first layer stays as it is where it is `held`."""
+        """One step towards the answers `wanted` (N, classes), and the running average after it.
+
+        The first layer stays as it is where it is `held`.
+        """
         self.network.conv1.conv.weight.requires_grad_(not held)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        loss = F.cross_entropy(self.network(normalised(images)), wanted, label_smoothing=0.05)
+        loss = F.cross_entropy(self.network(normalised(images)), wanted)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -188,8 +196,10 @@ class Run:
         return loss.item()
 
 
-def epochs(run: Run, name: str, photographs: Photographs, minutes: float, seed: int) -> Iterator[float]:
-    """Train epoch by epoch until the time is over; each epoch gives its mean loss."""
+def epochs(
+    run: Run, name: str, photographs: Photographs, taught: torch.Tensor, minutes: float, seed: int
+) -> Iterator[float]:
+    """Train epoch by epoch towards the answers `taught` until the time is over; each epoch gives its mean loss."""
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
@@ -201,10 +211,9 @@ def epochs(run: Run, name: str, photographs: Photographs, minutes: float, seed: 
         for batch in order.split(batch_size)[: len(order) // batch_size]:
             now = Moment(name, run.seconds / (60 * minutes))
             images = augment(photographs.pixels[batch], now.size, generator, sharp=now.sharp, colour=now.colour)
-            wanted = photographs.classes[batch]
             if now.attacked:
-                images = n_fgsm(run.network, images, wanted, now.epsilon, generator)
-            losses.append(run.learn(images, wanted, now.rate * scale, held=not now.attacked))
+                images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator)
+            losses.append(run.learn(images, taught[batch], now.rate * scale, held=not now.attacked))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
                 break
@@ -212,15 +221,24 @@ def epochs(run: Run, name: str, photographs: Photographs, minutes: float, seed: 
         yield sum(losses) / len(losses)
 
 
-def train(name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict:
-    """Train one of the twins and write its weights, snapshots and card below `out`."""
+def train(
+    name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu", start: Path | None = None
+) -> dict:
+    """Train one of the twins and write its weights, snapshots and card below `out`.
+
+    `start` is a checkpoint of the robust twin: tiny-vgg then shares its first epochs and begins where peace does.
+    """
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
     run, checkpoint = Run(learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
+    elif start:
+        run.go_on_from(start)
+        run.seconds = 60 * minutes * PEACE
     else:
         save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
-    for loss in epochs(run, name, learned, minutes, seed):
+    taught = answers(learned, out / "answers.safetensors").to(learned.pixels.device)
+    for loss in epochs(run, name, learned, taught, minutes, seed):
         run.history.append(
             {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
         )
