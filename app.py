@@ -9,7 +9,7 @@ import streamlit as st
 
 def warm() -> None:
     """Do what the first reader would otherwise wait for: import torch, open the first network, run it once."""
-    from vizcore.gallery import bundled_image
+    from vizcore.imaging import bundled_image
     from vizcore.zoo import open_probe
 
     open_probe("efficientnet-lite0").predict(bundled_image("cat"))

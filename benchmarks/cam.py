@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore.attribution import grad_cam
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.imaging.map import Map
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 # The peer imports torchvision by itself, so it comes after it.
 from pytorch_grad_cam import GradCAM  # isort: skip

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from vizcore import open_probe, render
-from vizcore.export import png
+from vizcore import open_probe
+from vizcore.imaging import render
+from vizcore.imaging.encoding import png
 from vizcore.synthesis import visualize
 from vizcore.synthesis.visualize import clean
 

@@ -21,13 +21,13 @@ import torch
 from PIL import Image
 
 from benchmarks.occlusion import opened, untouched
+from vizcore.corpora.bundled import Tiles
+from vizcore.corpora.corpus import Corpus
 from vizcore.frames import last
-from vizcore.gallery import bundled_names, levels
-from vizcore.probe import Probe
+from vizcore.imaging.gallery import bundled_names, levels
+from vizcore.probe.probe import Probe
 from vizcore.representation import build_index, open_corpus
-from vizcore.representation.bundled_corpora import Tiles
-from vizcore.representation.corpus import Corpus
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 NETWORKS = {"tiny-vgg": 8192, "resnet18": 512}  # and the number of pictures
 ASKED = 0.85  # of the bare forward's throughput

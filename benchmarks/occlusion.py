@@ -13,10 +13,10 @@ import torch
 from captum.attr import Occlusion
 
 from vizcore import Frame, last, open_probe
-from vizcore.architectures import segmenting
 from vizcore.attribution import occlusion
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.architectures import segmenting
+from vizcore.zoo.torchvision_import import torchvision
 
 # Network: patch and stride in pixels, and how many times faster than captum is asked for.
 NETWORKS = {"tiny-vgg": (8, 2, 1.5), "alexnet": (16, 8, 2.0), "resnet18": (16, 8, 2.0), "vgg16": (16, 8, 4.0)}

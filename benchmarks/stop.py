@@ -17,7 +17,7 @@ from vizcore.attribution import integrated_gradients, occlusion, saliency, score
 from vizcore.attribution.board import board
 from vizcore.attribution.meter import meter
 from vizcore.attribution.trust import randomisation
-from vizcore.stopping import Stopped, heeding
+from vizcore.probe.cancel import Stopped, heeding
 
 NETWORKS = ("tiny-vgg", "alexnet", "resnet50", "vgg16", "fcn_resnet50", "vit_b_16")
 LONG: dict[str, Callable[..., Iterator[Frame]]] = {

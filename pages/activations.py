@@ -5,8 +5,8 @@ import streamlit as st
 from pages.parts import components, dials, learn, show
 from pages.parts.answers import answers
 from pages.parts.selection import select, selection
-from vizcore import Unit, render
-from vizcore.export import sheet
+from vizcore import Unit
+from vizcore.imaging import render, sheet
 from vizcore.inspection.activations import (
     activations,
     cell_box,
@@ -18,7 +18,7 @@ from vizcore.inspection.activations import (
     summaries,
 )
 from vizcore.overview import middle_layer
-from vizcore.unit import SCORES
+from vizcore.probe import SCORES
 
 LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.parts import components, dials, jobs, learn, meter, pair, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
-from vizcore import Unit, render
+from vizcore import Unit
 from vizcore.attribution.cam import FORMULAS as FIRST_FORMULAS
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam import layers_behind, takes_layer, usual_layer
@@ -14,10 +14,9 @@ from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.cam_variants import side_by_side
 from vizcore.attribution.contrast import FORMULAS as CONTRAST_FORMULAS
 from vizcore.attribution.contrast import cam_contrast, common_layers, contrast, contrasts, usual_common_layer
-from vizcore.export import sheet
+from vizcore.imaging import render, shared_extent, sheet
 from vizcore.inspection.blocks import outline
-from vizcore.map import shared_extent
-from vizcore.unit import SCORES
+from vizcore.probe import SCORES
 
 METHODS, FORMULAS = FIRST | LATER, FIRST_FORMULAS | LATER_FORMULAS | CONTRAST_FORMULAS
 ONE, TWO, RATHER = "one", "two", "difference"
@@ -195,7 +194,7 @@ with calm():
     snippet = {
         ONE: f"map = {call}(probe, image, unit{arguments})",
         TWO: f"{second}first = {call}(probe, image, unit{arguments})\n"
-        f"second = {call}(probe, image, other{arguments})\n\nfrom vizcore.render import both\n\n"
+        f"second = {call}(probe, image, other{arguments})\n\nfrom vizcore.imaging.render import both\n\n"
         "vizcore.to_picture(both(probe.prepare(image), first, second))",
         RATHER: f"{second}map = {call}(probe, image, unit, other{arguments})",
     }[asked]

@@ -6,7 +6,7 @@ from pages.parts import components, corpora, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.cloud import Panel, cloud
 from pages.parts.selection import selection
-from vizcore.export import sheet
+from vizcore.imaging import sheet
 from vizcore.representation.arrangement import (
     BY,
     arranged,

@@ -5,10 +5,10 @@ import streamlit as st
 from pages.parts import components, corpora, dials, learn, show
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
-from vizcore import Unit, render
-from vizcore.export import sheet
+from vizcore import Unit
+from vizcore.corpora import canonical
+from vizcore.imaging import render, sheet
 from vizcore.inspection.examples import beside, examples, histogram, patches, selectivity, table, wholes
-from vizcore.representation.index import canonical
 
 ROWS, MOST = 5, 8  # units shown, labels named
 WAYS = {"patches": patches, "whole pictures": wholes}

@@ -4,7 +4,8 @@ import streamlit as st
 
 from pages.parts import components, dials, learn, show
 from pages.parts.selection import select, selection
-from vizcore import Map, Unit, render, zoo
+from vizcore import Map, Unit, zoo
+from vizcore.imaging import render
 from vizcore.inspection import activations
 from vizcore.inspection.filters import (
     convolutions,

@@ -5,10 +5,10 @@ import streamlit as st
 from pages.parts import components, dials, jobs, learn, meter, show, twin
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import Frame, Unit, render, zoo
+from vizcore import Frame, Unit, zoo
 from vizcore.attribution import grabcut, smooth_grad
 from vizcore.attribution.gradients import FORMULAS, METHODS
-from vizcore.export import sheet
+from vizcore.imaging import render, sheet
 
 METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
 JOB, STRIP, TWIN = "gradients", "quick methods", "gradients of the twin"

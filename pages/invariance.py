@@ -5,7 +5,7 @@ import streamlit as st
 from pages.parts import components, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.selection import selection
-from vizcore import render
+from vizcore.imaging import render
 from vizcore.representation import factors as grid
 from vizcore.representation.invariance import CHANGES, FORMULAS, METHODS, changed, equivariance, in_words
 

@@ -5,13 +5,12 @@ import streamlit as st
 from pages.parts import cloud, components, corpora, dials, jobs, learn, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import render
-from vizcore.export import contact_sheet
+from vizcore.corpora import pixels
+from vizcore.imaging import contact_sheet, render
 from vizcore.representation.agreement import agreement
 from vizcore.representation.arrangement import chosen_pictures, told
 from vizcore.representation.drawing import drawn
 from vizcore.representation.neighbors import FORMULAS, nearest
-from vizcore.representation.pixels import pixels
 
 JOB, READING, QUERY, DRAWN = "agreement", "pixels", "neighbors.picture", "neighbors drawing"
 COLLECTION, OWN, DRAW = "from the collection", "your picture", "a drawn digit"

@@ -6,7 +6,8 @@ from pages.parts import learn, show
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
 from pages.parts.selection import TOP, select, selection
-from vizcore import Unit, render, zoo
+from vizcore import Unit, zoo
+from vizcore.imaging import render
 from vizcore.inspection import diagram, network
 
 

@@ -5,9 +5,9 @@ import streamlit as st
 from pages.parts import components, dials, jobs, learn, meter, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import render
 from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, large_square, usual_square
 from vizcore.attribution.readings import so_far
+from vizcore.imaging import render
 
 JOB, PLACE, SIDE = "occlusion", "occlusion place", "occlusion side"
 [(NAME, METHOD)] = METHODS.items()

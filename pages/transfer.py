@@ -5,11 +5,11 @@ import streamlit as st
 from pages.parts import components, corpora, dials, jobs, learn, networks, show
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
-from vizcore import render
-from vizcore.export import contact_sheet
-from vizcore.representation import pixels, untrained
+from vizcore.corpora import pixels
+from vizcore.imaging import contact_sheet, render
+from vizcore.representation import untrained
 from vizcore.representation.transfer import FORMULAS, METHODS, layer_accuracies, learning_curves, most_examples
-from vizcore.transferred import head_file
+from vizcore.zoo import head_file
 
 CURVES, LAYERS, CELL = "transfer curves", "transfer layers", "transfer cell"
 [(NAME, METHOD)] = METHODS.items()

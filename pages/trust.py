@@ -10,11 +10,10 @@ from pages.parts import components, dials, jobs, learn, show, trust_charts
 from pages.parts import meter as meters
 from pages.parts.calm import calm
 from pages.parts.selection import selection
-from vizcore import render
 from vizcore.attribution import board
 from vizcore.attribution.board import COMPARED, FAILINGS, coarsely, compare
 from vizcore.attribution.meter import FORMULAS, Meter, meter, takes_long
-from vizcore.export import sheet
+from vizcore.imaging import render, sheet
 
 METHOD, COUNTED = "trust.method", "trust.counted"
 BOARD, OTHERS = "trust board", "trust others"

@@ -5,7 +5,8 @@ import streamlit as st
 from pages.parts import dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.selection import selection
-from vizcore import Unit, render
+from vizcore import Unit
+from vizcore.imaging import render
 from vizcore.synthesis.visualize import FORMULAS, METHODS, canvas_sizes, clean, usual_size
 
 JOB, SIZE = "visualize", "visualize.size"

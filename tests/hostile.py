@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 
 class RunsACommand:

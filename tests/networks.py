@@ -5,8 +5,8 @@ from functools import cache
 import torch
 from torch import nn
 
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 ZOO = (
     "alexnet",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from vizcore.images import UnreadableImage, load_image
+from vizcore.imaging.images import UnreadableImage, load_image
 
 SENTENCE = re.compile(r"[A-Z][^\n]*; [^\n]*[a-z)]\.")
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from vizcore.ascent import adam, ascend, sign
 from vizcore.frames import last
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 from vizcore.synthesis.canvas import fourier
 from vizcore.synthesis.views import glimpse
 

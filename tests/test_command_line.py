@@ -9,7 +9,7 @@ import torch
 
 from tests.weights_server import serving
 from vizcore.__main__ import main
-from vizcore.official import OFFICIAL, architecture
+from vizcore.zoo.official import OFFICIAL, architecture
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +69,6 @@ def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
     def stopped(*arguments, **dials):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vizcore.doctor.doctor", stopped)
+    monkeypatch.setattr("vizcore.zoo.doctor.doctor", stopped)
     assert main(["doctor", "weights.pth"]) == 130
     assert capsys.readouterr().err == "\nstopped\n"

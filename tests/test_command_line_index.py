@@ -1,9 +1,9 @@
 """The command line builds an index, says what is in it, and names what it skipped."""
 
-from tests.representation.corpora import folder
+from tests.corpora.samples import folder
 from vizcore.__main__ import main
 from vizcore.representation import open_corpus, open_index
-from vizcore.zoo import open_probe
+from vizcore.zoo.shelf import open_probe
 
 
 def test_a_folder_is_indexed_and_what_is_no_picture_is_named(tmp_path, capsys):

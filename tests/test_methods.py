@@ -23,10 +23,10 @@ import torch
 import vizcore
 from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
-from vizcore.map import Map
-from vizcore.probe import Probe
+from vizcore.imaging.map import Map
+from vizcore.probe.probe import Probe
 from vizcore.representation import Index, build_index, open_corpus
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 SIZE = 32
 THREADS = 8

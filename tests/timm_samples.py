@@ -5,8 +5,8 @@ import zlib
 import torch
 from torch import nn
 
-from vizcore.architectures import Unfilled
-from vizcore.timm_networks import build_timm
+from vizcore.zoo.architectures import Unfilled
+from vizcore.zoo.timm_networks import build_timm
 
 CLASSES = 7
 VIT = {"img_size": 32, "depth": 2}

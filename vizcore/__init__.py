@@ -6,11 +6,18 @@ from vizcore import inspection as inspection
 from vizcore import representation as representation
 from vizcore import synthesis as synthesis
 from vizcore.frames import Frame, last
-from vizcore.gallery import bundled_image, bundled_images, bundled_names
-from vizcore.images import UnreadableImage, image_digest, load_image, thumbnail, to_picture
-from vizcore.map import Map
-from vizcore.probe import Prediction, Probe
-from vizcore.unit import Unit
+from vizcore.imaging import (
+    Map,
+    UnreadableImage,
+    bundled_image,
+    bundled_images,
+    bundled_names,
+    image_digest,
+    load_image,
+    thumbnail,
+    to_picture,
+)
+from vizcore.probe import Prediction, Probe, Unit
 from vizcore.zoo import open_probe
 
 __all__ = [

@@ -99,7 +99,7 @@ def list_networks(given: argparse.Namespace) -> int:
 
 def fetch_networks(given: argparse.Namespace) -> int:
     """Fetch the weights of one network after another, with a bar each."""
-    from vizcore.weights import fetch
+    from vizcore.zoo import fetch
 
     for name in given.names:
         for _ in shown(fetch(name, address=given.address), lambda frame, name=name: progress(name, frame)):
@@ -111,7 +111,7 @@ def fetch_networks(given: argparse.Namespace) -> int:
 def progress(name: str, frame) -> str:
     """One line that tells how far a download is.
 
-    >>> from vizcore.weights import Received
+    >>> from vizcore.zoo.download import Received
     >>> progress("resnet18", Received(5_000_000, 20_000_000, 1e6, 15.0))
     'resnet18             [#######                       ]   5.0 of 20.0 MB, 1.0 MB/s, 15 s left   '
     """
@@ -123,9 +123,7 @@ def progress(name: str, frame) -> str:
 
 def index_corpus(given: argparse.Namespace) -> int:
     """Build the index of a network and a corpus, with a bar, and say what is in it."""
-    from vizcore.representation.corpus import open_corpus
-    from vizcore.representation.datasets import DATASETS, fetch_corpus
-    from vizcore.representation.index import build_index
+    from vizcore.corpora import DATASETS, build_index, fetch_corpus, open_corpus
     from vizcore.zoo import open_probe
 
     probe = open_probe(given.network)
@@ -172,7 +170,7 @@ def counted(name: str, frame) -> str:
 
 def examine(given: argparse.Namespace) -> int:
     """Print what the doctor says of a weights file."""
-    from vizcore.doctor import doctor
+    from vizcore.zoo import doctor
 
     diagnosis = doctor(given.file, given.architecture, given.labels)
     print(diagnosis)

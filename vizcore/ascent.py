@@ -6,8 +6,7 @@ from typing import Any
 import torch
 
 from vizcore.frames import Frame
-from vizcore.probe import Probe
-from vizcore.unit import SCORES
+from vizcore.probe import SCORES, Probe
 
 Paint = Callable[[torch.Tensor], torch.Tensor]
 Step = Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]]

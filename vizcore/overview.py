@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from vizcore import render
 from vizcore.adversarial.attacks import fgsm
 from vizcore.attribution.cam import grad_cam
 from vizcore.frames import last
+from vizcore.imaging import render
 from vizcore.inspection.activations import activations, summaries
-from vizcore.probe import Probe
+from vizcore.probe import Probe, Unit
 from vizcore.representation.neighbors import similarity
 from vizcore.synthesis.visualize import visualize
-from vizcore.unit import Unit
 
 SMALLEST_CHANGES = (1, 2, 4, 8, 16)  # in 255ths of the range of a pixel value
 QUICK, THOROUGH = 12, 32  # steps of a painted picture, in large networks and in small ones

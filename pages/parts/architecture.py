@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.parts import show
 from pages.parts.components import data_address, registered
-from vizcore.export import png
+from vizcore.imaging import png
 
 ARCHITECTURE = registered("architecture")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.parts.components import data_address, registered, text
-from vizcore.export import Sheet, numbers
+from vizcore.imaging import Sheet, numbers
 
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")

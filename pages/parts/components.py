@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from vizcore.export import Sheet, jpeg, numbers, png, ramp_bytes, sheet
+from vizcore.imaging import Sheet, jpeg, numbers, png, ramp_bytes, sheet
 
 FOLDER = Path(__file__).parent / "components"
 

@@ -16,10 +16,9 @@ import streamlit as st
 from pages.parts import dials, jobs
 from pages.parts.calm import apology, calm, note, sentence
 from vizcore.cache import cache_folder
-from vizcore.images import image_digest
+from vizcore.corpora import DATASETS, IndexAbsent
+from vizcore.imaging import image_digest
 from vizcore.representation import build_index, fetch_corpus, open_corpus, open_index
-from vizcore.representation.datasets import DATASETS
-from vizcore.representation.index import IndexAbsent
 
 BUNDLED = ("tiles", "digits")
 JOB = "index"

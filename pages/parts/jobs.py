@@ -21,7 +21,7 @@ import streamlit as st
 
 from pages.parts import dials
 from pages.parts.calm import SORRY, calm, sentence
-from vizcore.stopping import Stopped, heed, heeding
+from vizcore.probe import Stopped, heed, heeding
 
 EVERY = 0.25  # seconds between two looks at a job
 GIVES_WAY = 5  # how far a job's priority is below a page's, of 19

@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.parts import corpora, dials, selection, show
 from pages.parts.calm import calm
-from vizcore.export import npy, png
+from vizcore.imaging import npy, png
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,7 @@ from pages.parts import jobs
 from pages.parts.calm import note, sentence
 from vizcore import zoo
 from vizcore.cache import cache_folder
-from vizcore.doctor import doctor
-from vizcore.official import WeightsAbsent
-from vizcore.timm_networks import TIMM
-from vizcore.weights import fetch
+from vizcore.zoo import TIMM, WeightsAbsent, doctor, fetch
 
 OWN = "own-"  # the reader's own network is named by its content and, where it was given, its architecture
 

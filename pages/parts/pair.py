@@ -12,7 +12,8 @@ import streamlit as st
 from pages.parts import components, dials, show
 from pages.parts.calm import apology
 from pages.parts.selection import Selection, select
-from vizcore import Unit, render
+from vizcore import Unit
+from vizcore.imaging import render
 
 OTHER = "cam.other"
 

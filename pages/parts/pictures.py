@@ -9,9 +9,15 @@ import streamlit as st
 
 from pages.parts import components, corpora, show
 from pages.parts.calm import note, sentence
-from vizcore.export import contact_sheet
-from vizcore.gallery import bundled_image, bundled_names
-from vizcore.images import UnreadableImage, image_digest, load_image, thumbnail
+from vizcore.imaging import (
+    UnreadableImage,
+    bundled_image,
+    bundled_names,
+    contact_sheet,
+    image_digest,
+    load_image,
+    thumbnail,
+)
 
 OWN = "own-"  # an own picture is named by its content, so that equal pictures are one
 MOST = 12  # own pictures a session keeps; the oldest goes first

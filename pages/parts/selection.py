@@ -18,7 +18,7 @@ from pages.parts import networks, pictures
 from pages.parts.calm import note, sentence
 from vizcore.inspection.activations import activations, strongest
 from vizcore.overview import middle_layer
-from vizcore.unit import SCORES, Unit
+from vizcore.probe import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
 TEACHING = "tiny-vgg"  # small enough to look at whole

@@ -22,7 +22,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts.components import data_address, map_view
-from vizcore.export import png
+from vizcore.imaging import png
 
 map = map_view
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

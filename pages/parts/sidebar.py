@@ -5,7 +5,7 @@ import streamlit as st
 from pages.parts import networks, pictures, show
 from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
 from vizcore.inspection.blocks import outline
-from vizcore.unit import SCORES, Unit
+from vizcore.probe import SCORES, Unit
 
 FOLDED = "Of each stage of this long network the last layer is listed; go there, and the layers in it are listed too."
 

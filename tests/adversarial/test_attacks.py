@@ -10,8 +10,8 @@ from torch import nn
 from vizcore import bundled_image, load_image, open_probe
 from vizcore.adversarial import Attack, fgsm, pgd, random_signs
 from vizcore.adversarial.attacks import METHODS, usual_target
-from vizcore.export import png
-from vizcore.probe import Probe
+from vizcore.imaging.encoding import png
+from vizcore.probe.probe import Probe
 
 probe = open_probe("tiny-vgg")
 images = torch.stack([probe.prepare(bundled_image(name)) for name in ("cat", "coffee", "rocket")])

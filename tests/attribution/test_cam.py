@@ -11,7 +11,7 @@ from tests.networks import SIZE, random_network
 from vizcore import Unit, bundled_image, open_probe
 from vizcore.attribution import cam, grad_cam, grad_cams
 from vizcore.inspection.activations import activations, strongest
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 PIXELS = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
 

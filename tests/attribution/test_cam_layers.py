@@ -12,8 +12,8 @@ from vizcore.attribution import grad_cam, grad_cams
 from vizcore.attribution.cam import METHODS, layers_behind, usual_layer
 from vizcore.attribution.cam_variants import METHODS as VARIANTS
 from vizcore.attribution.cam_variants import side_by_side
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 
 @cache

@@ -18,8 +18,8 @@ from vizcore.attribution import (
     score_cam,
 )
 from vizcore.attribution.cam import maps_and_slopes
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.probe.probe import Probe
+from vizcore.probe.unit import Unit
 
 
 class Plain(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from vizcore.attribution import cam
 from vizcore.attribution.cam import pooling
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 SIDE = 10
 IMAGE = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))

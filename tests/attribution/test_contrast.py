@@ -6,7 +6,7 @@ import torch
 from vizcore import Map, bundled_image, open_probe
 from vizcore.attribution import cam, cam_contrast, contrast, contrasts, grad_cam
 from vizcore.attribution.contrast import common_layers
-from vizcore.render import both, pair_colours
+from vizcore.imaging.render import both, pair_colours
 
 PROBE, CAT = open_probe("tiny-vgg"), bundled_image("cat")
 UNITS = [(16, 39), ("conv4.relu:5", "conv4.relu:9@2,3"), (16, "conv3.relu:4")]

@@ -19,8 +19,8 @@ from vizcore.attribution import (
 )
 from vizcore.attribution.gradients import METHODS, slopes_at
 from vizcore.attribution.rectifiers import deconvolved, guided
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 
 class Pixels(nn.Module):

@@ -10,7 +10,7 @@ from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution import grad_cam, gradient_times_input, guided_backprop, meter, saliency, smooth_grad
 from vizcore.attribution.meter import ALIKE, STAMPS, Meter, deletion_verdict, stability_verdict, weights_verdict
 from vizcore.attribution.trust import forgotten_in_turn, randomisation, stability
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 QUICK = {"steps": 8, "samples": 1}
 

@@ -11,8 +11,8 @@ from torch import nn
 from vizcore import Unit, bundled_image, last, open_probe
 from vizcore.attribution.occlusion import occlusion, positions
 from vizcore.attribution.projective import Projection
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 NETWORKS = (
     "alexnet",

@@ -8,9 +8,9 @@ from torch import nn
 from vizcore import last
 from vizcore.attribution import occlusion
 from vizcore.attribution.projective import Projection
-from vizcore.probe import Probe
-from vizcore.timm_networks import timm
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.timm_networks import timm
+from vizcore.zoo.torchvision_import import torchvision
 
 SIDE = 16
 PIXELS = {"mean": (0.0,) * 3, "std": (1.0,) * 3}

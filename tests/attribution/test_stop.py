@@ -12,7 +12,7 @@ import pytest
 from tests.networks import random_network
 from vizcore import Frame, bundled_image
 from vizcore.attribution import integrated_gradients, occlusion, score_cam, smooth_grad
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST = 13 * 10**9  # multiply-adds of whole pictures between two frames; measured, under a second of one core

@@ -8,8 +8,8 @@ from vizcore import last
 from vizcore.attribution import saliency
 from vizcore.attribution.survey import points_at, survey, table
 from vizcore.attribution.trust import centred, deletion
-from vizcore.map import Map
-from vizcore.probe import Probe
+from vizcore.imaging.map import Map
+from vizcore.probe.probe import Probe
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from vizcore.attribution.trust import (
     scattered,
     stability,
 )
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 
 class Corner(nn.Module):

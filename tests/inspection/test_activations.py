@@ -15,8 +15,8 @@ from vizcore.inspection.activations import (
     strongest,
     summaries,
 )
-from vizcore.probe import Probe
-from vizcore.torchvision_import import torchvision
+from vizcore.probe.probe import Probe
+from vizcore.zoo.torchvision_import import torchvision
 
 MAPS = torch.tensor([[[0.0, 4.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]], [[1.0, 3.0], [5.0, 1.0]]])
 

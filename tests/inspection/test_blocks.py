@@ -8,7 +8,7 @@ from torch import nn
 from tests.networks import ZOO, random_probe
 from vizcore import open_probe
 from vizcore.inspection.blocks import ROOM, outline, strips
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 
 
 def names(strip) -> list[str]:

@@ -7,9 +7,9 @@ import pytest
 from torch import nn
 
 from tests.networks import ZOO, random_probe
-from vizcore.facts import KINDS
 from vizcore.inspection.diagram import EDGE, INK, WIDTH, architecture
-from vizcore.probe import Probe
+from vizcore.probe.layer_facts import KINDS
+from vizcore.probe.probe import Probe
 
 SVG = "{http://www.w3.org/2000/svg}"
 

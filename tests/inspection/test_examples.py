@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from pages.parts.show import figures
+from tests.corpora.samples import folder, probe
 from tests.pages.drawn import canvas, canvases
 from tests.pages.test_shell import asked, opened, said
-from tests.representation.corpora import folder, probe
 from vizcore import last, open_probe
 from vizcore.inspection import activations, examples, selectivity
 from vizcore.inspection.examples import beside, class_means, histogram, patch, patches, table, wholes
+from vizcore.probe.unit import Unit
 from vizcore.representation import build_index, open_corpus
-from vizcore.unit import Unit
 
 LAYERS = ("conv2.relu", "conv4.conv", "conv6.relu", "scores")
 

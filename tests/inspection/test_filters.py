@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tests.networks import ZOO, random_probe
-from vizcore import open_probe, render
+from vizcore import open_probe
+from vizcore.imaging import render
 from vizcore.inspection.filters import (
     convolutions,
     filters,

@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tests.networks import ZOO, random_probe
-from vizcore import zoo
 from vizcore.inspection.network import central_fields, layer_table, totals
-from vizcore.official import architecture, prepared
-from vizcore.probe import Probe
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.probe.probe import Probe
+from vizcore.zoo import shelf as zoo
+from vizcore.zoo.official import architecture, prepared
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 
 class Small(nn.Module):

@@ -15,7 +15,7 @@ from tests.pages.test_shell import opened, said
 from tests.pages.test_shell_browser import asked, opens, rests
 from vizcore import bundled_image, open_probe
 from vizcore.inspection import activations, cell_box, summaries
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 PAGE = "activations.py"
 LAYER = "activations.layer"

@@ -16,8 +16,8 @@ from vizcore import bundled_image, open_probe
 from vizcore.attribution import cam, grad_cam, grad_cams, layer_cam
 from vizcore.attribution.cam import METHODS, layers_behind
 from vizcore.inspection import activations
-from vizcore.tiny_vgg import TinyVGG
-from vizcore.torchvision_import import torchvision
+from vizcore.zoo.tiny_vgg import TinyVGG
+from vizcore.zoo.torchvision_import import torchvision
 
 PAGE = "cam.py"
 MAP, DEPTH = "cam map", "cam depth"

@@ -6,10 +6,10 @@ import torch
 from pages.parts.show import figures, percent
 from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said
-from tests.test_pixelwise import varied
+from tests.probe.test_segmentation import varied
 from vizcore import bundled_image, open_probe
 from vizcore.attribution import cam_contrast, contrast, grad_cam
-from vizcore.official import OFFICIAL
+from vizcore.zoo.official import OFFICIAL
 
 PAGE, CAT = "cam.py", bundled_image("cat")
 probe = open_probe("tiny-vgg")

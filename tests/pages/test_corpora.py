@@ -20,8 +20,8 @@ from vizcore.representation import build_index, nearest, open_corpus, open_index
 @pytest.fixture
 def building(monkeypatch):
     """An index of the digits in the making: it stands still until the test says how far it shall go."""
-    monkeypatch.setattr("vizcore.representation.index.EVERY", 0.0)
-    monkeypatch.setattr("vizcore.representation.index.SHARE", 0)
+    monkeypatch.setattr("vizcore.corpora.index.EVERY", 0.0)
+    monkeypatch.setattr("vizcore.corpora.index.SHARE", 0)
     frames = build_index(open_probe("tiny-vgg"), open_corpus("digits"))
     yield lambda pictures: next(frame for frame in frames if frame.step >= pictures)
     frames.close()

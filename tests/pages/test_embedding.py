@@ -11,7 +11,8 @@ from tests.pages.drawn import canvas, canvases
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
-from vizcore.representation import build_index, faithfulness, open_corpus, pca, pixels
+from vizcore.corpora import pixels
+from vizcore.representation import build_index, faithfulness, open_corpus, pca
 from vizcore.representation.arrangement import colouring
 from vizcore.representation.mosaic import grid_places
 

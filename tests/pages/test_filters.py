@@ -12,11 +12,12 @@ from safetensors.torch import save_file
 from tests.networks import random_probe
 from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_shell import opened, said
-from vizcore import bundled_image, load_image, open_probe, render, zoo
+from vizcore import bundled_image, load_image, open_probe, zoo
+from vizcore.imaging import render
 from vizcore.inspection import activations, filters, properties
 from vizcore.inspection.filters import convolutions
-from vizcore.official import OFFICIAL
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.official import OFFICIAL
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 PAGE = "filters.py"
 FIRST = "filters of tiny-vgg"

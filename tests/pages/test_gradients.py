@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 from pages.parts.show import figures
 from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import bundled_image, open_probe, render
+from vizcore import bundled_image, open_probe
 from vizcore.attribution import grabcut, guided_backprop, integrated_gradients, saliency, smooth_grad
+from vizcore.imaging import render
 
 PAGE, MAP, STRIP = "gradients.py", "gradients map", "gradients strip"
 probe = open_probe("tiny-vgg")

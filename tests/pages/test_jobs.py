@@ -87,7 +87,7 @@ def waiting() -> None:
     import streamlit as st
 
     from pages.parts import jobs
-    from vizcore.stopping import heed
+    from vizcore.probe.cancel import heed
 
     def frames():
         for _ in itertools.count():

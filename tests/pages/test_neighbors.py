@@ -13,7 +13,7 @@ from tests.pages.drawn import canvas, canvases, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
-from vizcore.export import contact_sheet
+from vizcore.imaging.encoding import contact_sheet
 from vizcore.representation import agreement, build_index, nearest, open_corpus
 from vizcore.representation.drawing import drawn
 

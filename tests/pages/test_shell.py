@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from pages.parts.selection import DEFAULTS
 from pages.parts.show import percent
 from vizcore import bundled_image, open_probe
-from vizcore.tiny_vgg import TinyVGG
+from vizcore.zoo.tiny_vgg import TinyVGG
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted(path.name for path in ROOT.joinpath("pages").glob("*.py") if path.name != "index.py")

@@ -9,9 +9,9 @@ from pages.parts.selection import DEFAULTS
 from tests.pages.test_shell import asked, opened, own_cache, said  # noqa: F401 (the fixture is this file's too)
 from tests.timm_samples import fill
 from tests.weights_server import serving
-from vizcore.hub import timm_network
-from vizcore.timm_networks import build_timm
-from vizcore.weights import fetch
+from vizcore.zoo.download import fetch
+from vizcore.zoo.timm_hub import timm_network
+from vizcore.zoo.timm_networks import build_timm
 
 SMALLEST = "timm/test_efficientnet"
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vizcore import bundled_image, bundled_images, last, open_probe
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 from vizcore.representation import equivariance, factors, invariance
 from vizcore.representation.invariance import CHANGES, changed, in_words
 

@@ -11,14 +11,15 @@ from torch import nn
 
 from vizcore import bundled_image, last
 from vizcore.__main__ import main
-from vizcore.probe import Probe
-from vizcore.representation import agreement, build_index, label_agreement, nearest, open_corpus, pixels
+from vizcore.corpora import pixels
+from vizcore.corpora.pixels import bytes_of, pixel_side
+from vizcore.probe.probe import Probe
+from vizcore.representation import agreement, build_index, label_agreement, nearest, open_corpus
 from vizcore.representation.agreement import chance
 from vizcore.representation.arrangement import arranged, chosen_pictures, colouring, judgeable, pictures, spaces
 from vizcore.representation.drawing import drawn
 from vizcore.representation.embedding import pca
 from vizcore.representation.neighbors import encoded
-from vizcore.representation.pixels import bytes_of, pixel_side
 
 
 class Redness(nn.Module):
@@ -149,7 +150,7 @@ def test_the_agreement_of_both_spaces_over_the_corpus(index):
 
 
 def test_the_command_prints_both_agreements(monkeypatch, capsys, folder, probe):
-    monkeypatch.setattr("vizcore.zoo.open_probe", lambda name: probe)
+    monkeypatch.setattr("vizcore.zoo.shelf.open_probe", lambda name: probe)
     assert main(["neighbors", "--network", "redness", "--corpus", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "20 pictures" in printed and "100.0%" in printed

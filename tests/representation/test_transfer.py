@@ -13,12 +13,12 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from vizcore import bundled_image, open_probe
-from vizcore.doctor import doctor
-from vizcore.own import open_own
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 from vizcore.representation import learning_curves, linear_probe, open_corpus, untrained
 from vizcore.representation.transfer import split
-from vizcore.transferred import head_file, with_head
+from vizcore.zoo.custom import open_own
+from vizcore.zoo.doctor import doctor
+from vizcore.zoo.transfer_head import head_file, with_head
 
 FEATURES, CLASSES = load_digits(return_X_y=True)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from vizcore import Unit, last, open_probe
-from vizcore.probe import Probe
+from vizcore.probe.probe import Probe
 from vizcore.synthesis import visualize
 from vizcore.synthesis.visualize import canvas_sizes, clean, usual_size
 

@@ -4,6 +4,7 @@ from vizcore.attribution.board import Board, Comparison, board, compare
 from vizcore.attribution.cam import cam, grad_cam, grad_cams
 from vizcore.attribution.cam_variants import grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from vizcore.attribution.contrast import cam_contrast, contrast, contrasts
+from vizcore.attribution.grabcut import Segmentation, grabcut
 from vizcore.attribution.gradients import (
     deconvnet,
     gradient_times_input,
@@ -14,7 +15,6 @@ from vizcore.attribution.gradients import (
 )
 from vizcore.attribution.meter import Meter, meter
 from vizcore.attribution.occlusion import occlusion
-from vizcore.attribution.segmentation import Segmentation, grabcut
 from vizcore.attribution.trust import deletion, insertion, randomisation, stability
 
 __all__ = [

@@ -22,9 +22,8 @@ from vizcore.attribution.occlusion import occlusion, usual_square
 from vizcore.attribution.trust import ranking
 from vizcore.dial import Choice
 from vizcore.frames import Frame
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 FAILINGS = GRADIENT_FAILINGS | FIRST_FAILINGS | LATER_FAILINGS | OCCLUSION_FAILINGS
 # The quick ones first: those that come at once, then those that come in frames, occlusion at the very end.

@@ -20,9 +20,8 @@ from vizcore.attribution.cam import (
 from vizcore.attribution.gradients import guided_backprop
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 
 def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from vizcore.attribution.cam import cam, layers_behind, maps_and_slopes, usual_layer
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 SAME = "Both are the same unit, so nothing speaks for one rather than the other."
 NOTHING = "Nothing that {layer} shows here tells the one from the other."

@@ -9,9 +9,8 @@ import torch
 from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed, pictures_a_frame
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 # Multiply-adds of forward passes between two frames: with the way back about half a second of one core.
 AT_A_TIME = 6 * 10**9

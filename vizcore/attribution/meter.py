@@ -24,9 +24,8 @@ from vizcore.attribution.trust import (
 )
 from vizcore.dial import Range
 from vizcore.frames import Frame, pictures_a_frame
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 # Halfway between no relation and the same order. On tiny-vgg guided backprop keeps far more than that when
 # the upper half of the layers is forgotten, and the gradient and Grad-CAM far less.

@@ -10,9 +10,8 @@ from vizcore.attribution.projective import Projection
 from vizcore.attribution.readings import Readings
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, pictures_a_frame
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import SCORES, Unit
+from vizcore.imaging import Map
+from vizcore.probe import SCORES, Probe, Unit
 
 # Multiply-adds of whole pictures between two frames: less than half a second of one core, since most are spared.
 AT_A_TIME = 24 * 10**9

@@ -15,12 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vizcore.facts import CHANNELS_LAST, Facts, first_tensor, given
-from vizcore.graph import Step
-from vizcore.layers import Layer
-from vizcore.probe import Probe
-from vizcore.stopping import heed
-from vizcore.tracer import is_torchs_own
+from vizcore.probe import CHANNELS_LAST, Facts, Layer, Probe, Step, first_tensor, given, heed, is_torchs_own
 
 WINDOWED = ("convolution", "max pooling", "average pooling")
 # What may be done to windows as to whole maps, once the facts say that it stays within its cell.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from vizcore.frames import Frame
-from vizcore.map import Map
+from vizcore.imaging import Map
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from vizcore.attribution.cam_variants import grad_cam_plus_plus, guided_grad_cam
 from vizcore.attribution.gradients import deconvnet, gradient_times_input, guided_backprop, saliency
 from vizcore.attribution.trust import centred, deletion, insertion, scattered
 from vizcore.frames import Frame
-from vizcore.map import Map
+from vizcore.imaging import Map
 from vizcore.probe import Probe
 
 Box = tuple[int, int, int, int]

@@ -15,11 +15,8 @@ from torch import nn
 
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, pictures_a_frame
-from vizcore.graph import Step
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.stopping import heed
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Step, Unit, heed
 
 Method = Callable[..., Map]
 Seed = Annotated[int, Range(0, 99, 1)]

@@ -5,9 +5,8 @@ from typing import Annotated
 import torch
 
 from vizcore.dial import Choice
-from vizcore.map import Map
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import Map
+from vizcore.probe import Probe, Unit
 
 
 def activations(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vizcore.layers import Layer
-from vizcore.probe import Probe
+from vizcore.probe import Layer, Probe
 
 # What does its work on what a layer has just given belongs to that layer's block.
 FOLLOWS = ("normalisation", "rectifier", "activation", "dropout", "multiplication", "reshape")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from vizcore.inspection.blocks import Block, Strip, strips
-from vizcore.layers import Layer
-from vizcore.probe import Probe
+from vizcore.probe import Layer, Probe
 
 WIDTH = 860
 TALL, LOW = 160, 7  # the highest block, and one that has a single cell

@@ -9,12 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vizcore.corpora import KEPT, Example, Index
 from vizcore.dial import Choice, Range
-from vizcore.probe import Probe
-from vizcore.render import boxed, enlarged
-from vizcore.representation.index import Example, Index
-from vizcore.representation.measures import KEPT
-from vizcore.unit import Unit
+from vizcore.imaging import boxed, enlarged
+from vizcore.probe import Probe, Unit
 
 SIDE = 96  # pixels of a patch as it is shown, at least
 SIDES = ("top", "left", "bottom", "right")

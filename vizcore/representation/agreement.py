@@ -6,12 +6,10 @@ from typing import Annotated
 
 import torch
 
+from vizcore.corpora import Index, Rows, at, closest, evenly, pixels
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed
-from vizcore.representation.index import Index
 from vizcore.representation.neighbors import SPACES, vectors
-from vizcore.representation.pixels import pixels
-from vizcore.representation.vectors import Rows, at, closest, evenly
 
 ASKED = 2_500  # pictures at most whose neighbours are looked up; a larger collection is asked evenly
 

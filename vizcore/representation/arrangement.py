@@ -6,14 +6,12 @@ from typing import Any
 
 import torch
 
-from vizcore import render
+from vizcore.corpora import Index, at, evenly, pixel_side, pixels, table
 from vizcore.frames import Frame
+from vizcore.imaging import render
 from vizcore.representation.embedding import pca, tsne
 from vizcore.representation.faithfulness import faithfulness
-from vizcore.representation.index import Index
 from vizcore.representation.neighbors import SPACES
-from vizcore.representation.pixels import pixel_side, pixels
-from vizcore.representation.vectors import at, evenly, table
 
 MOST = 2_000  # pictures that are laid out at once
 RIGHT, WRONG, UNKNOWN = "answered rightly", "answered wrongly", "no label"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from vizcore.representation.bundled_corpora import on_paper
+from vizcore.corpora import on_paper
 
 CANVAS = 32  # pixels a side that a drawing has; the digits were written on as many
 FAINT = 0.1  # as good as nothing

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import torch
 
+from vizcore.corpora import Rows, closest, table
 from vizcore.dial import Range
 from vizcore.frames import Frame
-from vizcore.representation.vectors import Rows, closest, table
 
 FEWEST, MOST = 4, 5_000  # pictures that t-SNE arranges: with fewer nobody is closer than another
 SMALL = 1e-4  # how widely the points are spread before the first step

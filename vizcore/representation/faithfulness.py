@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vizcore.representation.vectors import Rows, closest, evenly, table
+from vizcore.corpora import Rows, closest, evenly, table
 
 ASKED = 1_000  # points at most that are judged, spread evenly over a larger collection
 BLOCK = 256  # of them at a time

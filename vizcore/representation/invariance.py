@@ -10,9 +10,8 @@ import torch.nn.functional as F
 
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed, pictures_a_frame
-from vizcore.gallery import bundled_images
-from vizcore.probe import Probe
-from vizcore.unit import Unit
+from vizcore.imaging import bundled_images
+from vizcore.probe import Probe, Unit
 
 # Every change: from where to where its amount goes, 0 being none, and one that is plain but not large.
 CHANGES = {
@@ -221,7 +220,7 @@ def reading(probe: Probe, unit: Unit, activations: torch.Tensor) -> torch.Tensor
 
 def told(probe: Probe, layers: Sequence[str] | None, *, spatial: bool = False) -> list[str]:
     """The layers to follow: those named, or the rectified ones spread over the network and the scores."""
-    from vizcore.representation.index import usual_layers
+    from vizcore.corpora import usual_layers
 
     names = list(layers) if layers else list(usual_layers(probe))
     return [name for name in names if not spatial or probe.layer(name).spatial]

@@ -2,7 +2,7 @@
 
 import torch
 
-from vizcore.representation.vectors import Rows, table
+from vizcore.corpora import Rows, table
 
 MOST = 2_500  # points; the time grows with their cube
 

@@ -8,12 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vizcore.corpora import Index, closest, penultimate, pixel_side, pixels, row
 from vizcore.dial import Choice, Range
 from vizcore.probe import Probe
-from vizcore.representation.index import Index
-from vizcore.representation.measures import penultimate
-from vizcore.representation.pixels import pixel_side, pixels, row
-from vizcore.representation.vectors import closest
 
 SPACES = ("pixels", "features")
 

@@ -9,7 +9,7 @@ import torch
 
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
-from vizcore.map import Map
+from vizcore.imaging import Map
 from vizcore.probe import Probe
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200)

@@ -9,10 +9,9 @@ import torch
 from vizcore.ascent import adam, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame
-from vizcore.probe import Probe
+from vizcore.probe import Probe, Unit
 from vizcore.synthesis.canvas import fourier
 from vizcore.synthesis.views import glimpse
-from vizcore.unit import Unit
 
 LARGEST = 192  # pixels of a canvas's side where no size is asked for
 SEEN = 160  # pixels of it that a network sees where it is content with fewer than its own

@@ -3,9 +3,9 @@
 Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
 first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy
-rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both learn from the label and from
-what a larger network would have said (teacher.py). Pictures grow from 40 to 64 pixels along the way; the weights that
-are kept are a running average, whose batch norms are measured anew at the end.
+rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both learn from the label and
+from what a larger network would have said (teacher.py). Pictures grow from 40 to 64 pixels along the way; the weights
+that are kept are a running average, whose batch norms are measured anew at the end.
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from vizcore.probe import Probe
-from vizcore.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.training.augmenting import augment
 from vizcore.training.card import standing, write
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.teacher import answers
+from vizcore.zoo import MEAN, STD, TinyVGG
 
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)

@@ -1,0 +1,141 @@
+"""Training: it keeps its time, goes on where it was left, learns, and chooses on photographs it never learns from."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from vizcore import open_probe
+from vizcore.training import card, tiny_vgg
+from vizcore.training.augmenting import augment
+from vizcore.training.photographs import apart, load_photographs
+from vizcore.training.tiny_vgg import Moment, Run, n_fgsm, normalised, train
+from vizcore.zoo.tiny_vgg import TinyVGG
+
+COLOURS = {"n1": (200, 60, 60), "n2": (60, 60, 200)}
+
+
+def photograph(wnid: str, number: int, form: str) -> bytes:
+    """A picture of one colour with a little of another: red is one class, blue the other."""
+    picture = Image.new("RGB", (64, 64), COLOURS[wnid])
+    picture.paste((90, 90 + number, 90), (number % 40, 10, number % 40 + 9, 30))
+    buffer = io.BytesIO()
+    picture.save(buffer, form, quality=95)
+    return buffer.getvalue()
+
+
+@pytest.fixture(params=["JPEG", "WEBP"])
+def data(request, tmp_path: Path) -> Path:
+    """A folder of training photographs in one of the two forms in which they come."""
+    (tmp_path / "classes.txt").write_text("n1\tred\tcore\nn2\tblue\tcore\nn3\tgreen\t\n")
+    rows = [(split, wnid, number) for split, count in (("train", 60), ("val", 10)) for number in range(count)
+            for wnid in COLOURS]  # fmt: skip
+    column = {"JPEG": "jpeg", "WEBP": "webp"}[request.param]
+    table = {
+        "split": [row[0] for row in rows],
+        "wnid": [row[1] for row in rows],
+        column: [photograph(row[1], row[2], request.param) for row in rows],
+    }
+    if request.param == "WEBP":
+        parquet.write_table(pa.table(table), tmp_path / "core-compact.parquet")
+    else:
+        for split in ("train", "val"):
+            here = [number for number, row in enumerate(rows) if row[0] == split]
+            part = {name: [values[number] for number in here] for name, values in table.items() if name != "split"}
+            part["box"] = [[0, 0, 63, 63]] * len(here)
+            parquet.write_table(pa.table(part), tmp_path / f"{split}-0.parquet")
+    return tmp_path
+
+
+def test_photographs_are_read_in_either_form_and_some_are_held_out(data):
+    training, measured = load_photographs(data, "train"), load_photographs(data, "val")
+    assert (len(training), len(measured), training.labels) == (120, 20, ("red", "blue"))
+    red = training.pixels[training.classes == 0].float().mean((0, 2, 3))
+    assert red[0] > red[2] + 100
+    learned, held_out = apart(training, 15)
+    assert (len(learned), len(held_out)) == (90, 30) and held_out.classes.bincount().tolist() == [15, 15]
+    seen = {bytes(pixels.numpy().tobytes()) for pixels in learned.pixels}
+    assert not any(pixels.numpy().tobytes() in seen for pixels in held_out.pixels)
+
+
+def test_sharp_pictures_are_whole_windows_of_what_came():
+    """Of a sharp picture no pixel is interpolated: but for light and colour it is a window of the original."""
+    pixels = torch.randint(0, 256, (6, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for size in (48, 64):
+        made = augment(pixels, size, torch.Generator().manual_seed(1), sharp=1.0, colour=0.0)
+        for original, image in zip(pixels.float() / 255, made, strict=True):
+            inner = image[:, 8:40, 8:40]
+            windows = original.unfold(1, 32, 1).unfold(2, 32, 1).permute(1, 2, 0, 3, 4)  # (33, 33, 3, 32, 32)
+            both = torch.cat([windows, windows.flip(-1)]).flatten(0, 1).flatten(1)
+            both, sought = both - both.mean(1, keepdim=True), inner.flatten() - inner.mean()
+            likeness = both @ sought / both.norm(dim=1) / sought.norm()
+            assert likeness.max() > 0.98  # clipped light keeps it below 1
+
+
+def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network():
+    network = TinyVGG(5, (2, 2, 2, 2, 2, 2)).eval()
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    wanted, epsilon = torch.tensor([0, 1, 2, 3]), 4 / 255
+    changed = n_fgsm(network, images, wanted, epsilon, torch.Generator().manual_seed(0))
+    noisy = images + epsilon * (torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) * 4 - 2)
+    asked = noisy.clone().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(network(normalised(asked)), wanted)
+    (gradient,) = torch.autograd.grad(loss, asked)
+    assert torch.allclose(changed, noisy + epsilon * gradient.sign())
+
+
+def test_the_schedule_leaves_one_twin_in_peace():
+    assert Moment("tiny-vgg", 0.1).epsilon > 0 == Moment("tiny-vgg", 0.5).epsilon
+    assert Moment("tiny-vgg", 0.1).attacked and not Moment("tiny-vgg", 0.5).attacked
+    assert Moment("tiny-vgg-robust", 0.5).epsilon == pytest.approx(4 / 255)
+    rates = [Moment("tiny-vgg", step / 20).rate for step in range(2, 21)]
+    assert rates == sorted(rates, reverse=True) and rates[-1] < 1e-9
+
+
+def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny_vgg, "WIDTHS", (4, 4, 4, 4, 4, 4))
+    monkeypatch.setattr(card, "STEPS", 2)
+    monkeypatch.setattr(card, "QUERIES", 10)
+    out = tmp_path / "weights"
+    facts = train("tiny-vgg", data, out, 0.06)
+    assert facts["minutes"] == pytest.approx(0.06, abs=0.1) and facts["epochs"] >= 2
+    losses = [epoch["loss"] for epoch in facts["history"]]
+    assert losses[-1] < losses[0] < 0.8 and facts["top5"] == 1.0
+    assert facts["under attack"]["0"] == facts["top1"] >= facts["under attack"]["8"]
+    assert json.loads((out / "tiny-vgg.json").read_text())["labels"] == ["red", "blue"]
+    probe = open_probe(out / "tiny-vgg.safetensors", architecture="tiny-vgg")
+    assert probe.labels == ("red", "blue")
+    # The same call again finds its time used up; with more time it goes on from the last epoch.
+    assert train("tiny-vgg", data, out, 0.06)["epochs"] == facts["epochs"]
+    more = train("tiny-vgg", data, out, 0.08)
+    assert more["epochs"] > facts["epochs"]
+    assert more["history"][: facts["epochs"]] == facts["history"]
+
+
+def test_a_first_layer_that_is_held_stays_as_it_is():
+    run = Run(("a", "b"), 0, torch.device("cpu"))
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    run.network.train()
+    for held in (False, True):  # momentum from before does not move it either
+        first, second = run.network.conv1.conv.weight.clone(), run.network.conv2.conv.weight.clone()
+        run.learn(images, torch.tensor([0, 1] * 4), 0.1, held=held)
+        assert run.network.conv1.conv.weight.equal(first) == held
+        assert not run.network.conv2.conv.weight.equal(second)
+
+
+def test_what_is_kept_is_the_running_average():
+    run = Run(("a", "b"), 0, torch.device("cpu"))
+    before = [value.clone() for value in run.average.parameters()]
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    run.network.train()
+    run.learn(images, torch.tensor([0, 1] * 4), 0.1)
+    moved = zip(before, run.network.parameters(), run.average.parameters(), strict=True)
+    for first, now, kept in moved:
+        assert torch.allclose(kept, first.lerp(now, 0.003), atol=1e-7)

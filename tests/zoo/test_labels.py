@@ -1,0 +1,65 @@
+"""Labels come as text or JSON from a stranger, and stay text."""
+
+import json
+
+import pytest
+
+from vizcore.zoo.labels import read_labels
+
+THREE = ("cat", "cup", "car")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "cat\ncup\ncar\n"),
+        ("labels.txt", "\ufeffcat\r\n cup \r\ncar"),
+        ("labels.json", '["cat", "cup", "car"]'),
+        ("labels.json", '{"1": "cup", "2": "car", "0": "cat"}'),
+        ("labels.json", '{"car": 2, "cat": 0, "cup": 1}'),
+        ("labels.json", '{"0": ["n1", "cat"], "1": ["n2", "cup"], "2": ["n3", "car"]}'),
+    ],
+)
+def test_every_usual_form_is_read(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content.encode())
+    assert read_labels(tmp_path / name, 3) == THREE
+    assert read_labels(str(tmp_path / name), 3) == THREE
+
+
+def test_ten_classes_in_a_table_are_in_the_order_of_their_numbers():
+    assert read_labels({str(n): f"the {n}" for n in reversed(range(12))}, 12) == tuple(f"the {n}" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'["cat", "cup"]', "has 3 classes but 2 labels came"),
+        (b'{"0": "cat", "1": "cup", "3": "car"}', "class 2 has no label"),
+        (b'{"0": "cat"}', "number 1 classes, the network has 3"),
+        (b'"cat"', "labels are a list of names"),
+        (b"[1.5, {}, null]", "a label is a name, not a float"),
+        (b"[" * 100_000, "is no list of labels"),
+        (b'["cat",', "is no list of labels"),
+        (b"\xff\xfe\x00", "is no list of labels"),
+        (b'["' + b"a" * 5_000_000 + b'"]', "is too large"),
+    ],
+)
+def test_other_files_are_refused_in_one_sentence(content, sentence, tmp_path):
+    (tmp_path / "labels.json").write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        read_labels(tmp_path / "labels.json", 3)
+
+
+def test_labels_are_one_line_of_text():
+    long, broken, empty = read_labels(["x" * 1000, "two\nlines\x1b[31m", "  "], 3)
+    assert long == "x" * 200 and broken == "two lines [31m" and empty == "(no name)"
+
+
+def test_markup_stays_as_it_was_written(tmp_path):
+    (tmp_path / "labels.json").write_text(json.dumps(["<script>alert(1)</script>", "a", "b"]))
+    assert read_labels(tmp_path / "labels.json", 3)[0] == "<script>alert(1)</script>"
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(ValueError, match=r"no labels file nowhere.txt"):
+        read_labels("nowhere.txt", 3)

@@ -1,0 +1,122 @@
+"""Pictures and numbers as bytes: what a page draws, and what a reader takes away."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from vizcore.imaging.render import ramp
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Many small pictures of one size side by side in one file, `columns` to a row, each (height, width) pixels."""
+
+    file: bytes
+    count: int
+    columns: int
+    height: int
+    width: int
+    kind: str = "image/png"
+
+
+def png(picture: torch.Tensor) -> bytes:
+    """A picture (3, H, W) in [0, 1] as a PNG file; values outside are cut off.
+
+    >>> png(torch.zeros(3, 2, 2))[1:4]
+    b'PNG'
+    """
+    file = io.BytesIO()
+    image(picture).save(file, "PNG", compress_level=1)  # quick to make, and read once
+    return file.getvalue()
+
+
+def jpeg(picture: torch.Tensor) -> bytes:
+    """A picture (3, H, W) in [0, 1] as a JPEG file, to be looked at only: a fifth of a PNG, and nearly the same.
+
+    >>> jpeg(torch.zeros(3, 2, 2))[:3].hex()
+    'ffd8ff'
+    """
+    file = io.BytesIO()
+    image(picture).save(file, "JPEG", quality=92, subsampling=0)
+    return file.getvalue()
+
+
+def image(picture: torch.Tensor) -> Image.Image:
+    """A picture (3, H, W) in 8 bits; values outside [0, 1] are cut off."""
+    pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous()
+    return Image.fromarray(pixels.numpy())
+
+
+def npy(values: torch.Tensor) -> bytes:
+    """Numbers of any shape as a NumPy file.
+
+    >>> np.load(io.BytesIO(npy(torch.arange(3)))).tolist()
+    [0, 1, 2]
+    """
+    file = io.BytesIO()
+    np.save(file, values.detach().cpu().numpy())
+    return file.getvalue()
+
+
+def numbers(values: torch.Tensor) -> bytes:
+    """Numbers of any shape as bare float32, row after row: what a canvas in the browser reads.
+
+    >>> len(numbers(torch.zeros(2, 3)))
+    24
+    """
+    return values.detach().cpu().numpy().astype("<f4").tobytes()
+
+
+def ramp_bytes(name: str) -> bytes:
+    """A colour ramp as 256 red, green and blue bytes.
+
+    >>> ramp_bytes("grey")[:3], ramp_bytes("grey")[-3:].hex()
+    (b'\\x00\\x00\\x00', 'ffffff')
+    """
+    return (ramp(name) * 255).round().byte().numpy().tobytes()
+
+
+def sheet(pictures: torch.Tensor, *, largest: int = 96, photographs: bool = False) -> Sheet:
+    """Small pictures (N, 3, h, w) on one sheet; a side longer than `largest` pixels is averaged down to it.
+
+    The sheet is a PNG; `photographs` whose single pixels are not the point come as a JPEG, which is far smaller.
+
+    >>> sheet(torch.zeros(5, 3, 8, 8)).columns
+    3
+    """
+    count, _, height, width = pictures.shape
+    if max(height, width) > largest:
+        scale = largest / max(height, width)
+        height, width = max(1, round(height * scale)), max(1, round(width * scale))
+        pictures = F.interpolate(pictures, (height, width), mode="area")
+    columns = max(1, int(np.ceil(np.sqrt(count))))
+    rows = -(-count // columns)
+    places = pictures.new_zeros(rows * columns, 3, height, width)
+    places[:count] = pictures
+    whole = places.view(rows, columns, 3, height, width).permute(2, 0, 3, 1, 4)  # (3, rows, h, columns, w)
+    whole = whole.reshape(3, rows * height, columns * width)
+    file, kind = (jpeg(whole), "image/jpeg") if photographs else (png(whole), "image/png")
+    return Sheet(file, count, columns, height, width, kind)
+
+
+def contact_sheet(images: Sequence[torch.Tensor], side: int = 96) -> Sheet:
+    """Pictures of any size (3, H, W) as squares on one sheet, each cut to its middle.
+
+    >>> contact_sheet([torch.zeros(3, 40, 90), torch.ones(3, 7, 5)], side=16).count
+    2
+    """
+    return sheet(torch.stack([middle(image, side) for image in images]), largest=side)
+
+
+def middle(image: torch.Tensor, side: int) -> torch.Tensor:
+    """The middle square of a picture (3, H, W), reduced or enlarged to (3, side, side)."""
+    _, height, width = image.shape
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    square = image[:, top : top + edge, left : left + edge]
+    return F.interpolate(square[None], (side, side), mode="bilinear", antialias=True)[0]

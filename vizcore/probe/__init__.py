@@ -1,0 +1,32 @@
+"""The frozen network: one door to the device, shared by every reader; knows nothing of where networks come from."""
+
+from vizcore.probe.cancel import Stopped, heed, heeding
+from vizcore.probe.cell_places import CHANNELS_LAST
+from vizcore.probe.global_pooling import inexact, pooling
+from vizcore.probe.graph import Step
+from vizcore.probe.layer import Layer
+from vizcore.probe.layer_facts import Facts, first_tensor, given
+from vizcore.probe.prediction import Prediction
+from vizcore.probe.probe import Probe
+from vizcore.probe.tracer import is_torchs_own, operation_name
+from vizcore.probe.unit import SCORES, Unit
+
+__all__ = [
+    "CHANNELS_LAST",
+    "SCORES",
+    "Facts",
+    "Layer",
+    "Prediction",
+    "Probe",
+    "Step",
+    "Stopped",
+    "Unit",
+    "first_tensor",
+    "given",
+    "heed",
+    "heeding",
+    "inexact",
+    "is_torchs_own",
+    "operation_name",
+    "pooling",
+]
