@@ -17,7 +17,7 @@ from vizcore.attribution import integrated_gradients, occlusion, saliency, score
 from vizcore.attribution.board import board
 from vizcore.attribution.meter import meter
 from vizcore.attribution.trust import randomisation
-from vizcore.probe.cancel import Stopped, heeding
+from vizcore.probe.cancel import Cancelled, cancel_when
 
 NETWORKS = ("tiny-vgg", "alexnet", "resnet50", "vgg16", "fcn_resnet50", "vit_b_16")
 LONG: dict[str, Callable[..., Iterator[Frame]]] = {
@@ -38,11 +38,11 @@ def left_over(frames: Callable[[], Iterator[Frame]], moment: float) -> float:
 
     def work() -> None:
         try:
-            with heeding(stop.is_set):
+            with cancel_when(stop.is_set):
                 for _ in frames():
                     if stop.is_set():
                         break
-        except Stopped:
+        except Cancelled:
             pass
 
     thread = threading.Thread(target=work)

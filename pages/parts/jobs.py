@@ -21,7 +21,7 @@ import streamlit as st
 
 from pages.parts import dials
 from pages.parts.calm import SORRY, calm, sentence
-from vizcore.probe import Stopped, heed, heeding
+from vizcore.probe import Cancelled, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
 GIVES_WAY = 5  # how far a job's priority is below a page's, of 19
@@ -47,11 +47,11 @@ class Job:
     def _work(self, frames: Callable[[], Iterator[Any]]) -> None:
         give_way()
         try:
-            with heeding(self._stopped.is_set):
+            with cancel_when(self._stopped.is_set):
                 for frame in frames():
                     self.latest = frame
-                    heed()
-        except Stopped:
+                    check_cancel()
+        except Cancelled:
             pass
         except ValueError as error:
             self.problem = sentence(error)

@@ -17,7 +17,7 @@ from vizcore.attribution import (
     layer_cam,
     score_cam,
 )
-from vizcore.attribution.cam import maps_and_slopes
+from vizcore.attribution.cam import maps_and_gradients
 from vizcore.probe.probe import Probe
 from vizcore.probe.unit import Unit
 
@@ -50,7 +50,7 @@ def picture() -> torch.Tensor:
 
 
 def maps_of(picture: torch.Tensor, unit: int, layer: str = "relu2"):
-    [[(maps, slopes)]] = maps_and_slopes(plain()[0], picture, [Unit("scores", unit)], [layer])
+    [[(maps, slopes)]] = maps_and_gradients(plain()[0], picture, [Unit("scores", unit)], [layer])
     return maps, slopes
 
 

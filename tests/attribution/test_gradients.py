@@ -17,7 +17,7 @@ from vizcore.attribution import (
     saliency,
     smooth_grad,
 )
-from vizcore.attribution.gradients import METHODS, slopes_at
+from vizcore.attribution.gradients import METHODS, gradients_at
 from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.probe.probe import Probe
 from vizcore.zoo.torchvision_import import torchvision
@@ -166,7 +166,7 @@ def test_a_picture_alone_has_the_gradient_it_has_in_company(method, view):
     pictures = torch.rand(2, 3, 17, 17, generator=torch.Generator().manual_seed(2))
     rule = {guided_backprop: guided, deconvnet: deconvolved}.get(method)
     wraps = dict.fromkeys(probe.rectifiers, rule) if rule else {}
-    same(method(probe, pictures[0], 1).colour, slopes_at(probe, pictures, 1, wraps=wraps)[0], 1e-5)
+    same(method(probe, pictures[0], 1).colour, gradients_at(probe, pictures, 1, wraps=wraps)[0], 1e-5)
 
 
 def test_gradient_times_input_is_exact_on_a_linear_network():

@@ -87,12 +87,12 @@ def waiting() -> None:
     import streamlit as st
 
     from pages.parts import jobs
-    from vizcore.probe.cancel import heed
+    from vizcore.probe.cancel import check_cancel
 
     def frames():
         for _ in itertools.count():
             time.sleep(0.01)
-            heed()
+            check_cancel()
         yield
 
     jobs.ask("one", 1, frames)

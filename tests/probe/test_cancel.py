@@ -10,7 +10,7 @@ from vizcore import bundled_image, open_probe
 from vizcore.attribution import grad_cam, occlusion, saliency, score_cam, smooth_grad
 from vizcore.attribution.projective import Projection
 from vizcore.attribution.trust import PIECE, drawn_anew
-from vizcore.probe.cancel import Stopped, heed, heeding
+from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 
 
 class Bell(torch.autograd.Function):
@@ -41,7 +41,7 @@ def test_no_layer_is_computed_after_the_one_in_which_the_stop_came(probe):
             stop.set()
         return layer(*inputs)
 
-    with pytest.raises(Stopped), heeding(stop.is_set):
+    with pytest.raises(Cancelled), cancel_when(stop.is_set):
         probe.run(torch.rand(1, 3, 64, 64), wraps=dict.fromkeys(probe.layers, noted))
     assert len(seen) == 4
 
@@ -58,7 +58,7 @@ def test_no_gradient_goes_further_down_than_where_the_stop_came(probe):
         return lambda layer, *inputs: Bell.apply(layer(*inputs), ring)
 
     pixels = torch.rand(1, 3, 64, 64).requires_grad_()
-    with pytest.raises(Stopped), heeding(stop.is_set):
+    with pytest.raises(Cancelled), cancel_when(stop.is_set):
         scores, _ = probe.run(pixels, wraps={name: belled(name) for name in probe.rectifiers})
         probe.gradient(scores[:, 0], pixels)
     assert passed[-1] == "conv4.relu" and len(passed) < len(probe.rectifiers)
@@ -68,7 +68,7 @@ def test_no_gradient_goes_further_down_than_where_the_stop_came(probe):
 def test_who_may_be_stopped_gets_the_same_to_the_last_bit(name):
     probe, cat = random_probe(name), bundled_image("cat")
     alone = [method(probe, cat, 3) for method in (saliency, grad_cam)]
-    with heeding(lambda: False):
+    with cancel_when(lambda: False):
         heeded = [method(probe, cat, 3) for method in (saliency, grad_cam)]
     assert all(torch.equal(a.values, b.values) for a, b in zip(alone, heeded, strict=True))
 
@@ -78,9 +78,9 @@ def test_only_the_thread_that_was_meant_stops(probe):
 
     def ask(name, stopped):
         try:
-            with heeding(lambda: stopped):
+            with cancel_when(lambda: stopped):
                 answers[name] = saliency(probe, cat, 0).extent
-        except Stopped:
+        except Cancelled:
             answers[name] = "stopped"
 
     threads = [threading.Thread(target=ask, args=(number, number % 2)) for number in range(8)]
@@ -94,11 +94,11 @@ def test_only_the_thread_that_was_meant_stops(probe):
 @pytest.mark.parametrize("frames", [smooth_grad.frames, score_cam.frames, occlusion], ids=lambda one: one.__name__)
 def test_a_stopped_method_ends_at_once_and_leaves_the_probe_to_others(probe, frames):
     stop = threading.Event()
-    with heeding(stop.is_set):
+    with cancel_when(stop.is_set):
         run = frames(probe, bundled_image("cat"), 0)
         next(run)
         stop.set()
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             next(run)
     assert next(frames(probe, bundled_image("cat"), 0)).step > 0
 
@@ -111,14 +111,14 @@ def test_windows_are_stopped_too(probe):
         lambda: projection.through(cat[None, :, :8, :8], torch.tensor([0]), torch.tensor([0])),
     ):
         asked = []
-        with pytest.raises(Stopped), heeding(lambda asked=asked: asked.append(None) or len(asked) == 3):
+        with pytest.raises(Cancelled), cancel_when(lambda asked=asked: asked.append(None) or len(asked) == 3):
             work()
         assert len(asked) == 3
 
 
 def test_a_large_layer_is_forgotten_in_pieces_that_may_be_its_last():
     asked = []
-    with pytest.raises(Stopped), heeding(lambda: asked.append(None) or len(asked) == 3):
+    with pytest.raises(Cancelled), cancel_when(lambda: asked.append(None) or len(asked) == 3):
         drawn_anew(torch.zeros(4 * PIECE), torch.Generator())
     assert len(asked) == 3
 
@@ -134,6 +134,6 @@ def test_a_layer_drawn_in_pieces_has_the_spread_of_the_one_that_was_lost():
 
 
 def test_nobody_is_asked_where_nobody_listens():
-    assert heed("as it came") == "as it came"
-    with heeding(lambda: False):
-        assert heed("as it came") == "as it came"
+    assert check_cancel("as it came") == "as it came"
+    with cancel_when(lambda: False):
+        assert check_cancel("as it came") == "as it came"

@@ -3,20 +3,20 @@ from contextlib import suppress
 
 import pytest
 
-from vizcore.probe.fair_lock import Turns
+from vizcore.probe.fair_lock import FairLock
 
 
-def queued(turns: Turns, count: int) -> None:
+def queued(lock: FairLock, count: int) -> None:
     """Return once so many threads stand in the queue, the holder included."""
-    with turns._changed:
-        while len(turns._queue) < count:
-            turns._changed.wait(0.001)
+    with lock._changed:
+        while len(lock._queue) < count:
+            lock._changed.wait(0.001)
 
 
-def taking_turns(turns: Turns, name: str, times: int, order: list[str]) -> threading.Thread:
+def taking_turns(lock: FairLock, name: str, times: int, order: list[str]) -> threading.Thread:
     def work() -> None:
         for _ in range(times):
-            with turns.turn():
+            with lock.turn():
                 order.append(name)
 
     thread = threading.Thread(target=work)
@@ -25,55 +25,55 @@ def taking_turns(turns: Turns, name: str, times: int, order: list[str]) -> threa
 
 
 def test_those_who_wait_are_served_in_the_order_they_came():
-    turns, order, threads = Turns(), [], []
-    with turns.turn():
+    lock, order, threads = FairLock(), [], []
+    with lock.turn():
         for number, name in enumerate("abcde"):
-            threads.append(taking_turns(turns, name, 1, order))
-            queued(turns, number + 2)
+            threads.append(taking_turns(lock, name, 1, order))
+            queued(lock, number + 2)
     for thread in threads:
         thread.join()
     assert order == list("abcde")
 
 
 def test_a_short_question_waits_at_most_one_turn_of_a_long_run():
-    turns, order, asked = Turns(), [], threading.Event()
+    lock, order, asked = FairLock(), [], threading.Event()
 
     def long_run() -> None:
         for step in range(200):
-            with turns.turn():
+            with lock.turn():
                 order.append("long")
                 if step == 50:
                     asked.set()
-                    queued(turns, 2)  # the short question has come, in the middle of this turn
+                    queued(lock, 2)  # the short question has come, in the middle of this turn
 
     thread = threading.Thread(target=long_run)
     thread.start()
     asked.wait()
-    with turns.turn():
+    with lock.turn():
         order.append("short")
     thread.join()
     assert order.index("short") == 51 and len(order) == 201
 
 
 def test_two_long_runs_alternate_once_both_are_waiting():
-    turns, order = Turns(), []
-    with turns.turn():
-        first = taking_turns(turns, "a", 1, order)
-        queued(turns, 2)
-        second = taking_turns(turns, "b", 1, order)
-        queued(turns, 3)
-    with turns.turn():  # came third, and finds both served
+    lock, order = FairLock(), []
+    with lock.turn():
+        first = taking_turns(lock, "a", 1, order)
+        queued(lock, 2)
+        second = taking_turns(lock, "b", 1, order)
+        queued(lock, 3)
+    with lock.turn():  # came third, and finds both served
         order.append("me")
     first.join(), second.join()
     assert order == ["a", "b", "me"]
 
 
 def test_a_turn_inside_a_turn_goes_straight_in_and_keeps_the_device_until_the_outer_one_ends():
-    turns, order = Turns(), []
-    with turns.turn():
-        other = taking_turns(turns, "other", 1, order)
-        queued(turns, 2)
-        with turns.turn():
+    lock, order = FairLock(), []
+    with lock.turn():
+        other = taking_turns(lock, "other", 1, order)
+        queued(lock, 2)
+        with lock.turn():
             order.append("inner")
         order.append("outer")
     other.join()
@@ -82,36 +82,36 @@ def test_a_turn_inside_a_turn_goes_straight_in_and_keeps_the_device_until_the_ou
 
 @pytest.mark.parametrize("problem", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_whatever_ends_a_turn_frees_the_device(problem):
-    turns, order = Turns(), []
-    with pytest.raises(problem), turns.turn(), turns.turn():
+    lock, order = FairLock(), []
+    with pytest.raises(problem), lock.turn(), lock.turn():
         raise problem
-    taking_turns(turns, "next", 1, order).join(timeout=10)
-    assert order == ["next"] and not turns._queue
+    taking_turns(lock, "next", 1, order).join(timeout=10)
+    assert order == ["next"] and not lock._queue
 
 
 def test_whoever_is_interrupted_while_waiting_leaves_the_queue_to_the_others():
-    turns, order = Turns(), []
-    waited = turns._changed.wait_for
+    lock, order = FairLock(), []
+    waited = lock._changed.wait_for
     patience = {"impatient": 1}
 
     def wait_for(condition) -> bool:
         if patience.get(threading.current_thread().name):
-            turns._changed.notify_all()  # those who watch the queue see me in it
-            turns._changed.wait(0.05)
+            lock._changed.notify_all()  # those who watch the queue see me in it
+            lock._changed.wait(0.05)
             raise KeyboardInterrupt
         return waited(condition)
 
-    turns._changed.wait_for = wait_for
+    lock._changed.wait_for = wait_for
 
     def give_up() -> None:
-        with suppress(KeyboardInterrupt), turns.turn():
+        with suppress(KeyboardInterrupt), lock.turn():
             order.append("impatient")
 
-    with turns.turn():
+    with lock.turn():
         impatient = threading.Thread(target=give_up, name="impatient")
         impatient.start()
-        patient = taking_turns(turns, "patient", 1, order)
+        patient = taking_turns(lock, "patient", 1, order)
         impatient.join(timeout=10)
         order.append("holder")  # the one who left took nobody's turn away
     patient.join(timeout=10)
-    assert order == ["holder", "patient"] and not turns._queue
+    assert order == ["holder", "patient"] and not lock._queue

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from vizcore import Probe, open_probe, zoo
+from vizcore import Probe, open_probe
 from vizcore.training.tiny_vgg import save
+from vizcore.zoo import shelf as zoo
 from vizcore.zoo.architectures import blueprint, empty, misfits, published, segmenting
 from vizcore.zoo.official import OFFICIAL, WeightsAbsent, architecture, as_built_now, prepared, preprocessing
 from vizcore.zoo.tiny_vgg import MEAN, STD, TinyVGG

@@ -62,8 +62,8 @@ class Comparison:
     `consensus` is the share of methods that have a place in the fifth of the picture that they mark, `conflict`
     how far the ranks of a place are spread.
 
-    >>> slope = Map(torch.arange(4.0).view(2, 2), signed=False, measure="score")
-    >>> compare(Board({"one": slope, "other": slope}), 2).pairs
+    >>> gradient = Map(torch.arange(4.0).view(2, 2), signed=False, measure="score")
+    >>> compare(Board({"one": gradient, "other": gradient}), 2).pairs
     [('one', 'other', 1.0)]
     """
 

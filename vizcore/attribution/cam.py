@@ -42,10 +42,11 @@ def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     if not unit.is_class:
         raise ValueError(f"{unit} is no class, and a class activation map is about one; use grad_cam for other units.")
     scores, found = probe.run(probe.prepare(image)[None], [maps_layer], {maps_layer: leaf})
-    slopes = probe.gradient(scores[0, unit.channel], found[maps_layer])
-    maps, slopes = (probe.layer(maps_layer).maps(one)[0].detach() for one in (found[maps_layer], slopes))  # (K, h, w)
-    weights = slopes.sum((1, 2), keepdim=True)  # (K, 1, 1)
-    if not everywhere_alike(slopes):
+    gradients = probe.gradient(scores[0, unit.channel], found[maps_layer])
+    layer = probe.layer(maps_layer)
+    maps, gradients = (layer.maps(one)[0].detach() for one in (found[maps_layer], gradients))  # (K, h, w)
+    weights = gradients.sum((1, 2), keepdim=True)  # (K, 1, 1)
+    if not everywhere_alike(gradients):
         raise ValueError(inexact(probe))
     return Map((weights * maps).sum(0), signed=True, measure="score")
 
@@ -66,10 +67,10 @@ def grad_cam(
     """
     unit = probe.unit(unit)
     layer = layer or usual_layer(probe, unit)
-    [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])  # (K, h, w) each
-    weights = slopes.mean((1, 2), keepdim=True)  # (K, 1, 1)
+    [[(maps, gradients)]] = maps_and_gradients(probe, image, [unit], [layer])  # (K, h, w) each
+    weights = gradients.mean((1, 2), keepdim=True)  # (K, 1, 1)
     evidence = (weights * maps).sum(0)  # (h, w)
-    return with_note(evidence_map(evidence, unit, both_signs), slopes, probe, unit, layer)
+    return with_note(evidence_map(evidence, unit, both_signs), gradients, probe, unit, layer)
 
 
 def grad_cams(
@@ -89,15 +90,15 @@ def grad_cams(
     """
     units = [probe.unit(unit) for unit in units]
     answers = []
-    for unit, found in zip(units, maps_and_slopes(probe, image, units, layers), strict=True):
+    for unit, found in zip(units, maps_and_gradients(probe, image, units, layers), strict=True):
         answers.append([])
-        for layer, (maps, slopes) in zip(layers, found, strict=True):
-            evidence = (slopes.mean((1, 2), keepdim=True) * maps).sum(0)
-            answers[-1].append(with_note(evidence_map(evidence, unit, both_signs), slopes, probe, unit, layer))
+        for layer, (maps, gradients) in zip(layers, found, strict=True):
+            evidence = (gradients.mean((1, 2), keepdim=True) * maps).sum(0)
+            answers[-1].append(with_note(evidence_map(evidence, unit, both_signs), gradients, probe, unit, layer))
     return answers
 
 
-def maps_and_slopes(
+def maps_and_gradients(
     probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str]
 ) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
     """Feature maps of layers and the derivatives of units by them, both (K, h, w): by layer, for every unit.
@@ -116,11 +117,11 @@ def maps_and_slopes(
     activations = [found[layer] for layer in layers]
     answers = []
     for number, unit in enumerate(units, 1):
-        slopes = probe.gradient(probe.read(unit, found[unit.layer]), activations, keep=number < len(units))
+        gradients = probe.gradient(probe.read(unit, found[unit.layer]), activations, keep=number < len(units))
         answers.append(
             [
-                (probe.layer(layer).maps(activation)[0].detach(), probe.layer(layer).maps(slope)[0])
-                for layer, activation, slope in zip(layers, activations, slopes, strict=True)
+                (probe.layer(layer).maps(activation)[0].detach(), probe.layer(layer).maps(gradient)[0])
+                for layer, activation, gradient in zip(layers, activations, gradients, strict=True)
             ]
         )
     return answers
@@ -132,11 +133,11 @@ def evidence_map(evidence: torch.Tensor, unit: Unit, both_signs: bool) -> Map:
     return Map(evidence if both_signs else evidence.relu(), signed=both_signs, measure=measure)
 
 
-def with_note(map: Map, slopes: torch.Tensor, probe: Probe, unit: Unit, layer: str) -> Map:
+def with_note(map: Map, gradients: torch.Tensor, probe: Probe, unit: Unit, layer: str) -> Map:
     """A map as it is, or, where it is blank, with a note that says why."""
     if not map.blank:
         return map
-    if not slopes.any():
+    if not gradients.any():
         why = NOWHERE if probe.by_pixel and unit.is_class else UNMOVED
     else:
         why = UNREAD if map.signed else ALL_AGAINST
@@ -179,10 +180,10 @@ def usual_layer(probe: Probe, unit: Unit) -> str:
     return probe.deepest_maps if unit.is_class else layers_behind(probe, unit)[-1]
 
 
-def everywhere_alike(slopes: torch.Tensor) -> bool:
+def everywhere_alike(gradients: torch.Tensor) -> bool:
     """Whether a score depends on every cell of a map (K, h, w) in the same way, so that the map was averaged."""
-    means = slopes.mean((1, 2), keepdim=True)
-    return torch.allclose(slopes, means.expand_as(slopes), rtol=1e-3, atol=1e-4 * slopes.abs().max().item())
+    means = gradients.mean((1, 2), keepdim=True)
+    return torch.allclose(gradients, means.expand_as(gradients), rtol=1e-3, atol=1e-4 * gradients.abs().max().item())
 
 
 def takes_layer(method: Callable) -> bool:
@@ -202,7 +203,7 @@ FORMULAS = {
 }
 # How each method misleads, in a sentence for the reader.
 FAILINGS = {
-    "Grad-CAM": "It is as coarse as the layer it reads, and averaging the slopes can hide one of several objects or, "
-    "in earlier layers, mark places that do nothing.",
+    "Grad-CAM": "It is as coarse as the layer it reads, and averaging the gradients can hide one of several objects "
+    "or, in earlier layers, mark places that do nothing.",
     "CAM": "It is exact only where nothing but averaging and one linear layer follows, and as coarse as the last maps.",
 }

@@ -12,7 +12,7 @@ from vizcore.attribution.cam import (
     evidence_map,
     grad_cam,
     grad_cams,
-    maps_and_slopes,
+    maps_and_gradients,
     takes_layer,
     usual_layer,
     with_note,
@@ -27,7 +27,7 @@ from vizcore.probe import Probe, Unit
 def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
     """Show which places speak for a unit, each of several objects counted on its own.
 
-    Chattopadhay et al. 2018: the weight of map A_k is a sum over places of a g, g = relu(slope), with
+    Chattopadhay et al. 2018: the weight of map A_k is a sum over places of a g, g = relu(gradient), with
     a = g^2 / (2 g^2 + g^3 sum(A_k)) taken before the rectifier, so that a small object weighs as much as a
     large one. The rest is Grad-CAM.
 
@@ -40,17 +40,17 @@ def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str
     return map
 
 
-def object_by_object(maps: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+def object_by_object(maps: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """The evidence of Grad-CAM++ (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
-    below = 2 * slopes**2 + slopes**3 * maps.sum((1, 2), keepdim=True)
-    shares = torch.where(below == 0, 0.0, slopes**2 / torch.where(below == 0, 1.0, below))
-    return ((shares * slopes.relu()).sum((1, 2), keepdim=True) * maps).sum(0)
+    below = 2 * gradients**2 + gradients**3 * maps.sum((1, 2), keepdim=True)
+    shares = torch.where(below == 0, 0.0, gradients**2 / torch.where(below == 0, 1.0, below))
+    return ((shares * gradients.relu()).sum((1, 2), keepdim=True) * maps).sum(0)
 
 
 def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
-    """Show which places speak for a unit, each place weighed by its own slope.
+    """Show which places speak for a unit, each place weighed by its own gradient.
 
-    Jiang et al. 2021: relu(sum_k relu(slope_k) A_k), the slope of every cell instead of its mean over the
+    Jiang et al. 2021: relu(sum_k relu(gradient_k) A_k), the gradient of every cell instead of its mean over the
     map; this is what makes early, fine layers worth looking at.
 
     >>> from vizcore import bundled_images, open_probe
@@ -62,9 +62,9 @@ def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, laye
     return map
 
 
-def cell_by_cell(maps: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
+def cell_by_cell(maps: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """The evidence of LayerCAM (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
-    return (slopes.relu() * maps).sum(0)
+    return (gradients.relu() * maps).sum(0)
 
 
 def weighed(
@@ -79,10 +79,10 @@ def weighed(
     units = [probe.unit(unit) for unit in units]
     return [
         [
-            with_note(evidence_map(rule(maps, slopes), unit, False), slopes, probe, unit, layer)
-            for layer, (maps, slopes) in zip(layers, found, strict=True)
+            with_note(evidence_map(rule(maps, gradients), unit, False), gradients, probe, unit, layer)
+            for layer, (maps, gradients) in zip(layers, found, strict=True)
         ]
-        for unit, found in zip(units, maps_and_slopes(probe, image, units, layers), strict=True)
+        for unit, found in zip(units, maps_and_gradients(probe, image, units, layers), strict=True)
     ]
 
 
@@ -107,7 +107,7 @@ def score_cam(
     """
     unit, pixels = probe.unit(unit), probe.prepare(image)
     layer = layer or usual_layer(probe, unit)
-    [[(maps, slopes)]] = maps_and_slopes(probe, image, [unit], [layer])
+    [[(maps, gradients)]] = maps_and_gradients(probe, image, [unit], [layer])
     maps = maps.cpu()
     order = maps.mean((1, 2)).argsort(descending=True)[:channels]
     order = [number for number in order.tolist() if maps[number].max() > maps[number].min()]
@@ -121,7 +121,8 @@ def score_cam(
         raised = torch.cat([raised, unit_values(probe, masks * pixels, unit) - dark])
         weights = raised.softmax(0)[:, None, None]
         evidence = (weights * maps[order[: len(raised)]]).sum(0)
-        yield Frame(len(raised), len(order), with_note(evidence_map(evidence, unit, False), slopes, probe, unit, layer))
+        map = with_note(evidence_map(evidence, unit, False), gradients, probe, unit, layer)
+        yield Frame(len(raised), len(order), map)
     if not order:
         silent = evidence_map(torch.zeros_like(maps[0]), unit, False)
         yield Frame(1, 1, replace(silent, note=f"Every map of {layer} is flat for this picture; none marks a place."))
@@ -209,7 +210,7 @@ FORMULAS = {
 }
 # How each method misleads, in a sentence for the reader.
 FAILINGS = {
-    "Grad-CAM++": "It leaves out every slope that argues against the unit, so two classes often get much the same map.",
+    "Grad-CAM++": "It leaves out all that argues against the unit, so two classes often get much the same map.",
     "LayerCAM": "It leaves out what argues against the unit too, and in early layers it follows edges.",
     "Score-CAM": "It judges by the answers to masked pictures, and those are unlike any the network has learned from.",
     "Guided Grad-CAM": "Its detail is guided backprop's: sharp edges that have little to do with the class.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from vizcore.attribution.cam import cam, layers_behind, maps_and_slopes, usual_layer
+from vizcore.attribution.cam import cam, layers_behind, maps_and_gradients, usual_layer
 from vizcore.imaging import Map
 from vizcore.probe import Probe, Unit
 
@@ -42,10 +42,10 @@ def contrasts(
     """
     units = [probe.unit(unit), probe.unit(other)]
     answers = []
-    for layer, (maps, slopes), (_, others) in zip(
-        layers, *maps_and_slopes(probe, image, units, layers), strict=True
+    for layer, (maps, gradients), (_, others) in zip(
+        layers, *maps_and_gradients(probe, image, units, layers), strict=True
     ):  # (K, h, w) each
-        weights = (slopes - others).mean((1, 2), keepdim=True)
+        weights = (gradients - others).mean((1, 2), keepdim=True)
         answers.append(difference((weights * maps).sum(0), units, layer))
     return answers
 

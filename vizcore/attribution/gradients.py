@@ -14,7 +14,7 @@ from vizcore.probe import Probe, Unit
 
 # Multiply-adds of forward passes between two frames: with the way back about half a second of one core.
 AT_A_TIME = 6 * 10**9
-SLOPE = "score per pixel value"
+PER_PIXEL = "score per pixel value"
 Seed = Annotated[str, Choice("value", "own map", help="Start from the unit's value or from its own activation map.")]
 
 
@@ -29,12 +29,12 @@ def saliency(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin
     >>> saliency(open_probe("tiny-vgg"), bundled_images()["cat"], 0).measure
     'score per pixel value'
     """
-    slopes, _ = pixel_gradient(probe, image, unit, begin=begin)
-    return Map(slopes.abs().amax(0), signed=False, measure=SLOPE, colour=slopes)
+    gradients, _ = pixel_gradient(probe, image, unit, begin=begin)
+    return Map(gradients.abs().amax(0), signed=False, measure=PER_PIXEL, colour=gradients)
 
 
 def gradient_times_input(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
-    """Show what each pixel adds to the unit, as far as a straight line can tell: slope times value.
+    """Show what each pixel adds to the unit, as far as a straight line can tell: gradient times value.
 
     Shrikumar et al. 2016: sum_c x_c d score / d x_c. On a purely linear network this is exact.
 
@@ -42,8 +42,8 @@ def gradient_times_input(probe: Probe, image: torch.Tensor, unit: Unit | int | s
     >>> gradient_times_input(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
     True
     """
-    slopes, pixels = pixel_gradient(probe, image, unit, begin=begin)
-    return Map((slopes * pixels).sum(0), signed=True, measure="score", colour=slopes * pixels)
+    gradients, pixels = pixel_gradient(probe, image, unit, begin=begin)
+    return Map((gradients * pixels).sum(0), signed=True, measure="score", colour=gradients * pixels)
 
 
 def guided_backprop(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begin: Seed = "value") -> Map:
@@ -97,9 +97,9 @@ def smooth_grad(
     total = torch.zeros_like(pixels)
     for done, count in batches(samples, probe):
         noisy = pixels + noise * torch.randn(count, *pixels.shape, generator=generator)
-        total = total + slopes_at(probe, noisy, unit, begin).sum(0)
+        total = total + gradients_at(probe, noisy, unit, begin).sum(0)
         mean = total / done
-        yield Frame(done, samples, Map(mean.abs().amax(0), signed=False, measure=SLOPE, colour=mean))
+        yield Frame(done, samples, Map(mean.abs().amax(0), signed=False, measure=PER_PIXEL, colour=mean))
 
 
 @framed
@@ -112,7 +112,7 @@ def integrated_gradients(
     baseline: Annotated[str, Choice("black", "grey", "white", help="The picture that stands for nothing.")] = "black",
     begin: Seed = "value",
 ) -> Iterator[Frame]:
-    """Add up the slope on the straight way from an empty picture to this one: what each pixel brought.
+    """Add up the gradient on the straight way from an empty picture to this one: what each pixel brought.
 
     Sundararajan et al. 2017: (x - x') times the mean of d score / d x along x' + a (x - x'), a from 0 to 1,
     by Gauss-Legendre quadrature. Its sum is the difference of the two scores (completeness); the note says
@@ -130,8 +130,8 @@ def integrated_gradients(
     ends = values_at(probe, torch.stack([empty, pixels]), unit, begin)
     for done, count in batches(steps, probe):
         part = slice(done - count, done)
-        slopes = slopes_at(probe, empty + ways[part] * (pixels - empty), unit, begin)
-        total = total + (weights[part] * slopes).sum(0)
+        gradients = gradients_at(probe, empty + ways[part] * (pixels - empty), unit, begin)
+        total = total + (weights[part] * gradients).sum(0)
         brought = total * (pixels - empty)
         moved, found = (ends[1] - ends[0]).item(), brought.sum().item()
         note = f"The map adds up to {found:.4g}; the score moved by {moved:.4g}." if done == steps else ""
@@ -144,10 +144,10 @@ def pixel_gradient(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The derivative of a unit by every pixel value of the prepared picture, and that picture: both (3, S, S)."""
     pixels = probe.prepare(image)
-    return slopes_at(probe, pixels[None], unit, begin, wraps)[0], pixels
+    return gradients_at(probe, pixels[None], unit, begin, wraps)[0], pixels
 
 
-def slopes_at(
+def gradients_at(
     probe: Probe, images: torch.Tensor, unit: Unit | int | str, begin: str = "value", wraps: dict | None = None
 ) -> torch.Tensor:
     """The derivative of a unit at several pictures (N, 3, S, S), each for itself."""
@@ -171,9 +171,9 @@ def values_at(
 def traced_back(probe: Probe, image: torch.Tensor, unit: Unit | int | str, rule: Callable, begin: str) -> Map:
     """The gradient under another rule for rectifiers, as one number a pixel: the sum over its colours."""
     rectifiers = probe.rectifiers
-    slopes, _ = pixel_gradient(probe, image, unit, begin=begin, wraps=dict.fromkeys(rectifiers, rule))
+    gradients, _ = pixel_gradient(probe, image, unit, begin=begin, wraps=dict.fromkeys(rectifiers, rule))
     note = "" if rectifiers else f"{probe.name} has no rectifiers, so this is the plain gradient."
-    return Map(slopes.sum(0), signed=True, measure=SLOPE, note=note, colour=slopes)
+    return Map(gradients.sum(0), signed=True, measure=PER_PIXEL, note=note, colour=gradients)
 
 
 def batches(total: int, probe: Probe) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vizcore.probe import CHANNELS_LAST, Facts, Layer, Probe, Step, first_tensor, given, heed, is_torchs_own
+from vizcore.probe import CHANNELS_LAST, Facts, Layer, Probe, Step, check_cancel, first_tensor, given, is_torchs_own
 
 WINDOWED = ("convolution", "max pooling", "average pooling")
 # What may be done to windows as to whole maps, once the facts say that it stays within its cell.
@@ -61,11 +61,11 @@ class Projection:
         self.padded: dict[tuple, torch.Tensor] = {}
         # Where, and by which kind of step, the windows had to be given up for whole maps.
         self.whole_from: str | None = None
-        with probe.turns.turn(), torch.no_grad():
+        with probe.lock.turn(), torch.no_grad():
             # With the channels of a place side by side windows are cut in one piece, and convolved faster.
             self.kept[probe.entry] = probe.normalised(image[None]).contiguous(memory_format=torch.channels_last)
             for step in probe.steps:
-                self.kept[step.node] = heed(applied(step, self.kept))
+                self.kept[step.node] = check_cancel(applied(step, self.kept))
         missing = set(self.wanted.values())
         self.steps: list[Step] = []
         for step in probe.steps:
@@ -77,12 +77,12 @@ class Projection:
     @torch.no_grad()
     def through(self, patches: torch.Tensor, tops: torch.Tensor, lefts: torch.Tensor) -> dict[str, torch.Tensor]:
         """The wanted activations, whole, of the pictures with patches (N, 3, h, w) laid at rows and columns (N,)."""
-        with self.probe.turns.turn():
+        with self.probe.lock.turn():
             changed: dict[fx.Node, Any] = {self.probe.entry: Window(self.probe.normalised(patches), tops, lefts)}
             found = {}
             for step in self.steps:
                 if any(source in changed for source in step.node.all_input_nodes):
-                    changed[step.node] = heed(self.follow(step, changed, len(patches)))
+                    changed[step.node] = check_cancel(self.follow(step, changed, len(patches)))
                 if step.layer in self.wanted.values():
                     found[step.layer] = first_tensor(self.whole(step.node, changed, len(patches)))
                 for node in step.frees:

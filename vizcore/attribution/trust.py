@@ -16,7 +16,7 @@ from torch import nn
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.imaging import Map
-from vizcore.probe import Probe, Step, Unit, heed
+from vizcore.probe import Probe, Step, Unit, check_cancel
 
 Method = Callable[..., Map]
 Seed = Annotated[int, Range(0, 99, 1)]
@@ -161,7 +161,7 @@ def drawn_anew(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     """
     drawn, mean, spread = torch.empty(weight.shape), weight.mean().item(), weight.std().item()
     for piece in drawn.view(-1).split(PIECE):
-        heed()
+        check_cancel()
         piece.normal_(mean, spread, generator=generator)
     return drawn
 

@@ -1,6 +1,6 @@
 """The frozen network: one door to the device, shared by every reader; knows nothing of where networks come from."""
 
-from vizcore.probe.cancel import Stopped, heed, heeding
+from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step
@@ -14,17 +14,17 @@ from vizcore.probe.unit import SCORES, Unit
 __all__ = [
     "CHANNELS_LAST",
     "SCORES",
+    "Cancelled",
     "Facts",
     "Layer",
     "Prediction",
     "Probe",
     "Step",
-    "Stopped",
     "Unit",
+    "cancel_when",
+    "check_cancel",
     "first_tensor",
     "given",
-    "heed",
-    "heeding",
     "inexact",
     "is_torchs_own",
     "operation_name",

@@ -105,7 +105,7 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     return scores
 
 
-def side_by_side(network: nn.Module, picture: torch.Tensor, expected: torch.Tensor) -> None:
+def channels_last(network: nn.Module, picture: torch.Tensor, expected: torch.Tensor) -> None:
     """Lay a cell's channels side by side in memory, where convolutions on processors are faster, batches most of all.
 
     A network that answers otherwise then, or not at all, since it looks at its memory itself, stays as it was.

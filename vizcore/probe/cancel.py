@@ -1,8 +1,8 @@
 """Stop: a long run hears within a layer that nobody waits for it any more.
 
 Between two frames of a large network there may be seconds, so a run is not only asked at its frames. Whoever starts
-it says how it can tell (`heeding`); a probe asks after every layer, on the way there and on the way back (`heed`).
-What is asked belongs to the thread that runs, so no reader stops another's.
+it says how it can tell (`cancel_when`); a probe asks after every layer, on the way there and on the way back
+(`check_cancel`). What is asked belongs to the thread that runs, so no reader stops another's.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,19 +15,19 @@ import torch
 ASKED: ContextVar[Callable[[], bool] | None] = ContextVar("asked", default=None)
 
 
-class Stopped(BaseException):
+class Cancelled(BaseException):
     """A run ends because it was asked to; not an `Exception`, so that nothing takes it for a failure."""
 
 
 @contextmanager
-def heeding(asked: Callable[[], bool]) -> Iterator[None]:
-    """Within this block, in this thread, whatever a probe computes ends with `Stopped` soon after `asked()` is true.
+def cancel_when(asked: Callable[[], bool]) -> Iterator[None]:
+    """Within this block, in this thread, whatever a probe computes ends with `Cancelled` soon after `asked()` is true.
 
     >>> from vizcore import bundled_image, open_probe
     >>> try:
-    ...     with heeding(lambda: True):
+    ...     with cancel_when(lambda: True):
     ...         open_probe("tiny-vgg").predict(bundled_image("cat"))
-    ... except Stopped:
+    ... except Cancelled:
     ...     "stopped at the first layer"
     'stopped at the first layer'
     """
@@ -38,19 +38,19 @@ def heeding(asked: Callable[[], bool]) -> Iterator[None]:
         ASKED.reset(token)
 
 
-def heed(value: Any = None) -> Any:
-    """The same value, unless this run was asked to stop; then `Stopped`, now or when a gradient comes back this way."""
+def check_cancel(value: Any = None) -> Any:
+    """The same value, unless this run was asked to stop; then `Cancelled`, now or on a gradient's way back."""
     asked = ASKED.get()
     if asked is None:
         return value
     if asked():
-        raise Stopped
+        raise Cancelled
     if isinstance(value, torch.Tensor) and value.requires_grad:
-        return Heeding.apply(value, asked)
+        return CancelCheck.apply(value, asked)
     return value
 
 
-class Heeding(torch.autograd.Function):
+class CancelCheck(torch.autograd.Function):
     """The identity, which asks again when a gradient passes it.
 
     It keeps the strides. A view of a single picture would not, and torch's batch norm derives wrongly by others.
@@ -62,7 +62,7 @@ class Heeding(torch.autograd.Function):
         return value.detach()
 
     @staticmethod
-    def backward(ctx: Any, slopes: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: Any, gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
         if ctx.asked():
-            raise Stopped
-        return slopes, None
+            raise Cancelled
+        return gradients, None

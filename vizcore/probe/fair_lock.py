@@ -1,4 +1,4 @@
-"""Turns on the device: first come, first served, one forward or backward pass at a time."""
+"""A fair lock on the device: first come, first served, one forward or backward pass at a time."""
 
 import threading
 from collections import deque
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class FairLock:
     """A fair queue for one device.
 
     A plain lock may hand the device back to whoever just had it, so that a run of a thousand
     passes starves a reader who asked for one. Here every pass waits behind those that came before it.
 
-    >>> turns = Turns()
-    >>> with turns.turn():
+    >>> lock = FairLock()
+    >>> with lock.turn():
     ...     "the device is mine for one pass"
     'the device is mine for one pass'
     """

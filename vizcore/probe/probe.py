@@ -9,10 +9,10 @@ from types import MappingProxyType
 import torch
 from torch import fx, nn
 
-from vizcore.probe.bare_network import bare, bare_scores, noting_views, side_by_side
-from vizcore.probe.cancel import heed
+from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_views
+from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
-from vizcore.probe.fair_lock import Turns
+from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
@@ -60,13 +60,13 @@ class Probe:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.device.type == "cuda":  # a card rounds to ten bits else, and its answers are to be the processor's
             torch.backends.cudnn.allow_tf32 = False
-        self.turns = Turns()
+        self.lock = FairLock()
         self.network = bare(network).to(self.device)
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
         if self.device.type == "cpu":
-            side_by_side(self.network, picture, expected)
+            channels_last(self.network, picture, expected)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)
         self._follow(picture, expected)
@@ -123,7 +123,7 @@ class Probe:
         names = {name: self._resolve(name) for name in taps}
         wrapped = {self._resolve(name): wrap for name, wrap in wraps.items()}
         wanted = set(names.values()) | ({self._answer} if scores else set())
-        with self.turns.turn(), torch.enable_grad():
+        with self.lock.turn(), torch.enable_grad():
             found = self._walk(self.normalised(images), wanted, wrapped)
         return (found[self._answer] if scores else None), {name: found[layer] for name, layer in names.items()}
 
@@ -136,7 +136,7 @@ class Probe:
             arguments, named = step.inputs(values)
             wrap = wraps.get(step.layer)
             layer = partial(step.operation, **named) if named else step.operation
-            value = values[step.node] = heed(layer(*arguments) if wrap is None else wrap(layer, *arguments))
+            value = values[step.node] = check_cancel(layer(*arguments) if wrap is None else wrap(layer, *arguments))
             if step.layer in wanted:
                 found[step.layer] = first_tensor(value)
             for node in step.frees:
@@ -164,9 +164,9 @@ class Probe:
         asked = [wrt] if isinstance(wrt, torch.Tensor) else list(wrt)
         if not score.requires_grad or not all(tensor.requires_grad for tensor in asked):
             raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
-        with self.turns.turn():
+        with self.lock.turn():
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
-        if any(slope is None for slope in found):
+        if any(gradient is None for gradient in found):
             raise ValueError("the score does not depend on this layer; choose one before the unit.")
         return found[0] if isinstance(wrt, torch.Tensor) else found
 

@@ -96,10 +96,10 @@ def tsne(
     for step in range(1, steps + 1):
         pull, inertia = phase(step / steps, exaggeration)
         attraction, repulsion, total = forces(points, near)
-        slope = pull * attraction - repulsion / total
+        gradient = pull * attraction - repulsion / total
         # A coordinate that keeps its direction goes faster, one that turns back goes slower (Jacobs 1988).
-        gains = torch.where(way.sign() != slope.sign(), gains + 0.2, gains * 0.8 + 0.01)
-        way = inertia * way - max(count / pull, min(SLOWEST, (count / 30) ** 2)) * gains * slope
+        gains = torch.where(way.sign() != gradient.sign(), gains + 0.2, gains * 0.8 + 0.01)
+        way = inertia * way - max(count / pull, min(SLOWEST, (count / 30) ** 2)) * gains * gradient
         way = way * (FURTHEST / way.norm(dim=1, keepdim=True).clamp_min(FURTHEST))
         points = points + way
         points = points - points.mean(0)
