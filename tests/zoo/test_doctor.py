@@ -68,7 +68,7 @@ def test_a_hostile_file_is_refused_in_one_sentence(name, hostile, folder):
 
 MEASURE = """
 import resource, sys
-from vizcore.doctor import doctor
+from vizcore.zoo.doctor import doctor
 doctor(sys.argv[1], "tiny-vgg")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[2:]:

@@ -194,7 +194,7 @@ def test_closing_the_frames_lets_the_next_reader_go_on(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from vizcore.weights import download
+from vizcore.zoo.download import download
 for frame in download(sys.argv[1], Path(sys.argv[2]), sys.argv[3]):
     pass
 """
