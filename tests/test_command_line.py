@@ -69,6 +69,6 @@ def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
     def stopped(*arguments, **dials):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["vizcore.zoo.doctor"], "doctor", stopped)
+    monkeypatch.setattr("vizcore.zoo.doctor", stopped)
     assert main(["doctor", "weights.pth"]) == 130
     assert capsys.readouterr().err == "\nstopped\n"

@@ -150,7 +150,7 @@ def test_the_agreement_of_both_spaces_over_the_corpus(index):
 
 
 def test_the_command_prints_both_agreements(monkeypatch, capsys, folder, probe):
-    monkeypatch.setattr("vizcore.zoo.shelf.open_probe", lambda name: probe)
+    monkeypatch.setattr("vizcore.zoo.open_probe", lambda name: probe)
     assert main(["neighbors", "--network", "redness", "--corpus", str(folder)]) == 0
     printed = capsys.readouterr().out
     assert "20 pictures" in printed and "100.0%" in printed
