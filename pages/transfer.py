@@ -8,11 +8,11 @@ from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
 from vizcore.representation import untrained
-from vizcore.representation.transfer import FORMULAS, METHODS, layer_accuracies, learning_curves, most_examples
+from vizcore.representation.transfer import METHODS, layer_accuracies, learning_curves, most_examples
 from vizcore.zoo import head_file
 
 CURVES, LAYERS, CELL = "transfer curves", "transfer layers", "transfer cell"
-[(NAME, METHOD)] = METHODS.items()
+[METHOD] = METHODS
 MOST = 60  # pictures shown of a cell
 PIXELS, FRESH = "pixels", "never trained"
 SEEN = """A network that was trained on photographs is cut at a layer and kept as it is; only a new softmax on top
@@ -181,7 +181,6 @@ def below(found, layer: str, each: int, seed: int) -> None:
             learn.Try("Cut after the first layer", session={"transfer.layer": next(iter(chosen.probe.layers))}),
             learn.Try("Another draw of the examples", method=METHOD, dials={"seed": 1}),
         ],
-        formula=FORMULAS[METHOD],
         data=lambda: found.weight,
         snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
         "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"

@@ -155,10 +155,12 @@ def test_every_method_table_holds_documented_functions_by_their_titles():
         if found.name.endswith("__main__"):
             continue
         module = importlib.import_module(found.name)
-        for title, method in getattr(module, "METHODS", {}).items():
+        for record in getattr(module, "METHODS", ()):
+            method = record.function
             chapter = found.name.split(".")[1]
             assert chapter in CHAPTERS, f"{found.name} has a table of methods and is in no chapter"
-            assert title[0].isupper() and callable(method)
+            assert re.match(r"[A-Z]|t-", record.title) and callable(method)
+            assert record.misleads.endswith("."), f"{record.title} does not say how it can mislead"
             assert method.__name__ in importlib.import_module(f"vizcore.{chapter}").__all__, (
                 f"{method.__name__} is a method and has to be public: name it in vizcore/{chapter}/__init__.py"
             )
