@@ -77,7 +77,7 @@ def large(map, of, key: str = "gradients map") -> None:
     seen = render.view(map, view)
     options = {"key": key, "label": f"{name} of {of.name} in {of.network}", "width": 520, "smooth": False}
     options["stamp"] = meter.stamp(meter.asked(of, method, dict(turned)))
-    if view == "colour":
+    if view == "colour" and map.colour is not None:
         picture = render.coloured(map, of.prepared if place == OVER else None)
         components.map_view(picture, **options)
     else:
