@@ -179,7 +179,7 @@ def examine(given: argparse.Namespace) -> int:
 
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins."""
-    card = training("tiny_vgg").train(
+    card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start
     )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
