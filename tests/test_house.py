@@ -15,7 +15,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 # From the ground up: a room, or a module at the root, imports from the floors below its own.
 FLOORS = (
-    ("cache", "dial", "frames"),
+    ("cache", "dial", "frames", "installation"),
     ("imaging", "probe"),
     ("zoo",),
     ("corpora",),

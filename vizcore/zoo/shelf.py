@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from vizcore.installation import project_folder
 from vizcore.probe import Probe
 from vizcore.zoo import efficientnet_lite
 from vizcore.zoo.architectures import with_weights
@@ -22,7 +23,7 @@ from vizcore.zoo.timm_hub import open_published, timm_network
 from vizcore.zoo.timm_networks import TIMM, known_timm
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
-BUNDLED = Path(__file__).parents[2] / "assets" / "weights"
+BUNDLED = project_folder() / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
 
