@@ -24,7 +24,7 @@ def directory_bytes(path: Path) -> int:
     if plain.startswith(END) and plain.endswith(b"\0\0"):
         place = len(tail) - END_BYTES
     if place < 0 or len(tail) < place + END_BYTES:
-        raise ValueError(f"{path.name} is no zip, or cut off or damaged; zip the folder once more.")
+        raise ValueError(f"{path.name} is no zip, or cut off or damaged.")
     size, offset = struct.unpack_from("<LL", tail, place + 12)
     locator = place - LOCATOR_BYTES
     record = locator - LARGE_END_BYTES
@@ -34,5 +34,5 @@ def directory_bytes(path: Path) -> int:
     told = struct.unpack_from("<4sLQL", tail, locator)
     same = (value in (0xFFFFFFFF, other) for value, other in ((size, large[2]), (offset, large[3])))
     if large[0] != LARGE_END or told[2] != start + record or not all(same):
-        raise ValueError(f"{path.name} has two lists of files that differ; zip the folder once more.")
+        raise ValueError(f"{path.name} has two lists of files that differ.")
     return large[2]
