@@ -21,6 +21,7 @@ from vizcore.zoo.custom import open_own
 from vizcore.zoo.official import OFFICIAL, Network, official
 from vizcore.zoo.timm_hub import open_published, timm_network
 from vizcore.zoo.timm_networks import TIMM, known_timm
+from vizcore.zoo.tiny_vgg import MEAN, STD
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
 BUNDLED = project_folder() / "assets" / "weights"
@@ -125,7 +126,7 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
         settings = {"labels": card(name)["labels"], **efficientnet_lite.PREPROCESSING}
     else:
         network = with_weights("tiny-vgg", weights)
-        settings = {"labels": json.loads(notes["labels"]), "input_size": 64}
+        settings = {"labels": json.loads(notes["labels"]), "input_size": 64, "mean": MEAN, "std": STD}
     return Probe(network, name=name, device=device, **settings)
 
 
