@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, show
+from pages.parts import components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.cloud import Panel, cloud
 from pages.parts.selection import selection
@@ -49,7 +49,7 @@ def cells(question: tuple, _points):
 
 def lasso(places: list[int]) -> None:
     """Keep which pictures were drawn round."""
-    st.session_state[LASSO] = (question[:3], places)
+    state.place(LASSO, (question[:3], places))
 
 
 def drawn_round() -> list[int]:

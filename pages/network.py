@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import learn, show
+from pages.parts import learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
 from pages.parts.selection import TOP, select, selection
@@ -141,9 +141,8 @@ st.space("small")
 left, right = st.columns([7, 3], gap="large")
 with left:
     show.heading("Every layer")
-    st.session_state["network table"] = {
-        "selection": {"rows": [list(chosen.probe.layers).index(layer)], "columns": [], "cells": []}
-    }
+    rows = [list(chosen.probe.layers).index(layer)]
+    state.place("network table", {"selection": {"rows": rows, "columns": [], "cells": []}})
     st.dataframe(
         table,
         key="network table",

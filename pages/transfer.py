@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, networks, show
+from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
@@ -136,7 +136,7 @@ def confusions(found) -> None:
     with left:
         components.map_view(
             render.heatmap(table), table, key="confusions", label="confusion matrix", smooth=False, solid=True,
-            bare=True, width=360, cell=cell, on_pick=lambda place: st.session_state.update({CELL: place}),
+            bare=True, width=360, cell=cell, on_pick=lambda place: state.place(CELL, place),
         )  # fmt: skip
         st.caption("Rows are what a picture shows, columns what it was called; the diagonal is right. Click a cell.")
     with right:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.parts import state
+
 LOG = logging.getLogger("convscope")
 SORRY = "Something went wrong here; the server's log says what. The rest of the page and your selection are untouched."
 
@@ -44,13 +46,13 @@ def apology(text: str) -> None:
 
 def note(text: str) -> None:
     """Keep a sentence for the top of the next page drawn."""
-    notes = st.session_state.setdefault("notes", [])
+    notes = state.kept("notes", [])
     if text not in notes:
         notes.append(text)
 
 
 def show_notes() -> None:
     """Draw the sentences that were kept, and let them go."""
-    for number, text in enumerate(st.session_state.pop("notes", [])):
+    for number, text in enumerate(state.release("notes", [])):
         with st.container(key=f"note-{number}"):
             st.text(text)

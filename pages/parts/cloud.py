@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.parts.components import data_address, registered, text
 from vizcore.imaging import Sheet, numbers
+from vizcore.representation.arrangement import in_unit_square
 
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")
@@ -46,7 +47,7 @@ def cloud(
     data = {
         "panels": [
             {
-                "points": text(numbers(panel.points)),
+                "points": text(numbers(in_unit_square(panel.points, cells))),
                 "title": panel.title,
                 "note": panel.note,
                 "label": f"{len(captions)} pictures laid out by {panel.title}; arrow keys walk from one to the next",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import dials, jobs
+from pages.parts import dials, jobs, state
 from pages.parts.calm import apology, calm, note, sentence
 from vizcore.cache import cache_folder
 from vizcore.corpora import DATASETS, IndexAbsent
@@ -29,7 +29,7 @@ FEW = 250  # pictures of an index that are worth a look; while it grows, the nex
 
 def own() -> dict[str, Path]:
     """The reader's own corpora: the file of each by its name."""
-    return st.session_state.setdefault("own corpora", {})
+    return state.kept("own corpora", {})
 
 
 def offered() -> dict[str, str]:
@@ -51,7 +51,7 @@ def picker(*, key: str = "corpus", default: str = "tiles"):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=290):
         name = dials.choose("corpus", list(sources), key=key, default=default)
         with st.popover("Your own", type="tertiary", width="content"):
-            turn = st.session_state.setdefault("corpus round", 0)
+            turn = state.kept("corpus round", 0)
             st.file_uploader(
                 "A zip of pictures, folders being classes, or a Parquet file",
                 type=["zip", "parquet"],
@@ -95,7 +95,7 @@ def take(key: str, choice: str) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    st.session_state["corpus round"] += 1
+    state.place("corpus round", state.kept("corpus round", 0) + 1)
     content = file.getvalue()
     ending = ".zip" if file.name.lower().endswith(".zip") else ".parquet"
     stem = "".join(letter if letter.isalnum() else " " for letter in file.name.rpartition(".")[0])[:40].strip()
@@ -110,7 +110,7 @@ def take(key: str, choice: str) -> None:
         note(sentence(error).replace(path.name, file.name[:80]))
         return
     own()[name] = path
-    dials.put(choice, name)
+    state.put(choice, name)
 
 
 def comes_along(found) -> bool:
@@ -142,7 +142,7 @@ def name_of(found, number: int) -> str:
         return f"{found.name}:{number}"
     image = found[number]
     name = f"own-{image_digest(image)}"
-    st.session_state.setdefault("own pictures", {})[name] = image
+    state.kept("own pictures", {})[name] = image
     return name
 
 
@@ -207,8 +207,6 @@ def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
         if index.complete and jobs.running(JOB).going:
             st.rerun()
         draw(index)
-    if st.session_state.get("changes"):  # something was picked: the whole page follows
-        st.rerun()
 
 
 def begin(question: tuple, probe, found, why: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import dials
+from pages.parts import state
 from pages.parts.calm import SORRY, calm, sentence
 from vizcore.probe import Cancelled, cancel_when, check_cancel
 
@@ -159,7 +159,7 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
 
 def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Callable[[], None] | None = None) -> None:
     """Draw a job where it stands, again and again until it ends; then the whole page runs once more."""
-    job = running(name)
+    job, before = running(name), dict(state.waiting())
     if job is None:
         return
 
@@ -171,7 +171,7 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
         if frame is not None:
             with drawn, calm():  # what is drawn again by itself is not within the page's own calm
                 draw(frame)
-        if running(name) is not job or dials.waiting():  # begun anew, or a widget set, from within
+        if running(name) is not job or state.waiting() != before:  # begun anew, or a widget set, from within
             st.rerun()
         if not job.going and not job.seen:
             job.seen = True

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import corpora, dials, selection, show
+from pages.parts import corpora, dials, selection, show, state
 from pages.parts.calm import calm
 from vizcore.imaging import npy, png
 
@@ -42,7 +42,7 @@ class Try:
             if self.method:
                 dials.turn(self.method, **self.dials)
             for name, value in self.session.items():
-                dials.put(name, value)
+                state.put(name, value)
 
 
 def below(

@@ -10,7 +10,7 @@ import hashlib
 
 import streamlit as st
 
-from pages.parts import jobs
+from pages.parts import jobs, state
 from pages.parts.calm import note, sentence
 from vizcore import zoo
 from vizcore.cache import cache_folder
@@ -21,12 +21,12 @@ OWN = "own-"  # the reader's own network is named by its content and, where it w
 
 def own() -> dict:
     """The reader's own networks: the file that each is kept in, by its name."""
-    return st.session_state.setdefault("own networks", {})
+    return state.kept("own networks", {})
 
 
 def architectures() -> dict:
     """The architectures that the reader named for their own networks."""
-    return st.session_state.setdefault("own architectures", {})
+    return state.kept("own architectures", {})
 
 
 def known(name: str) -> bool:
@@ -46,7 +46,7 @@ def probe(name: str):
     try:
         return zoo.open_probe(name)
     except WeightsAbsent:
-        st.session_state["network wanted"] = name
+        state.place("network wanted", name)
         raise
 
 
@@ -76,7 +76,7 @@ def picker(chosen: str, select) -> None:
     if chosen not in names:
         names.append(chosen)
     titles = {name: title(name) for name in names}
-    st.session_state["network picker"] = chosen
+    state.place("network picker", chosen)
     st.selectbox("Network", names, key="network picker", format_func=titles.get, on_change=lambda: choose(select))
     wanted = st.session_state.get("network wanted")
     if wanted:
@@ -89,7 +89,7 @@ def picker(chosen: str, select) -> None:
             on_change=lambda: call(select),
             help="Its official weights are opened, or offered. A file chosen below is taken for this architecture.",
         )
-        turn = st.session_state.setdefault("network round", 0)
+        turn = state.kept("network round", 0)
         st.file_uploader(
             "Weights as safetensors or a state dict, or a torch.export program",
             key=f"network {turn}",
@@ -127,10 +127,10 @@ def ask(name: str, select) -> None:
     """Ask a network that is here; offer to fetch one that is not."""
     network = row(name)
     if name in own() or (network is not None and network.available):
-        st.session_state.pop("network wanted", None)
+        state.release("network wanted")
         select(name)
     elif network is not None:
-        st.session_state["network wanted"] = name
+        state.place("network wanted", name)
     else:
         note(f"{name} has no official weights; choose a file of your own below its name.")
 
@@ -149,13 +149,13 @@ def offer(name: str, select) -> None:
         if job.going:
             return
     elif network.available:
-        st.session_state.pop("network wanted")
+        state.release("network wanted")
         select(name)
         st.rerun()
     st.caption(f"{network.title} is not on this machine. Its official weights are {network.megabytes:.0f} MB.")
     with st.container(horizontal=True, gap="small"):
         st.button("Fetch them", on_click=jobs.start, args=(f"fetch {name}", lambda: fetch(name)))
-        st.button("Not now", type="tertiary", on_click=lambda: st.session_state.pop("network wanted", None))
+        st.button("Not now", type="tertiary", on_click=lambda: state.release("network wanted"))
 
 
 def take(key: str, select) -> None:
@@ -163,7 +163,7 @@ def take(key: str, select) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    st.session_state["network round"] += 1
+    state.place("network round", state.kept("network round", 0) + 1)
     keep(file.getvalue(), file.name, select)
 
 
@@ -177,12 +177,12 @@ def keep(content: bytes, called: str, select) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     found = doctor(path, architecture)
-    st.session_state["network findings"] = str(found).replace(path.name, called[:80])
+    state.place("network findings", str(found).replace(path.name, called[:80]))
     if found.healthy:
         own()[name] = path
         if architecture:
             architectures()[name] = architecture
-            st.session_state.pop("network wanted", None)
+            state.release("network wanted")
         select(name)
     else:
         path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, show
+from pages.parts import components, dials, show, state
 from pages.parts.calm import apology
 from pages.parts.selection import Selection, select
 from vizcore import Unit
@@ -100,4 +100,4 @@ def each(chosen: Selection, other: Selection, maps: Sequence, extent: float | No
 def swap(chosen: Selection, other: Selection) -> None:
     """Ask about the other unit, and make this one the other."""
     select(unit=other.unit)
-    st.session_state[OTHER] = str(chosen.unit)
+    state.put(OTHER, str(chosen.unit))

@@ -7,7 +7,7 @@ picker(...)       the strip of thumbnails, with upload and camera
 
 import streamlit as st
 
-from pages.parts import components, corpora, show
+from pages.parts import components, corpora, show, state
 from pages.parts.calm import note, sentence
 from vizcore.imaging import (
     UnreadableImage,
@@ -25,7 +25,7 @@ MOST = 12  # own pictures a session keeps; the oldest goes first
 
 def own() -> dict:
     """The reader's own pictures by their names, oldest first."""
-    return st.session_state.setdefault("own pictures", {})
+    return state.kept("own pictures", {})
 
 
 def known(name: str) -> bool:
@@ -73,7 +73,7 @@ def keep(source) -> None:
     own()[name] = image
     while len(own()) > MOST:
         del own()[next(iter(own()))]
-    st.session_state["new picture"] = name
+    state.place("new picture", name)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -97,7 +97,7 @@ def picker(chosen: str, select) -> None:
         gap=3,
     )
     with st.popover("Your own picture", type="tertiary"):
-        round = st.session_state.setdefault("upload round", 0)
+        round = state.kept("upload round", 0)
         st.file_uploader(
             "A photograph from this device",
             key=f"upload {round}",
@@ -117,6 +117,6 @@ def take(key: str, select) -> None:
     if file is None:
         return
     keep(file)
-    st.session_state["upload round"] += 1
-    if name := st.session_state.pop("new picture", None):
+    state.place("upload round", state.kept("upload round", 0) + 1)
+    if name := state.release("new picture"):
         select(name)

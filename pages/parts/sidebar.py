@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures, show
-from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
+from pages.parts import networks, pictures, show, state
+from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
 from vizcore.inspection.blocks import outline
 from vizcore.probe import SCORES, Unit
 
@@ -11,7 +11,7 @@ FOLDED = "Of each stage of this long network the last layer is listed; go there,
 
 
 def draw() -> None:
-    """Draw the pickers. What has been selected is written into the address first."""
+    """Draw the pickers; the address stands first."""
     pickers = st.container(gap="small")
     address()
     with pickers, st.spinner("The network is being opened"):  # a large one takes seconds, before an empty page
@@ -40,9 +40,6 @@ def address() -> None:
     Where the address asks for what does not exist, the selection stands in for it, and the address follows
     with the next run: the browser only takes a value over that it has first seen differ.
     """
-    for name, value in changes().items():
-        st.session_state[name] = value
-    changes().clear()
     with st.container(key="address", height=1, border=False):  # nobody sees it before the stylesheet is there either
         for name, default in DEFAULTS.items():
             st.text_input(name, default, key=name, bind="query-params")
@@ -55,7 +52,7 @@ def unit_picker(chosen: Selection) -> None:
     layers = [SCORES, *outline(probe, unit.layer, among=spatial)]
     if unit.layer not in layers:
         layers.append(unit.layer)
-    st.session_state["layer picker"] = unit.layer
+    state.place("layer picker", unit.layer)
     st.selectbox(
         "Unit",
         layers,
@@ -66,7 +63,7 @@ def unit_picker(chosen: Selection) -> None:
                                  if st.session_state["layer picker"] != SCORES else TOP),
     )  # fmt: skip
     if unit.is_class:
-        st.session_state["class picker"] = TOP if chosen.follows else unit.channel
+        state.place("class picker", TOP if chosen.follows else unit.channel)
         titles = class_titles(chosen)
         st.selectbox(
             "Class",
@@ -77,7 +74,7 @@ def unit_picker(chosen: Selection) -> None:
             on_change=lambda: select(unit=st.session_state["class picker"]),
         )
         return
-    st.session_state["channel picker"] = unit.channel
+    state.place("channel picker", unit.channel)
     last = chosen.layer.channels - 1
     st.number_input(
         f"Channel, 0 to {last}",

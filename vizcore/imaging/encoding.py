@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from vizcore.imaging.render import ramp
+from vizcore.imaging.render import coverage, ramp
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,27 @@ def npy(values: torch.Tensor) -> bytes:
 
 
 def numbers(values: torch.Tensor) -> bytes:
-    """Numbers of any shape as bare float32, row after row: what a canvas in the browser reads.
+    """Numbers of any shape row after row, as a canvas in the browser reads them: float32, or uint32 where they count.
 
-    >>> len(numbers(torch.zeros(2, 3)))
-    24
+    >>> len(numbers(torch.zeros(2, 3))), numbers(torch.tensor([1, 258])).hex()
+    (24, '0100000002010000')
     """
-    return values.detach().cpu().numpy().astype("<f4").tobytes()
+    kind = "<f4" if values.is_floating_point() else "<u4"
+    return values.detach().cpu().numpy().astype(kind).tobytes()
 
 
-def ramp_bytes(name: str) -> bytes:
-    """A colour ramp as 256 red, green and blue bytes.
+def ramp_bytes(name: str, *, signed: bool = False, solid: bool = False) -> bytes:
+    """A colour ramp as 256 times red, green, blue and how much of the picture they cover, a byte each.
 
-    >>> ramp_bytes("grey")[:3], ramp_bytes("grey")[-3:].hex()
-    (b'\\x00\\x00\\x00', 'ffffff')
+    What a `solid` map covers is everything; others cover the more, the further a value lies from zero, which is in the
+    middle of the ramp of a `signed` map.
+
+    >>> [tuple(ramp_bytes("grey", signed=True)[4 * place : 4 * place + 4]) for place in (0, 128, 255)]
+    [(0, 0, 0, 255), (100, 100, 100, 5), (255, 255, 255, 255)]
     """
-    return (ramp(name) * 255).round().byte().numpy().tobytes()
+    places = torch.linspace(-1 if signed else 0, 1, 256)
+    covers = torch.ones(256) if solid else coverage(places)
+    return (torch.cat([ramp(name), covers[:, None]], 1) * 255).round().byte().numpy().tobytes()
 
 
 def sheet(pictures: torch.Tensor, *, largest: int = 96, photographs: bool = False) -> Sheet:

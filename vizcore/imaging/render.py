@@ -83,8 +83,17 @@ def overlay(
     """
     map = map.at_size(*image.shape[1:])
     end = extent or map.extent
-    weight = (map.values.abs() / max(end, 1e-12)).clamp_max(1) ** 0.7 * opacity
+    weight = coverage(map.values / max(end, 1e-12)) * opacity
     return faded(image) * (1 - weight) + heatmap(map, extent=end, ramp=ramp) * weight
+
+
+def coverage(strengths: torch.Tensor) -> torch.Tensor:
+    """How much of the picture a map covers where it has so many parts of its extent, from nothing to all.
+
+    >>> coverage(torch.tensor([0.0, -0.5, 2.0])).tolist()
+    [0.0, 0.6155722141265869, 1.0]
+    """
+    return strengths.abs().clamp_max(1) ** 0.7
 
 
 def both(
