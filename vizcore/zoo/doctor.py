@@ -63,7 +63,7 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
         own = read_own(path, architecture, known_probe)
         probe = open_own(path, labels=labels, own=own)
     except (ValueError, OSError) as problem:
-        return Diagnosis(file, problem=str(problem))
+        return Diagnosis(file, problem=str(problem).removeprefix(f"{file} cannot be opened: "))
     return Diagnosis(
         file,
         None,
