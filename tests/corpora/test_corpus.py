@@ -177,7 +177,7 @@ def test_hostile_zips_are_refused_in_a_sentence(hostile, tmp_path, monkeypatch):
     if hostile == "bomb":
         zipped(path, {"a.png": b"\0" * 60_000_000}, compression=zipfile.ZIP_DEFLATED)
     elif hostile == "many":
-        monkeypatch.setattr("vizcore.corpora.packs.MOST_FILES", 30)
+        monkeypatch.setattr("vizcore.corpora.bounds.MOST_FILES", 30)
         zipped(path, {f"{number}.png": b"" for number in range(31)})
     elif hostile == "long list":
         zipped(path, {"a.png": encoded(picture(1), "PNG")})

@@ -13,7 +13,9 @@ from torch import Tensor
 from vizcore.corpora.bundled import digits, tiles
 from vizcore.corpora.datasets import DATASETS, dataset_pictures
 from vizcore.corpora.files import Pictures, folder_pictures
-from vizcore.corpora.packs import PARQUET, ZIP, packed_pictures
+from vizcore.corpora.packs import packed_pictures
+from vizcore.corpora.parquet import PARQUET
+from vizcore.corpora.zips import ZIP
 from vizcore.frames import Frame, framed
 
 BUNDLED: dict[str, Callable[[], Pictures]] = {"tiles": tiles, "digits": digits}

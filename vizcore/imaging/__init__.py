@@ -1,8 +1,8 @@
 """Pictures in and out: decoding what a stranger brings, drawing maps and grids, encoding what a page sends."""
 
 from vizcore.imaging import render as render
-from vizcore.imaging.decoding import UnreadableImage, middle, open_picture
-from vizcore.imaging.encoding import Sheet, contact_sheet, jpeg, npy, numbers, png, ramp_bytes, sheet
+from vizcore.imaging.decoding import UnreadableImage, open_picture
+from vizcore.imaging.encoding import Sheet, contact_sheet, jpeg, middle, npy, numbers, png, ramp_bytes, sheet
 from vizcore.imaging.figures import figures, percent, readings
 from vizcore.imaging.gallery import bundled_image, bundled_images, bundled_names, levels
 from vizcore.imaging.images import LARGEST_BYTES, file_bytes, image_digest, load_image, thumbnail, to_picture

@@ -7,6 +7,7 @@ from vizcore.zoo.shelf import bundled_weights, card, network, network_names, net
 from vizcore.zoo.timm_networks import TIMM, known_timm
 from vizcore.zoo.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.zoo.transfer_head import head_file
+from vizcore.zoo.zip_directory import directory_bytes
 
 __all__ = [
     "MEAN",
@@ -19,6 +20,7 @@ __all__ = [
     "WeightsAbsent",
     "bundled_weights",
     "card",
+    "directory_bytes",
     "doctor",
     "download",
     "fetch",

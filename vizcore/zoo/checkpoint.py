@@ -11,8 +11,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from vizcore.zoo.zip_directory import directory_bytes
+
 LARGEST = 2 * 2**30
 LARGEST_HEADER = 16 * 2**20
+LARGEST_DIRECTORY = 4 * 2**20  # bytes of a zip's list of files, which is read into memory
 SAFETENSORS, STATE_DICT, EXPORTED = "safetensors", "state dict", "torch.export program"
 # Copies of the weights that are averaged over the training, and what in a checkpoint is no network.
 AVERAGED = re.compile(r"(^|[._])(ema|averaged?|swa|shadow|teacher|momentum_encoder)([._]|$)|ema$", re.I)
@@ -51,6 +54,8 @@ def format_of(path: Path) -> str:
 
 def zip_format(path: Path) -> str:
     """Which of torch's zipped formats a file is in; bombs, TorchScript and other zips are refused."""
+    if directory_bytes(path) > LARGEST_DIRECTORY:
+        raise ValueError(f"{path.name} lists far more parts than weights have.")
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()

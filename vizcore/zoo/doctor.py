@@ -88,7 +88,7 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
 def limits(probe: Probe) -> list[str]:
     """Which questions a network cannot answer, or answers in another sense, and why; an empty list is usual.
 
-    >>> from vizcore import known_probe
+    >>> from vizcore import open_probe
     >>> limits(open_probe("tiny-vgg"))
     []
     """

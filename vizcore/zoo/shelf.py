@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from vizcore.installation import project_folder
 from vizcore.probe import Probe
 from vizcore.zoo import efficientnet_lite
 from vizcore.zoo.architectures import with_weights
@@ -20,9 +21,10 @@ from vizcore.zoo.custom import open_own
 from vizcore.zoo.official import OFFICIAL, Network, official
 from vizcore.zoo.timm_hub import open_published, timm_network
 from vizcore.zoo.timm_networks import TIMM, known_timm
+from vizcore.zoo.tiny_vgg import MEAN, STD
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
-BUNDLED = Path(__file__).parents[2] / "assets" / "weights"
+BUNDLED = project_folder() / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
 
@@ -124,7 +126,7 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
         settings = {"labels": card(name)["labels"], **efficientnet_lite.PREPROCESSING}
     else:
         network = with_weights("tiny-vgg", weights)
-        settings = {"labels": json.loads(notes["labels"]), "input_size": 64}
+        settings = {"labels": json.loads(notes["labels"]), "input_size": 64, "mean": MEAN, "std": STD}
     return Probe(network, name=name, device=device, **settings)
 
 
