@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, meter, pair, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import apology, calm, calmly
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.attribution.cam import FORMULAS as FIRST_FORMULAS
@@ -88,7 +88,7 @@ def best_answers(maps: list, extent: float | None) -> None:
                 st.button(
                     f"{f'**{label}**' if prediction.index == chosen_class else label}  "
                     f"{show.percent(prediction.probability)}",
-                    key=f"cam ask {prediction.index}", type="tertiary", on_click=choose,
+                    key=f"cam ask {prediction.index}", type="tertiary", on_click=calmly(choose),
                 )  # fmt: skip
 
 

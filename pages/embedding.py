@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, corpora, dials, jobs, learn, show, state
-from pages.parts.calm import calm
+from pages.parts.calm import calm, calmly
 from pages.parts.cloud import Panel, cloud
 from pages.parts.selection import selection
 from vizcore.imaging import sheet
@@ -106,7 +106,7 @@ def contact_sheet() -> None:
     )  # fmt: skip
     if len(held) > SHOWN:
         st.caption(f"The first {SHOWN} are shown.")
-    st.button("Let them go", type="tertiary", on_click=lasso, args=([],))
+    st.button("Let them go", type="tertiary", on_click=calmly(lasso), args=([],))
 
 
 chosen = selection()

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts import learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
+from pages.parts.calm import calmly
 from pages.parts.selection import TOP, select, selection
 from vizcore import Unit, zoo
 from vizcore.imaging import render
@@ -148,7 +149,7 @@ with left:
         key="network table",
         hide_index=True,
         height=360,
-        on_select=pick_row,
+        on_select=calmly(pick_row),
         selection_mode="single-row",
         placeholder="all",
         column_config={

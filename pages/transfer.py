@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import apology, calm, calmly
 from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
@@ -161,7 +161,7 @@ def new_network(found, layer: str) -> None:
     content = head_file(chosen.probe, layer, found.weight, found.bias, corpus.labels)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
-            f"Ask the network that knows {corpus.name}", type="primary", on_click=networks.keep,
+            f"Ask the network that knows {corpus.name}", type="primary", on_click=calmly(networks.keep),
             args=(content, f"{chosen.network}-{corpus.name}.safetensors", lambda name: select(network=name)),
         )  # fmt: skip
         st.download_button(

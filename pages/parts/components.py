@@ -17,6 +17,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.parts.calm import calmly
 from vizcore.imaging import Sheet, data_address, figures, jpeg, numbers, png, ramp_bytes, readings, sheet
 
 FOLDER = Path(__file__).parent / "browser"
@@ -84,7 +85,7 @@ def grid(
             "height": height,
             "label": label,
         },
-        on_picked_change=call,
+        on_picked_change=calmly(call),
     )
 
 
@@ -161,7 +162,7 @@ def map_view(
             data["readings"], places = readings(map.values)
             data["places"] = text(numbers(places))
     call = (lambda: picked_cell(key, rows, columns, on_pick)) if on_pick else (lambda: None)
-    MAP(key=key, data=data, on_picked_change=call)
+    MAP(key=key, data=data, on_picked_change=calmly(call))
 
 
 @st.cache_data(

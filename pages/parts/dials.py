@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import state
+from pages.parts.calm import calmly
 from vizcore.dial import Choice, Dial, Range, dials
 
 IN_SIGHT = 5
@@ -101,7 +102,7 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
             outside = not 0 <= place + step < len(options)
             st.button(
                 text, key=f"{key} {text}", shortcut=letter, disabled=outside,
-                on_click=state.put, args=(key, options[min(max(place + step, 0), len(options) - 1)]),
+                on_click=calmly(state.put), args=(key, options[min(max(place + step, 0), len(options) - 1)]),
             )  # fmt: skip
     return chosen
 

@@ -8,7 +8,6 @@ watch(name, draw)                            draw(latest frame) four times a sec
 """
 
 import atexit
-import logging
 import os
 import sys
 import threading
@@ -20,7 +19,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import state
-from pages.parts.calm import SORRY, calm, sentence
+from pages.parts.calm import calm, calmly, sentence
 from vizcore.probe import Cancelled, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
@@ -53,11 +52,8 @@ class Job:
                     check_cancel()
         except Cancelled:
             pass
-        except ValueError as error:
+        except Exception as error:
             self.problem = sentence(error)
-        except Exception:
-            logging.getLogger("convscope").exception("a job failed")
-            self.problem = SORRY
         self.done = True
 
     def stop(self) -> None:
@@ -148,11 +144,11 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
     if job.going:
         left = job.seconds_left
         st.progress(min(1.0, step / of) if of else 0.0, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
-        st.button("Stop", key=f"stop {name}", on_click=job.stop)
+        st.button("Stop", key=f"stop {name}", on_click=calmly(job.stop))
     elif job.stopped and job.question is not None and (step < of or frame is None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(f"Stopped after {step} of {of}." if of else "Stopped before the first.", width="content")
-            st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
+            st.button("Run it again", key=f"again {name}", type="tertiary", on_click=calmly(forget), args=(name,))
     if job.problem:
         st.text(job.problem)
 

@@ -129,13 +129,13 @@ def selection() -> Selection:
     asked = wanted()
     try:
         probe = networks.probe(asked["network"])
-    except (ValueError, OSError) as error:
+    except Exception as error:
         return instead(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.", network=DEFAULTS["network"])
     if not pictures.known(asked["image"]):
         return instead(pictures.missing(asked["image"]), image=DEFAULTS["image"])
     try:
         image = pictures.picture(asked["image"])
-    except (ValueError, OSError) as error:
+    except Exception as error:
         return instead(f"{sentence(error)} The cat is shown instead.", image=DEFAULTS["image"])
     chosen = Selection(asked["network"], asked["image"], asked["unit"], probe, image)
     try:
@@ -148,6 +148,8 @@ def selection() -> Selection:
 
 def instead(why: str, **values: str) -> Selection:
     """Say what cannot be, and ask about something that can."""
+    if values.items() <= wanted().items():  # nothing is left that could stand in for it
+        raise ValueError(why)
     note(why)
     for name, value in values.items():
         state.put(name, value)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import networks, pictures, show, state
+from pages.parts.calm import calmly
 from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
 from vizcore.inspection.blocks import outline
 from vizcore.probe import SCORES, Unit
@@ -29,7 +30,7 @@ def teach(network: str) -> None:
     other = DEFAULTS["network"] if small else TEACHING
     st.button(
         f"{'Back to' if small else 'Teach with'} {networks.title(other)}", key="teach", type="tertiary",
-        on_click=lambda: select(network=other),
+        on_click=calmly(lambda: select(network=other)),
         help="Tiny VGG is small enough to look at whole: every layer, every map, every pixel that it sees.",
     )  # fmt: skip
 
@@ -59,8 +60,8 @@ def unit_picker(chosen: Selection) -> None:
         key="layer picker",
         format_func=lambda name: layer_title(probe, name),
         help=FOLDED if len(layers) <= len(spatial) else None,
-        on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
-                                 if st.session_state["layer picker"] != SCORES else TOP),
+        on_change=calmly(lambda: select(unit=Unit(st.session_state["layer picker"], 0)
+                                        if st.session_state["layer picker"] != SCORES else TOP)),
     )  # fmt: skip
     if unit.is_class:
         state.place("class picker", TOP if chosen.follows else unit.channel)
@@ -71,7 +72,7 @@ def unit_picker(chosen: Selection) -> None:
             key="class picker",
             label_visibility="collapsed",
             format_func=titles.get,
-            on_change=lambda: select(unit=st.session_state["class picker"]),
+            on_change=calmly(lambda: select(unit=st.session_state["class picker"])),
         )
         return
     state.place("channel picker", unit.channel)
@@ -81,13 +82,13 @@ def unit_picker(chosen: Selection) -> None:
         0,
         last,
         key="channel picker",
-        on_change=lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at)),
+        on_change=calmly(lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at))),
     )
     if unit.at is not None:
         st.button(
             f"Cell {unit.at[0]}, {unit.at[1]}: ask the whole channel",
             type="tertiary",
-            on_click=lambda: select(unit=Unit(unit.layer, unit.channel)),
+            on_click=calmly(lambda: select(unit=Unit(unit.layer, unit.channel))),
         )
 
 
