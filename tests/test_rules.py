@@ -78,6 +78,16 @@ def test_widgets_are_set_in_one_place(path):
             assert read, f"{short(path)}:{node.lineno}: state.put and state.place set widgets and remember things"
 
 
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_no_callback_can_leave_the_reader_without_a_page(path):
+    """Streamlit gives up a run whose callback raises; `calmly` says a sentence instead."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.keyword) and re.fullmatch(r"on_(click|change|select|\w+_change)", node.arg or ""):
+            calm = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "calmly"
+            calm = calm or isinstance(node.value, ast.Constant)
+            assert calm, f"{short(path)}:{node.value.lineno}: {node.arg}=calmly(...)"
+
+
 @pytest.mark.parametrize("path", SCIENCE, ids=short)
 def test_a_method_leaves_the_network_and_the_randomness_of_others_alone(path):
     for line, on, name in calls(path):
