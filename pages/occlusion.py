@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show
+from pages.parts import components, dials, jobs, learn, meter, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.attribution.occlusion import METHODS, covered, large_square
@@ -25,7 +25,7 @@ def seen(network: str, picture: str, place: tuple, square: tuple, _chosen) -> tu
 
 def look_at(place: tuple) -> None:
     """Look closer at the square of a place."""
-    st.session_state[PLACE] = (question, place)
+    state.place(PLACE, (question, place))
 
 
 def draw(frame) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show, trust_board, trust_meter
+from pages.parts import dials, jobs, learn, show, state, trust_board, trust_meter
 from pages.parts import meter as meters
 from pages.parts.calm import calm
 from pages.parts.selection import selection
@@ -57,7 +57,7 @@ def draw_board(frame) -> None:
     """The board as far as it is."""
     titles = {one.title: title_of(one) for one in COMPARED}
     going = jobs.running(BOARD).going
-    trust_board.draw(chosen, frame, counted, name, titles, lambda picked: dials.put(METHOD, picked), going)
+    trust_board.draw(chosen, frame, counted, name, titles, lambda picked: state.put(METHOD, picked), going)
 
 
 def put_to_the_test() -> None:

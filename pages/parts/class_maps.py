@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.parts import components, dials, meter, show
-from pages.parts.calm import apology
+from pages.parts import components, dials, meter, show, state
+from pages.parts.calm import apology, calmly
 from pages.parts.selection import Selection, select
 from vizcore import Unit
 from vizcore.imaging import render, sheet
@@ -28,7 +28,7 @@ def layer_of(chosen: Selection, method: Method, units: Sequence[Unit]) -> tuple[
     dial = next((dial for dial in method.dials(chosen.probe, *units) if dial.name == "layer"), None)
     if dial is None:
         return (None,), None
-    asked = dials.stands(LAYER)  # an address has it as it is listed, the session by its whole name
+    asked = state.stands(LAYER)  # an address has it as it is listed, the session by its whole name
     around = next((one for one in dial.allows.options if asked in (one, chosen.brief(one))), dial.default)
     listed = outline(chosen.probe, around, among=dial.allows.options)
     layer = dials.choose("layer", listed, key=LAYER, default=dial.default, format=chosen.brief)
@@ -81,7 +81,7 @@ def best_answers(chosen: Selection, found: Sequence, extent: float | None) -> No
                 mine = chosen.unit == Unit(chosen.unit.layer, prediction.index) and chosen.unit.is_class
                 st.button(
                     f"{f'**{label}**' if mine else label}  {show.percent(prediction.probability)}",
-                    key=f"cam ask {prediction.index}", type="tertiary", on_click=choose,
+                    key=f"cam ask {prediction.index}", type="tertiary", on_click=calmly(choose),
                 )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def depth(chosen: Selection, question: tuple, layers: Sequence[str], found: Sequ
         titles=[show.in_two_lines(chosen.brief(one)) for one in layers],
         selected=layers.index(layer),
         dim=[place for place, map in enumerate(found) if map.blank],
-        on_pick=lambda place: dials.put(LAYER, layers[place]),
+        on_pick=lambda place: state.put(LAYER, layers[place]),
         tile=88,
         gap=8,
     )
