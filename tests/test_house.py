@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -15,8 +16,9 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 # From the ground up: a room, or a module at the root, imports from the floors below its own.
 FLOORS = (
-    ("cache", "dial", "frames", "installation"),
+    ("cache", "dial", "installation"),
     ("imaging", "probe"),
+    ("frames",),
     ("zoo",),
     ("corpora",),
     ("ascent", "method"),
@@ -68,6 +70,7 @@ def used(path: Path, name: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
+@cache
 def listed(name: str) -> list[str]:
     """What a room's `__init__` lists."""
     for node in ast.parse(MODULES[f"vizcore.{name}"].read_text()).body:

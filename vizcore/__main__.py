@@ -116,9 +116,8 @@ def parser() -> argparse.ArgumentParser:
 
 def serve(given: argparse.Namespace) -> int:
     """Serve the dashboard until it is stopped: streamlit's own command, in this process."""
-    address = "0.0.0.0" if given.public else "127.0.0.1"
-    app = str(project_folder() / "app.py")
-    sys.argv = ["streamlit", "run", app, f"--server.port={given.port}", f"--server.address={address}"]
+    options = [f"--server.port={given.port}", *(["--server.address=0.0.0.0"] if given.public else [])]
+    sys.argv = ["streamlit", "run", str(project_folder() / "app.py"), *options]
     runpy.run_module("streamlit", run_name="__main__")
     return 0
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.parts import show
 from pages.parts.calm import calmly
-from pages.parts.components import data_address, registered
-from vizcore.imaging import png
+from pages.parts.components import registered
+from vizcore.imaging import data_address, png
 
 ARCHITECTURE = registered("architecture")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.parts.calm import calmly
-from pages.parts.components import data_address, registered, text
-from vizcore.imaging import Sheet, numbers
+from pages.parts.components import registered, text
+from vizcore.imaging import Sheet, data_address, numbers
 from vizcore.representation.arrangement import in_unit_square
 
 CLOUD = registered("cloud")

@@ -18,7 +18,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts.calm import calmly
-from vizcore.imaging import Sheet, figures, jpeg, numbers, png, ramp_bytes, readings, sheet
+from vizcore.imaging import Sheet, data_address, figures, jpeg, numbers, png, ramp_bytes, readings, sheet
 
 FOLDER = Path(__file__).parent / "browser"
 
@@ -38,11 +38,6 @@ SCRUB = registered("scrub")
 def text(content: bytes) -> str:
     """Bytes as text, the only way into a component beside other data."""
     return base64.b64encode(content).decode()
-
-
-def data_address(content: bytes, kind: str = "image/png") -> str:
-    """A file as an address that needs no request."""
-    return f"data:{kind};base64,{text(content)}"
 
 
 def grid(

@@ -21,8 +21,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts.components import data_address, map_view
-from vizcore.imaging import figures, percent, png
+from pages.parts.components import map_view
+from vizcore.imaging import data_address, figures, percent, png
 
 map = map_view
 

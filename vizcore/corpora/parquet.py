@@ -9,6 +9,7 @@ from vizcore.cache import cache_folder
 from vizcore.corpora.bounds import Item, check_count, check_room, check_whole
 from vizcore.corpora.parquet_pages import pages
 from vizcore.imaging import LARGEST_BYTES
+from vizcore.zoo import plain_label
 
 PARQUET = (".parquet", ".pq")
 LARGEST_FOOTER = 2**22  # bytes of the table of contents, which takes up to a hundred times as many in memory
@@ -42,7 +43,7 @@ def parquet_items(path: Path) -> Iterator[tuple[int, Item]]:
                     for row in rows.to_pylist():
                         yield of, parquet_item(row[pictures], row.get(labels), names, number)
                         number += 1
-    except (ArrowException, OSError, IndexError) as problem:
+    except (ArrowException, OSError, IndexError, UnicodeDecodeError) as problem:
         raise ValueError(damaged(path)) from problem
 
 
@@ -92,7 +93,7 @@ def parquet_item(cell: bytes | dict | None, label: object, names: list[str], num
     data = cell.get("bytes") if isinstance(cell, dict) else cell
     if isinstance(label, int) and 0 <= label < len(names):
         label = names[label]
-    word = "" if label is None else str(label)
+    word = "" if label is None or label == "" else plain_label(label)
     if data is None or len(data) > LARGEST_BYTES:
         return f"row {number}", word, b"", "there is no picture in this row" if data is None else "it is too large"
     return f"row {number}", word, data, ""
@@ -121,5 +122,5 @@ def label_names(schema, column: str | None) -> list[str]:
     try:
         noted = json.loads((schema.metadata or {})[b"huggingface"])
         return list(noted["info"]["features"][column]["names"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return []

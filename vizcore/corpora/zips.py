@@ -13,6 +13,7 @@ from vizcore.imaging import LARGEST_BYTES
 from vizcore.zoo import directory_bytes
 
 ZIP = (".zip",)
+LONGEST_NAME = 1000  # letters
 LARGEST_DIRECTORY = 32 * 2**20  # bytes of a zip's list of files, which is read into memory
 
 
@@ -40,6 +41,8 @@ def zip_item(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Item:
     name = name_of(entry)
     path = PurePosixPath(name)
     reason = ""
+    if len(name) > LONGEST_NAME:
+        return f"{name[:LONGEST_NAME]} ...", "", b"", f"its name has {len(name):,} letters"
     if path.is_absolute() or ".." in path.parts or ":" in name.partition("/")[0]:
         reason = "its path leads out of the zip"
     elif stat.S_ISLNK(entry.external_attr >> 16):

@@ -1,5 +1,6 @@
 """Pictures and numbers as bytes: what a page draws, and what a reader takes away."""
 
+import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from markupsafe import Markup
 from PIL import Image
 
-from vizcore.imaging.render import coverage, ramp
+from vizcore.imaging.ramps import coverage, ramp
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,12 @@ class Sheet:
     height: int
     width: int
     kind: str = "image/png"
+
+    def _repr_html_(self) -> str:
+        scale = max(1, round(48 / max(self.height, self.width)))  # small ones are drawn in whole pixels, large enough
+        return Markup('<img src="{}" alt="{} pictures" width="{}" style="image-rendering: pixelated">').format(
+            data_address(self.file, self.kind), self.count, scale * self.columns * self.width
+        )
 
 
 def png(picture: torch.Tensor) -> bytes:
@@ -50,6 +58,15 @@ def image(picture: torch.Tensor) -> Image.Image:
     """A picture (3, H, W) in 8 bits; values outside [0, 1] are cut off."""
     pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous()
     return Image.fromarray(pixels.numpy())
+
+
+def data_address(content: bytes, kind: str = "image/png") -> str:
+    """A file as an address that needs no request.
+
+    >>> data_address(b"GIF89a", "image/gif")
+    'data:image/gif;base64,R0lGODlh'
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def npy(values: torch.Tensor) -> bytes:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from vizcore.probe.cancel import cancellable
 from vizcore.probe.graph import first_sentence
 from vizcore.probe.segmentation import alone
 
@@ -90,7 +91,7 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     """
     kind = type(network).__name__
     try:
-        with torch.no_grad():
+        with torch.no_grad(), cancellable():
             scores = alone(network(picture.clone()))
     except Exception as problem:
         shape = tuple(picture.shape)

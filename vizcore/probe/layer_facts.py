@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from vizcore.probe.cancel import check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, laid_as, likely
 from vizcore.probe.graph import Step
 from vizcore.probe.layer import Layer
@@ -93,9 +94,14 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
     cells: dict[fx.Node, Pair] = {entry: tuple(pixels.shape[-2:])}
     carried: dict[fx.Node, list[nn.Parameter]] = {}  # by constants, until the first layer that reads them
     counted: set[int] = set()
+    gone: tuple[fx.Node, ...] = ()
     for step in steps:
+        for node in gone:  # no later step reads what they gave
+            values.pop(node, None)
+            labels.pop(node, None)
+        gone = step.frees
         arguments, named = step.inputs(values)
-        value = values[step.node] = step.operation(*arguments, **named)
+        value = values[step.node] = check_cancel(step.operation(*arguments, **named))
         read = step.node.all_input_nodes
         parameters = [parameter for source in read for parameter in carried.get(source, ())]
         if isinstance(step.operation, nn.Module):

@@ -3,6 +3,7 @@
 from vizcore.zoo.doctor import doctor
 from vizcore.zoo.download import FetchFailed, Received, download, fetch, locked
 from vizcore.zoo.failures import in_words
+from vizcore.zoo.labels import plain_label
 from vizcore.zoo.official import OFFICIAL, WeightsAbsent
 from vizcore.zoo.shelf import bundled_weights, card, network, network_names, networks, open_probe, twin
 from vizcore.zoo.timm_networks import TIMM, known_timm
@@ -33,5 +34,6 @@ __all__ = [
     "network_names",
     "networks",
     "open_probe",
+    "plain_label",
     "twin",
 ]

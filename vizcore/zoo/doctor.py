@@ -64,7 +64,7 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
         own = read_own(path, architecture, known_probe)
         probe = open_own(path, labels=labels, own=own)
     except ValueError as problem:
-        return Diagnosis(file, problem=str(problem))
+        return Diagnosis(file, problem=str(problem).removeprefix(f"{file} cannot be opened: "))
     except Exception as problem:  # a stranger's file may stumble in any way
         reason = in_words(problem) or f"it is damaged, or a kind that is not known here ({type(problem).__name__})."
         return Diagnosis(file, problem=reason[0].lower() + reason[1:])

@@ -5,18 +5,17 @@ program could run code. Here the graph is read as data: named weights, and calls
 operations from a list. Whatever else a program holds is refused.
 """
 
-import copy
 import json
 import operator
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import fx, nn
 
-from vizcore.probe import operation_name
+from vizcore.probe import check_cancel, operation_name
+from vizcore.zoo.costs import Limits, TooCostly, check_costs, limits
 from vizcore.zoo.exported_operations import (
     COUNTING,
     IGNORED,
@@ -31,7 +30,7 @@ from vizcore.zoo.exported_operations import (
 )
 
 LARGEST_GRAPH = 64 * 2**20
-LARGEST_VALUE = 2**28  # numbers in one activation
+MOST_CALLS = 10_000  # of operations; the longest networks have about half as many
 MADE_OF_NUMBERS = ("torch.ops.aten.arange.start_step", "torch.ops.aten.arange.start", "torch.ops.aten.arange.default",
                    "torch.ops.aten.full.default")  # fmt: skip
 SIZES = ("view", "reshape", "unsafe_view", "expand")
@@ -44,8 +43,8 @@ def read_exported(path: Path) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return program(Records(archive))
-    except Refused as problem:
+            return program(Records(archive, path), limits(path))
+    except (Refused, TooCostly) as problem:
         raise ValueError(f"{path.name} cannot be opened: {problem}.") from problem
     except Exception as problem:  # a table that is not what it should be can make the reader stumble in any way
         reason = f"{problem!r:.200}"
@@ -55,8 +54,9 @@ def read_exported(path: Path) -> tuple[fx.GraphModule, tuple[int, int, int]]:
 class Records:
     """The parts of a saved program's archive, by their paths inside it."""
 
-    def __init__(self, archive: zipfile.ZipFile):
+    def __init__(self, archive: zipfile.ZipFile, path: Path):
         self.archive = archive
+        self.left = path.stat().st_size  # bytes that its tensors may have together
         self.root = archive.namelist()[0].partition("/")[0]
 
     def table(self, name: str) -> dict:
@@ -81,13 +81,14 @@ class Records:
             sizes, strides = ([int(axis["as_int"]) for axis in meta[word]] for word in ("sizes", "strides"))
             start = int(meta["storage_offset"]["as_int"])
             # as_strided refuses what lies outside of the numbers, but not one number repeated a billion times.
-            if torch.Size(sizes).numel() > numbers.numel():
+            self.left -= numbers.nbytes
+            if torch.Size(sizes).numel() > numbers.numel() or self.left < 0:
                 raise Refused(f"{name[:80]} claims more numbers than the file holds")
             found[name] = numbers.as_strided(sizes, strides, start).clone()
         return found
 
 
-def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
+def program(records: Records, allowed: Limits) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     """Build the network: its weights by name, then its calls in order."""
     module = records.table("models/model.json")["graph_module"]
     graph, signature = module["graph"], module["signature"]
@@ -118,7 +119,10 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     # An open size is an expression, which is not evaluated; the size at export stands beside it.
     channels, height, width = (int((axis.get("as_expr") or {"hint": axis})["hint"]["as_int"]) for axis in shape[1:])
     batch = shape[0].get("as_int")
+    if len(graph["nodes"]) > MOST_CALLS:
+        raise Refused(f"it calls {len(graph['nodes']):,} operations; up to {MOST_CALLS:,} are followed")
     for number, node in enumerate(graph["nodes"]):
+        check_cancel()
         made = of_numbers(node) if node["target"] in MADE_OF_NUMBERS else None
         if made is not None:
             network.register_buffer(f"made_{number}", made)
@@ -129,7 +133,7 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     built.eliminate_dead_code()
     numbered(built)
     network = fx.GraphModule(network, built)
-    bounded(network, (channels, height, width))
+    bounded(network, (channels, height, width), allowed)
     return network, (channels, height, width)
 
 
@@ -196,25 +200,10 @@ def numbered(graph: fx.Graph) -> None:
         node.meta["layer"] = f"{name}_{again}" if again else name
 
 
-class Bounded(fx.Interpreter):
-    """Follows a program on tensors that take no memory, and stops where one would take too much."""
-
-    def __init__(self, network: fx.GraphModule):
-        super().__init__(network)
-        self.extra_traceback = False  # it would make a page of the one sentence
-
-    def run_node(self, node: fx.Node) -> Any:
-        value = super().run_node(node)
-        if isinstance(value, torch.Tensor) and value.numel() > LARGEST_VALUE:
-            raise Refused(f"its {node.name[:80]} would have {value.numel():,} numbers for two pictures")
-        return value
-
-
-def bounded(network: fx.GraphModule, shape: tuple[int, int, int]) -> None:
-    """Refuse a program that takes too much memory, or that takes only as many pictures as it was exported with."""
-    outline = copy.deepcopy(network).to("meta")
+def bounded(network: fx.GraphModule, shape: tuple[int, int, int], allowed: Limits) -> None:
+    """Refuse a program that costs too much, or that takes only as many pictures as it was exported with."""
     try:
-        scores = Bounded(outline).run(torch.empty(2, *shape, device="meta"))
+        scores = check_costs(network, shape, allowed)
     except RuntimeError as problem:
         scores = problem
     if not isinstance(scores, torch.Tensor) or scores.ndim not in (1, 2) or len(scores) != 2:

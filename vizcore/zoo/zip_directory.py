@@ -24,7 +24,7 @@ def directory_bytes(path: Path) -> int:
     if plain.startswith(END) and plain.endswith(b"\0\0"):
         place = len(tail) - END_BYTES
     if place < 0 or len(tail) < place + END_BYTES:
-        raise ValueError(f"{path.name} is no zip, or cut off or damaged.")
+        raise ValueError(f"{path.name} is cut off or damaged, or no zip.")
     size, offset = struct.unpack_from("<LL", tail, place + 12)
     locator = place - LOCATOR_BYTES
     record = locator - LARGE_END_BYTES
