@@ -54,8 +54,9 @@ def warm() -> None:
 
     What readers of servers that ended left behind is deleted.
     """
-    from pages.parts import uploads
     from vizcore.cache import cache_folder
+
+    from pages.parts import uploads
     from vizcore.imaging import bundled_image
     from vizcore.zoo import open_probe
 

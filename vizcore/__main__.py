@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vizcore.installation import project_folder
+from vizcore.folders import project_folder
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.parts import state
 from pages.parts.calm import calmly
-from vizcore.cache import cache_folder
+from vizcore.folders import cache_folder
 from vizcore.zoo import locked
 
 OWN = "own-"  # what the names of readers' own things begin with

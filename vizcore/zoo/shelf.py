@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from vizcore.installation import project_folder
+from vizcore.folders import project_folder
 from vizcore.probe import Cancelled, Probe, check_cancel
 from vizcore.zoo import efficientnet_lite
 from vizcore.zoo.architectures import with_weights
