@@ -54,7 +54,7 @@ def warm() -> None:
 
     What readers of servers that ended left behind is deleted.
     """
-    from vizcore.cache import cache_folder
+    from vizcore.folders import cache_folder
 
     from pages.parts import uploads
     from vizcore.imaging import bundled_image
