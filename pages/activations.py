@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show
+from pages.parts import components, dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.selection import select, selection
 from vizcore import Unit
@@ -52,9 +52,9 @@ def follow(unit: Unit) -> None:
     """Go to the layer of a unit that was chosen since the last look; a link may name another layer."""
     first = "activations unit" not in st.session_state
     if st.session_state.get("activations unit") != str(unit):
-        st.session_state["activations unit"] = str(unit)
+        state.place("activations unit", str(unit))
         if not unit.is_class and not (first and LAYER in st.query_params):
-            st.session_state[LAYER] = unit.layer
+            state.place(LAYER, unit.layer)
 
 
 def maps_of(channel: int, at: tuple[int, int] | None) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show
+from pages.parts import dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import Frame
@@ -22,7 +22,7 @@ def quick_at_first() -> None:
     """Begin with few steps, unless a link says otherwise."""
     steps = dials.key(pgd, "steps")
     if steps not in st.session_state and steps not in st.query_params:
-        st.session_state[steps] = QUICK
+        state.place(steps, QUICK)
 
 
 def frames():

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, pair, show
-from pages.parts.calm import apology, calm
+from pages.parts import components, dials, jobs, learn, meter, pair, show, state
+from pages.parts.calm import apology, calm, calmly
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.attribution.cam import FORMULAS as FIRST_FORMULAS
@@ -88,7 +88,7 @@ def best_answers(maps: list, extent: float | None) -> None:
                 st.button(
                     f"{f'**{label}**' if prediction.index == chosen_class else label}  "
                     f"{show.percent(prediction.probability)}",
-                    key=f"cam ask {prediction.index}", type="tertiary", on_click=choose,
+                    key=f"cam ask {prediction.index}", type="tertiary", on_click=calmly(choose),
                 )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def depth(layers: tuple, maps: list, drawn) -> None:
         titles=[show.in_two_lines(chosen.brief(one)) for one in layers],
         selected=layers.index(layer) if layer in layers else None,
         dim=[place for place, map in enumerate(maps) if map.blank],
-        on_pick=lambda place: st.session_state.update({LAYER: layers[place]}),
+        on_pick=lambda place: state.put(LAYER, layers[place]),
         tile=88,
         gap=8,
     )
@@ -128,7 +128,7 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     if takes_layer(method):
         behind = common_layers(probe, unit, other.unit) if other else layers_behind(probe, unit)
         usual = usual_common_layer(probe, unit, other.unit) if other else usual_layer(probe, unit)
-        asked_for = dials.stands(LAYER)  # an address has it as it is listed, the session by its whole name
+        asked_for = state.stands(LAYER)  # an address has it as it is listed, the session by its whole name
         around = next((one for one in behind if asked_for in (one, chosen.brief(one))), usual)
         listed = outline(probe, around, among=behind)
         layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, learn, show
+from pages.parts import components, corpora, dials, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
@@ -67,7 +67,7 @@ def caption(index, example) -> str:
 
 def pick(one: Unit, example) -> None:
     """Ask about this picture from now on, and look at it closely here."""
-    st.session_state["example"] = (corpus.digest, str(one), example)
+    state.place("example", (corpus.digest, str(one), example))
     select(image=corpora.name_of(corpus, example.number), unit=one)
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show
+from pages.parts import components, dials, learn, show, state
 from pages.parts.selection import select, selection
 from vizcore import Map, Unit, zoo
 from vizcore.imaging import render
@@ -25,13 +25,12 @@ ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown a
 
 def layer_dial() -> str:
     """Which convolution is looked at; it goes along when a convolution's unit is selected."""
-    layers, state = convolutions(chosen.probe), st.session_state
-    followed = state.get("filters followed")
+    layers, followed = convolutions(chosen.probe), st.session_state.get("filters followed")
     if followed != str(chosen.unit):
-        state["filters followed"] = str(chosen.unit)
+        state.place("filters followed", str(chosen.unit))
         asked = followed or "filters.layer" not in st.query_params
-        if asked and chosen.unit.layer in layers and chosen.unit.layer != state.get("filters.layer", layers[0]):
-            state["filters.layer"] = chosen.unit.layer
+        if asked and chosen.unit.layer in layers and chosen.unit.layer != (state.stands("filters.layer") or layers[0]):
+            state.place("filters.layer", chosen.unit.layer)
     return dials.choose("layer", layers, key="filters.layer")
 
 
@@ -73,7 +72,7 @@ def matrix(ranked: list[int], weights) -> None:
 
     def pick(number: int) -> None:
         row, column = divmod(number, across)
-        st.session_state["filters.read"] = columns[column]
+        state.place("filters.read", columns[column])
         select(unit=Unit(layer, rows[row]))
 
     here = chosen.unit.layer == layer and channel in rows

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show, twin
+from pages.parts import components, dials, jobs, learn, meter, show, state, twin
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore import Frame, Unit, zoo
@@ -57,7 +57,7 @@ def strip(frame) -> None:
         captions=names,
         titles=names,
         selected=names.index(name) if name in names else None,
-        on_pick=lambda number: dials.put(METHOD, names[number]),
+        on_pick=lambda number: state.put(METHOD, names[number]),
         columns=2,
         gap=8,
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import cloud, components, corpora, dials, jobs, learn, show
+from pages.parts import cloud, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.corpora import pixels
@@ -43,8 +43,8 @@ def tile_side(index) -> int:
 
 def ask(number: int) -> None:
     """Ask about a picture of the collection."""
-    dials.put("neighbors.of", COLLECTION)
-    dials.put(QUERY, number)
+    state.put("neighbors.of", COLLECTION)
+    state.put(QUERY, number)
 
 
 def query(index):
@@ -60,7 +60,7 @@ def query(index):
                 return tuple(levels), image, image, "", "your digit, as the network is shown it"
         return None
     last = index.done - 1
-    st.session_state[QUERY] = min(max(st.session_state.get(QUERY, 0), 0), last)
+    state.place(QUERY, min(max(st.session_state.get(QUERY, 0), 0), last))
     number = st.number_input(f"picture, 0 to {last}", 0, last, key=QUERY, bind="query-params")
     return number, number, index.corpus[number], index.corpus.label(number), told(index, number)
 
@@ -70,7 +70,7 @@ def asked_about(index):
     kinds = [COLLECTION, OWN] + ([DRAW] if index.corpus.name == "digits" else [])
     kind = dials.choose("ask about", kinds, key="neighbors.of", letters=20)
     if kind == DRAW:
-        cloud.sketch(key="sketch", on_draw=lambda levels: st.session_state.update({DRAWN: levels}))
+        cloud.sketch(key="sketch", on_draw=lambda levels: state.place(DRAWN, levels))
     wanted = query(index)
     if wanted is None:
         return None

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.parts import learn, show
+from pages.parts import learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
+from pages.parts.calm import calmly
 from pages.parts.selection import TOP, select, selection
 from vizcore import Unit, zoo
 from vizcore.imaging import render
@@ -141,15 +142,14 @@ st.space("small")
 left, right = st.columns([7, 3], gap="large")
 with left:
     show.heading("Every layer")
-    st.session_state["network table"] = {
-        "selection": {"rows": [list(chosen.probe.layers).index(layer)], "columns": [], "cells": []}
-    }
+    rows = [list(chosen.probe.layers).index(layer)]
+    state.place("network table", {"selection": {"rows": rows, "columns": [], "cells": []}})
     st.dataframe(
         table,
         key="network table",
         hide_index=True,
         height=360,
-        on_select=pick_row,
+        on_select=calmly(pick_row),
         selection_mode="single-row",
         placeholder="all",
         column_config={

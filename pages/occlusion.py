@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show
+from pages.parts import components, dials, jobs, learn, meter, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, large_square, usual_square
@@ -27,15 +27,15 @@ def fit_square() -> None:
     """Begin with a square that suits the network's pictures, unless a link names another."""
     side, first = chosen.probe.input_size, SIDE not in st.session_state
     if st.session_state.get(SIDE) != side:
-        st.session_state[SIDE] = side
+        state.place(SIDE, side)
         for name, value in usual_square(chosen.probe).items():
             if not (first and dials.key(METHOD, name) in st.query_params):
-                st.session_state[dials.key(METHOD, name)] = value
+                state.place(dials.key(METHOD, name), value)
 
 
 def look_at(place: tuple) -> None:
     """Look closer at the square of a place."""
-    st.session_state[PLACE] = (question, place)
+    state.place(PLACE, (question, place))
 
 
 def draw(frame) -> None:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, networks, show
-from pages.parts.calm import apology, calm
+from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
+from pages.parts.calm import apology, calm, calmly
 from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
@@ -136,7 +136,7 @@ def confusions(found) -> None:
     with left:
         components.map_view(
             render.heatmap(table), table, key="confusions", label="confusion matrix", smooth=False, solid=True,
-            bare=True, width=360, cell=cell, on_pick=lambda place: st.session_state.update({CELL: place}),
+            bare=True, width=360, cell=cell, on_pick=lambda place: state.place(CELL, place),
         )  # fmt: skip
         st.caption("Rows are what a picture shows, columns what it was called; the diagonal is right. Click a cell.")
     with right:
@@ -161,7 +161,7 @@ def new_network(found, layer: str) -> None:
     content = head_file(chosen.probe, layer, found.weight, found.bias, corpus.labels)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
-            f"Ask the network that knows {corpus.name}", type="primary", on_click=networks.keep,
+            f"Ask the network that knows {corpus.name}", type="primary", on_click=calmly(networks.keep),
             args=(content, f"{chosen.network}-{corpus.name}.safetensors", lambda name: select(network=name)),
         )  # fmt: skip
         st.download_button(

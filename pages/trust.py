@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show, trust_charts
+from pages.parts import components, dials, jobs, learn, show, state, trust_charts
 from pages.parts import meter as meters
 from pages.parts.calm import calm
 from pages.parts.selection import selection
@@ -47,7 +47,7 @@ def known_of(name: str) -> Meter | None:
 
 def choose(name: str) -> None:
     """Put another method to the test."""
-    dials.put(METHOD, name)
+    state.put(METHOD, name)
 
 
 def title_of(name: str) -> str:

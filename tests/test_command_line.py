@@ -57,7 +57,7 @@ def test_fetch_brings_several_networks(capsys, monkeypatch):
 
 
 def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "vizcore.training.tiny_vgg", raising=False)
+    monkeypatch.delitem(sys.modules, "vizcore.training.twins", raising=False)
     monkeypatch.delitem(sys.modules, "vizcore.training.photographs", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)

@@ -62,6 +62,22 @@ def test_pages_hold_no_mathematics(path):
     assert not imported(path) & {"torch", "torchvision", "numpy", "scipy", "math", "statistics"}
 
 
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_widgets_are_set_in_one_place(path):
+    """Whatever touches the session's state outside pages/parts/state.py looks something up in it."""
+    if path == ROOT / "pages" / "parts" / "state.py":
+        return
+    inside = {child: node for node in ast.walk(tree(path)) for child in ast.iter_child_nodes(node)}
+    for node, around in inside.items():
+        if isinstance(node, ast.Attribute) and node.attr == "session_state":
+            read = (
+                (isinstance(around, ast.Subscript) and isinstance(around.ctx, ast.Load))
+                or (isinstance(around, ast.Attribute) and around.attr == "get")
+                or isinstance(around, ast.Compare)
+            )
+            assert read, f"{short(path)}:{node.lineno}: state.put and state.place set widgets and remember things"
+
+
 @pytest.mark.parametrize("path", SCIENCE, ids=short)
 def test_a_method_leaves_the_network_and_the_randomness_of_others_alone(path):
     for line, on, name in calls(path):

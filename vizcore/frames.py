@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
 
+import torch
+from markupsafe import Markup, escape
+
+from vizcore.imaging import captioned, figures
+
 Item = TypeVar("Item")
 
 
@@ -24,6 +29,17 @@ class Frame:
     picture: Any
     terms: dict[str, float] = field(default_factory=dict)
     detail: Any = None
+
+    def _repr_html_(self) -> str:
+        if hasattr(self.picture, "_repr_html_"):
+            shown = Markup(self.picture._repr_html_())
+        elif isinstance(self.picture, torch.Tensor) and self.picture.shape[-3:-2] == (3,):
+            pictures = self.picture if self.picture.ndim == 4 else self.picture[None]
+            shown = Markup().join(captioned(picture, "") for picture in pictures)
+        else:
+            shown = escape("" if self.picture is None else repr(self.picture))
+        terms = "".join(f", {name} {figures(value)}" for name, value in self.terms.items())
+        return Markup("<div>{}<p>step {} of {}{}</p></div>").format(shown, self.step, self.of, terms)
 
 
 def last(frames: Iterable[Item]) -> Item:

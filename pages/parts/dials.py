@@ -4,8 +4,6 @@ draw(method)                       all its dials, five in sight, the rest under 
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
 walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
-put(key, value)                    for callbacks: set any widget by its key
-settle()                           give the widgets what was put (the frame does this)
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.parts import state
+from pages.parts.calm import calmly
 from vizcore.dial import Choice, Dial, Range, dials
 
 IN_SIGHT = 5
@@ -75,7 +75,7 @@ def choose(
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
-        del st.session_state[key]
+        state.release(key)
     if len(options) <= 4 and sum(len(format(option)) for option in options) <= letters:
         return st.segmented_control(
             label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help
@@ -85,18 +85,13 @@ def choose(
     )
 
 
-def stands(key: str) -> Any:
-    """What a widget stands at, or what the address asks of it, before it is drawn; None where neither says."""
-    return st.session_state.get(key) or st.query_params.get(key)
-
-
 def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
     """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
     step on, and for the same steps the keys U and O; kept in the address."""
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
-        del st.session_state[key]
+        state.release(key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         back, slider, on = st.container(width="content"), st.container(), st.container(width="content")
     with slider:
@@ -107,7 +102,7 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
             outside = not 0 <= place + step < len(options)
             st.button(
                 text, key=f"{key} {text}", shortcut=letter, disabled=outside,
-                on_click=put, args=(key, options[min(max(place + step, 0), len(options) - 1)]),
+                on_click=calmly(state.put), args=(key, options[min(max(place + step, 0), len(options) - 1)]),
             )  # fmt: skip
     return chosen
 
@@ -115,35 +110,4 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
 def turn(method: Callable, **values: Any) -> None:
     """Set dials of a method, from a callback."""
     for name, value in values.items():
-        put(key(method, name), value)
-
-
-def put(key: str, value: Any) -> None:
-    """Set a widget, from a callback.
-
-    It is set when the whole page runs next. A callback may come with the run of a part that draws itself again; what it
-    set by itself there, the browser would overrule with what the widget still shows.
-    """
-    waiting()[key] = value
-
-
-def waiting() -> dict[str, Any]:
-    """What was put and not given to its widget yet, by key."""
-    return st.session_state.setdefault("put", {})
-
-
-def given() -> dict[str, Any]:
-    """What widgets were given in a run of the page that has not come to its end yet, by key."""
-    return st.session_state.setdefault("given", {})
-
-
-def settle() -> dict[str, Any]:
-    """Give the widgets what was put, before any of them is drawn; what was given, to be cleared at the page's end.
-
-    A run may be cut off before it draws them, and the browser would overrule then too; so the next gives it again.
-    """
-    given().update(waiting())
-    waiting().clear()
-    for key, value in given().items():
-        st.session_state[key] = value
-    return given()
+        state.put(key(method, name), value)

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import corpora, dials, selection, show
-from pages.parts.calm import calm
+from pages.parts import corpora, dials, selection, show, state
+from pages.parts.calm import calmly
 from vizcore.imaging import npy, png
 
 
@@ -36,13 +36,12 @@ class Try:
     session: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self) -> None:
-        with calm():
-            if self.network or self.image or self.unit is not None:
-                selection.select(network=self.network, image=self.image, unit=self.unit)
-            if self.method:
-                dials.turn(self.method, **self.dials)
-            for name, value in self.session.items():
-                dials.put(name, value)
+        if self.network or self.image or self.unit is not None:
+            selection.select(network=self.network, image=self.image, unit=self.unit)
+        if self.method:
+            dials.turn(self.method, **self.dials)
+        for name, value in self.session.items():
+            state.put(name, value)
 
 
 def below(
@@ -73,7 +72,8 @@ def below(
             with right:
                 show.heading("Try this")
                 for number, experiment in enumerate(tries):
-                    st.button(experiment.label, key=f"try {name} {number}", type="tertiary", on_click=experiment)
+                    key = f"try {name} {number}"
+                    st.button(experiment.label, key=key, type="tertiary", on_click=calmly(experiment))
         how, take = st.columns([3, 2], gap="large")
         with how:
             show.heading("How it works")

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import jobs, show
+from pages.parts.calm import calmly
 from vizcore.attribution.meter import Meter, Reading, meter, takes_long
 
 JOB = "meter"
@@ -80,7 +81,7 @@ def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
     readings(job.latest.detail if mine and job.latest else Meter())
     st.button(
         "Can it be trusted? Ask", key="meter ask", type="tertiary",
-        on_click=lambda: jobs.start(JOB, lambda: frames, question),
+        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question)),
         help="Lets the network forget, deletes what the map marks, and shakes the picture: a dozen maps more.",
     )  # fmt: skip
 
@@ -96,7 +97,7 @@ def follow(job: jobs.Job, *, may_stop: bool) -> None:
             left = f"about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.caption(left, width="content")
-                st.button("Stop", key="stop meter", type="tertiary", on_click=job.stop)
+                st.button("Stop", key="stop meter", type="tertiary", on_click=calmly(job.stop))
         if job.problem:
             st.text(job.problem)
         if not job.going and not job.seen:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, show
-from pages.parts.calm import apology
+from pages.parts import components, dials, show, state
+from pages.parts.calm import apology, calmly
 from pages.parts.selection import Selection, select
 from vizcore import Unit
 from vizcore.imaging import render
@@ -94,10 +94,10 @@ def each(chosen: Selection, other: Selection, maps: Sequence, extent: float | No
                     chosen.prepared, map, key=f"cam each {number}", label=one.name, extent=extent, bare=True
                 )
                 st.caption(f"{show.plain(one.name)}, {map.measure} {show.figures(one.value)}")
-    st.button("Swap the two", key="cam swap", type="tertiary", on_click=swap, args=(chosen, other))
+    st.button("Swap the two", key="cam swap", type="tertiary", on_click=calmly(swap), args=(chosen, other))
 
 
 def swap(chosen: Selection, other: Selection) -> None:
     """Ask about the other unit, and make this one the other."""
     select(unit=other.unit)
-    st.session_state[OTHER] = str(chosen.unit)
+    state.put(OTHER, str(chosen.unit))

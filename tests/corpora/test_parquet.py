@@ -11,8 +11,8 @@ from pyarrow import parquet
 from tests.corpora.samples import picture
 from tests.pictures import encoded
 from vizcore import load_image
-from vizcore.cache import cache_folder
 from vizcore.corpora.parquet import largest_pages
+from vizcore.folders import cache_folder
 from vizcore.representation import open_corpus
 
 PNG = encoded(picture(1), "PNG")

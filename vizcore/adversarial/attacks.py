@@ -6,12 +6,15 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from markupsafe import Markup
 
 from vizcore.ascent import ascend, sign
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
+from vizcore.imaging import captioned, figures
 from vizcore.probe import Probe
 
+MOST_SHOWN = 8  # pictures that a notebook shows of an attack
 SLACK = 1e-6  # how far rounding may carry a pixel past a bound
 
 Classes = torch.Tensor | list[int] | int
@@ -55,6 +58,19 @@ class Attack:
         if self.largest.max().item() > self.epsilon + SLACK:
             steps = self.largest.max().item() * 255
             raise ValueError(f"an attack moved a pixel by {steps:.2f} of 255; {self.epsilon * 255:.2f} are allowed.")
+
+    def _repr_html_(self) -> str:
+        rows, change = [], self.difference(10)
+        for number in range(min(len(self.images), MOST_SHOWN)):
+            moved = figures(self.largest[number].item() * 255)
+            rows += [
+                captioned(self.before[number], f"class {self.classes_before[number]}"),
+                captioned(change[number], f"ten times the change, of at most {moved} of 255"),
+                captioned(self.images[number], f"class {self.classes[number]}"),
+                Markup("<br>"),
+            ]
+        told = f"{int(self.success.sum())} of {len(self.images)} succeeded"
+        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), told)
 
     @property
     def saved(self) -> torch.Tensor:

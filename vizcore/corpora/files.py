@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from vizcore.cache import cache_folder
+from vizcore.folders import cache_folder
 from vizcore.frames import Frame
 from vizcore.imaging import UnreadableImage, file_bytes, load_image, open_picture
 from vizcore.zoo import plain_label

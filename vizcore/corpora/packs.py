@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.bounds import Item, check_room
 from vizcore.corpora.files import EVERY, Pictures, fault, key, sorted_out, written
 from vizcore.corpora.parquet import parquet_items
 from vizcore.corpora.zips import ZIP, zip_items
+from vizcore.folders import cache_folder
 from vizcore.frames import Frame
 from vizcore.imaging import load_image
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.bounds import Item, check_count, check_room, check_whole
 from vizcore.corpora.parquet_pages import pages
+from vizcore.folders import cache_folder
 from vizcore.imaging import LARGEST_BYTES
 from vizcore.zoo import plain_label
 

@@ -5,10 +5,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.bounds import MOST_FILES, Item, check_count, check_room, check_whole
 from vizcore.corpora.files import NO_PICTURE, START, hidden, promising
 from vizcore.corpora.zip_names import name_of
+from vizcore.folders import cache_folder
 from vizcore.imaging import LARGEST_BYTES
 from vizcore.zoo import directory_bytes
 

@@ -75,6 +75,21 @@ def pictures(index: Index, numbers: Sequence[int]) -> torch.Tensor:
     return table(pixels(index.corpus, list(numbers))).view(-1, 3, side, side) / 255
 
 
+def in_unit_square(points: torch.Tensor, cells: int | None = None) -> torch.Tensor:
+    """Points (N, 2) moved and scaled alike in both directions, until they fill the square from 0 to 1, in its middle.
+
+    Points that are columns and rows of a grid with so many `cells` to a side keep their places in the whole grid.
+
+    >>> in_unit_square(torch.tensor([[2.0, 0.0], [6.0, 2.0]])).tolist()
+    [[0.0, 0.25], [1.0, 0.75]]
+    """
+    if cells is not None:
+        return points.float() / max(cells - 1, 1)
+    low, high = points.amin(0), points.amax(0)
+    span = (high - low).amax().clamp_min(torch.finfo(points.dtype).tiny)
+    return 0.5 + (points - (low + high) / 2) / span
+
+
 @dataclass(frozen=True)
 class Colouring:
     """What colour each picture has, by its kind: the number of its kind, and every kind's name and colour.

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from vizcore.folders import project_folder
 from vizcore.probe import Cancelled, Probe, check_cancel
 from vizcore.zoo import efficientnet_lite
 from vizcore.zoo.architectures import with_weights
@@ -24,7 +25,7 @@ from vizcore.zoo.timm_networks import TIMM, known_timm
 from vizcore.zoo.tiny_vgg import MEAN, STD
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
-BUNDLED = Path(__file__).parents[2] / "assets" / "weights"
+BUNDLED = project_folder() / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
 ASK_EVERY = 0.25  # seconds after which one who waits asks whether it is cancelled
