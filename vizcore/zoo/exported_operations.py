@@ -11,7 +11,7 @@ from torch import fx
 
 OPERATIONS = {
     "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm mm "
-    "bmm mv dot inner tensordot matmul baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
+    "bmm mv dot inner tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
     "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
     "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
     "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
@@ -41,8 +41,8 @@ OPERATIONS = {
     "upsample_bilinear2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
     "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
     "full_like new_zeros new_ones new_full",
-    "frequencies": "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c _fft_c2r _fft_c2c "
-    "view_as_real view_as_complex real imag",
+    "frequencies": "fft_fftshift fft_ifftshift fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c "
+    "_fft_c2r _fft_c2c view_as_real view_as_complex real imag",
     "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
     "native_dropout to _to_copy type_as lift_fresh_copy",
 }
