@@ -138,7 +138,7 @@ def draw_meter(found: Meter) -> None:
         for reading in found.readings:
             if reading.asked:
                 st.caption(show.plain(reading.sentence))
-        st.caption(f"How it can mislead: {show.plain(FAILINGS[name])}")
+        st.caption(f"How it can mislead: {show.prose(FAILINGS[name])}")
     with right:
         film(found)
         if done:
