@@ -8,6 +8,7 @@ from vizcore import Map, Unit, zoo
 from vizcore.imaging import render
 from vizcore.inspection import activations
 from vizcore.inspection.filters import (
+    METHODS,
     convolutions,
     filters,
     first_convolution,
@@ -19,6 +20,7 @@ from vizcore.inspection.filters import (
     reads_most,
 )
 
+[METHOD] = METHODS
 CLASSICS = ("alexnet", "resnet101", "densenet121")
 ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
 
@@ -220,7 +222,7 @@ st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
 learn.below(
-    filters,
+    METHOD,
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
@@ -234,7 +236,6 @@ learn.below(
         learn.Try("Strong and faint ones on one scale", session={"filters.sort": "norm", "filters.scale": "common"}),
         learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),
     ],
-    formula=r"a_k(x, y) = \sum_{c, i, j} w_{k c i j}\; p_c(x + i,\, y + j)",
     picture=render.grid(render.filters(shown, common=scale == "common")[ranked], 12, scale=8) if pixels else None,
     data=shown,
     snippet=(f'probe = vizcore.open_probe("{probe.name}")\n' if probe is not chosen.probe else "")

@@ -16,7 +16,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 # From the ground up: a room, or a module at the root, imports from the floors below its own.
 FLOORS = (
-    ("dial", "failures", "folders"),
+    ("dial", "folders"),
     ("imaging", "probe"),
     ("frames",),
     ("zoo",),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -22,13 +23,31 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = parser().parse_args(arguments)
     try:
-        return given.run(given)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 1
+        status = given.run(given)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read along has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except Exception as problem:
+        print(failed(problem), file=sys.stderr)
+        return 1
+
+
+def failed(problem: Exception) -> str:
+    """What is said of an error that nobody foresaw; `python -X dev` shows where it happened."""
+    from vizcore.zoo import in_words
+
+    if sys.flags.dev_mode:
+        raise problem
+    kind = f"{type(problem).__name__}: {problem}".partition("\n")[0]
+    return in_words(problem) or f"Something went wrong here ({kind}); `python -X dev -m vizcore` shows where."
 
 
 def parser() -> argparse.ArgumentParser:

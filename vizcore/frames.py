@@ -1,9 +1,10 @@
 """Frames: how anything that takes longer than half a second tells how far it is."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
 import torch
@@ -69,6 +70,25 @@ def framed(frames: Callable) -> Callable:
 
     whole.frames = frames
     return whole
+
+
+def frames_of(method: Callable, *asked: Any, **dials: Any) -> Iterator[Frame]:
+    """Run any method, whether it returns its answer at once or yields frames; what returns at once gives one frame.
+
+    >>> [frame.picture for frame in frames_of(max, 2, 3)]
+    [3]
+    """
+    found = getattr(method, "frames", method)(*asked, **dials)
+    yield from found if isinstance(found, Iterator) else [Frame(1, 1, found)]
+
+
+def at_once(method: Callable) -> bool:
+    """Whether a method returns its answer at once, and yields no frames on the way.
+
+    >>> at_once(max), at_once(framed(lambda: iter([])))
+    (True, False)
+    """
+    return not hasattr(method, "frames") and not isgeneratorfunction(method)
 
 
 def pictures_a_frame(probe: Any, operations: int, *, least: int = 1, most: int = 64) -> int:

@@ -16,7 +16,7 @@ from functools import wraps
 import streamlit as st
 
 from pages.parts import state
-from vizcore.failures import in_words
+from vizcore.zoo import in_words
 
 LOG = logging.getLogger("convscope")
 SORRY = "Something went wrong here; the server's log says what. The rest of the page and your selection are untouched."

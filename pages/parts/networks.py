@@ -70,8 +70,9 @@ def picker(chosen: str, select) -> None:
         names.append(chosen)
     titles = {name: title(name) for name in names}
     state.place("network picker", chosen)
-    picked = calmly(lambda: choose(select))
-    st.selectbox("Network", names, key="network picker", format_func=titles.get, on_change=picked)
+    st.selectbox(
+        "Network", names, key="network picker", format_func=titles.get, on_change=calmly(lambda: choose(select))
+    )
     wanted = st.session_state.get("network wanted")
     if wanted:
         offer(wanted, select)

@@ -65,7 +65,7 @@ def test_tsne_in_two_layers_coloured_by_what_the_network_answers():
     assert drawn["kinds"] == colouring(index(), range(1797), "prediction").kinds
     assert points(app, 0).isfinite().all() and not points(app, 0).equal(points(app, 1))
     assert all("trustworthiness 0." in panel["note"] for panel in drawn["panels"])
-    assert any("What t-SNE does not mean" in caption.value for caption in app.caption)
+    assert any("How far groups lie apart" in caption.value for caption in app.caption)
 
 
 def test_pictures_and_the_grid_hold_every_picture_once():

@@ -108,8 +108,10 @@ def viewed(map: Map, how: str, image: torch.Tensor | None = None) -> torch.Tenso
 
 
 def side_by_side(maps: Sequence[Map], how: str, image: torch.Tensor | None = None) -> torch.Tensor:
-    """Several maps of pixels, each on its own scale by the same rule: (N, 3, H, W)."""
-    return torch.stack([viewed(map, how, image) for map in maps])
+    """Several maps, each on its own scale by the same rule, the coarse ones in larger cells: (N, 3, H, W)."""
+    pictures = [viewed(map, how, image) for map in maps]
+    height, width = (max(picture.shape[along] for picture in pictures) for along in (1, 2))
+    return torch.cat([F.interpolate(picture[None], (height, width)) for picture in pictures])
 
 
 def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tuple[int, float, str]]]:

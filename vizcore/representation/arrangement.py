@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from vizcore.corpora import Index, at, evenly, pixel_side, pixels, table
-from vizcore.frames import Frame
+from vizcore.frames import Frame, frames_of
 from vizcore.imaging import render
-from vizcore.representation.embedding import pca, tsne
+from vizcore.representation.embedding import Components, tsne
 from vizcore.representation.faithfulness import faithfulness
 from vizcore.representation.neighbors import SPACES
 
@@ -49,17 +49,20 @@ def arranged(
         if frame.picture is None:
             yield Frame(frame.step, 2 * frame.of, None)
     tables = [rows_of(index, space, numbers) for space in where]
-    if method is pca:
-        frame = Frame(1, 1, tuple(pca(rows).points for rows in tables))
-    else:
-        for together in zip(*(method(rows, **dials) for rows in tables), strict=True):
-            frame = Frame(together[0].step, together[0].of, tuple(one.picture for one in together), together[0].terms)
-            yield frame
+    for together in zip(*(frames_of(method, rows, **dials) for rows in tables), strict=True):
+        points = tuple(points_of(one.picture) for one in together)
+        frame = Frame(together[0].step, together[0].of, points, together[0].terms)
+        yield frame
     k = min(12, (len(numbers) - 1) // 2)
     judged = [
         faithfulness(rows, points, k=k) if k else None for rows, points in zip(tables, frame.picture, strict=True)
     ]
     yield Frame(frame.step, frame.of, frame.picture, frame.terms, tuple(judged))
+
+
+def points_of(found: torch.Tensor | Components) -> torch.Tensor:
+    """Where a method lays the pictures: (N, 2)."""
+    return found.points if isinstance(found, Components) else found
 
 
 def rows_of(index: Index, space: str, numbers: list[int]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from vizcore.zoo.doctor import doctor
 from vizcore.zoo.download import FetchFailed, Received, download, fetch, locked
+from vizcore.zoo.failures import in_words
 from vizcore.zoo.labels import plain_label
 from vizcore.zoo.official import OFFICIAL, WeightsAbsent
 from vizcore.zoo.shelf import bundled_weights, card, network, network_names, networks, open_probe, twin
@@ -26,6 +27,7 @@ __all__ = [
     "download",
     "fetch",
     "head_file",
+    "in_words",
     "known_timm",
     "locked",
     "network",

@@ -224,5 +224,5 @@ def labels_in(notes: Mapping[str, str]) -> object:
     """The labels a safetensors file carries in its notes, if they can be read."""
     try:
         return json.loads(notes.get("labels", "null")[:LARGEST_HEADER])
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, or brackets within brackets without end
         return None

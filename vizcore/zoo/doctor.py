@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vizcore.failures import in_words
 from vizcore.probe import Probe, pooling
 from vizcore.zoo.custom import Labels, open_own, read_own
+from vizcore.zoo.failures import in_words
 from vizcore.zoo.shelf import known_probe
 
 
