@@ -54,9 +54,8 @@ def warm() -> None:
 
     What readers of servers that ended left behind is deleted.
     """
-    from vizcore.cache import cache_folder
-
     from pages.parts import uploads
+    from vizcore.folders import cache_folder
     from vizcore.imaging import bundled_image
     from vizcore.zoo import open_probe
 

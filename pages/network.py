@@ -37,12 +37,12 @@ def taught(card: dict) -> None:
     known, unknown = st.columns(2, gap="large")
     with known:
         show.heading("What it was taught")
-        st.markdown(show.plain(card["taught"]))
-        st.caption(show.plain(f"{card['data']}. Labels from {card['labels from']}."))
+        st.markdown(show.prose(card["taught"]))
+        st.caption(show.prose(f"{card['data']}. Labels from {card['labels from']}."))
     with unknown:
         show.heading("What it was not")
-        st.markdown(show.plain(card["untaught"]))
-        st.caption(show.plain(f"{card['title']}, {card['paper']}. Weights: {card['weights']}. {card['licence']}."))
+        st.markdown(show.prose(card["untaught"]))
+        st.caption(show.prose(f"{card['title']}, {card['paper']}. Weights: {card['weights']}. {card['licence']}."))
 
 
 def trained(card: dict) -> None:
@@ -51,7 +51,7 @@ def trained(card: dict) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         recipe = f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes."
-        st.markdown(show.plain(recipe))
+        st.markdown(show.prose(recipe))
         if card["history"]:
             show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
         st.caption(

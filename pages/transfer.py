@@ -1,5 +1,7 @@
 """What else could this network learn?"""
 
+import html
+
 import streamlit as st
 
 from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
@@ -114,7 +116,7 @@ def curves(frame, layer: str) -> None:
                 mode="lines+markers",
                 line={"color": inks[name], "dash": dashes[name]},
                 name=name,
-                hovertemplate="%{y:.1%} with %{x} a class<extra>" + name + "</extra>",
+                hovertemplate="%{y:.1%} with %{x} a class<extra>" + html.escape(name) + "</extra>",
             )
         )
     chart.update_xaxes(type="log", title="examples of a class", dtick="D2")
@@ -161,7 +163,7 @@ def new_network(found, layer: str) -> None:
     content = head_file(chosen.probe, layer, found.weight, found.bias, corpus.labels)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
-            f"Ask the network that knows {corpus.name}", type="primary", on_click=calmly(networks.keep),
+            f"Ask the network that knows {show.plain(corpus.name)}", type="primary", on_click=calmly(networks.keep),
             args=(content, f"{chosen.network}-{corpus.name}.safetensors", lambda name: select(network=name)),
         )  # fmt: skip
         st.download_button(

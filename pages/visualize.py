@@ -67,7 +67,7 @@ with calm():
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
-            learn.Try(f"{known}, as the network imagines one", unit=chosen.probe.unit(known)),
+            learn.Try(f"{show.plain(known)}, as the network imagines one", unit=chosen.probe.unit(known)),
             learn.Try("Four beginnings, four answers", method=METHOD, dials={"pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
         ],

@@ -72,16 +72,19 @@ def serve(
     port: int = 0,
     proxy: str = "127.0.0.1:9",
     options: Sequence[str] = (),
+    corpora: Sequence[Path] = (),
 ) -> Iterator[str]:
     """Serve the app on loopback until the block ends, on a free port if none is given; gives its address.
 
-    `log` receives all it prints, `cache` stands in for the reader's cache folder, and `options` are Streamlit's.
+    `log` receives all it prints, `cache` stands in for the reader's cache folder, `options` are Streamlit's, and
+    `corpora` are the folders that the pages offer.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     # Nothing listens on port 9: a server that asks the internet for something finds itself offline.
     offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), f"http://{proxy}")
     environment = os.environ | offline | {"NO_PROXY": "127.0.0.1,localhost", "VIZCORE_CACHE": str(cache)}
+    environment["VIZCORE_CORPORA"] = os.pathsep.join(map(str, corpora))
     command = [sys.executable, "-m", "streamlit", "run", str(app)]
     command += ["--server.port", str(port), *options]
     with open(log, "wb") as output:

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import state
+from pages.parts import show, state
 from pages.parts.calm import calmly
 from vizcore.dial import Choice, Dial, Range
 from vizcore.method import Method
@@ -83,13 +83,16 @@ def choose(
 ) -> Any:
     """One of several, as words in a row while their letters fit and else as a list; kept in the address.
 
+    A row reads Markdown where a list does not, so that names with signs of it in them are listed.
+
     What the address or another network's page left behind and is not among the options gives way to the default.
     """
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
         state.release(key)
-    if len(options) <= 4 and sum(len(format(option)) for option in options) <= letters:
+    words = [format(option) for option in options]
+    if len(words) <= 4 and sum(map(len, words)) <= letters and words == [show.plain(word) for word in words]:
         return st.segmented_control(
             label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help
         )

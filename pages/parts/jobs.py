@@ -5,6 +5,7 @@ job = start(name, lambda: frames)            run a generator of frames; a job of
 job.latest, job.done, job.problem, job.stop()
 job = ask(name, question, lambda: frames)    the job that answers this very question: the one there is, or a new one
 watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
+with within_session(): ...                   what is computed in a page itself, and ends with its session
 """
 
 import atexit
@@ -14,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -104,6 +106,22 @@ def stop_all(jobs: dict[str, Job]) -> None:
 def session_jobs() -> dict[str, Job]:
     """The jobs of this session by their names."""
     return {}
+
+
+@st.cache_resource(scope="session", on_release=threading.Event.set, show_spinner=False)
+def session_over() -> threading.Event:
+    """Set when this session ends."""
+    return threading.Event()
+
+
+@contextmanager
+def within_session() -> Iterator[None]:
+    """Whatever a probe or the zoo computes in this block ends with the session that asked for it."""
+    try:
+        with cancel_when(session_over().is_set):
+            yield
+    except Cancelled:
+        st.stop()
 
 
 def running(name: str) -> Job | None:

@@ -111,7 +111,7 @@ def paragraphs(method: Callable) -> list[str]:
     text = inspect.getdoc(method) or ""
     found = [" ".join(part.split()) for part in text.split("\n\n")]
     kept = [part for part in found if part and not part.startswith(">>>")]
-    return [show.plain(part) for part in kept] or [""]
+    return [show.prose(part) for part in kept] or [""]
 
 
 def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, svg: str, snippet: str) -> None:

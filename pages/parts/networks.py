@@ -34,7 +34,8 @@ def probe(name: str):
     if not known(name):  # which of the two it is, the beginning decides; a name never leads to a file
         zoo.open_probe(name if name.startswith(TIMM) or ("/" not in name and "." not in name) else "unknown")
     if mine := own().get(name):
-        return zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {}))
+        with jobs.within_session():
+            return zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {}))
     try:
         return zoo.open_probe(name)
     except WeightsAbsent:
@@ -151,7 +152,8 @@ def keep(content: bytes, called: str, select) -> None:
     kept = uploads.keep(content, called, KIND, about=typed())
     found = None
     try:
-        found = doctor(kept.path, kept.about or None)
+        with jobs.within_session():
+            found = doctor(kept.path, kept.about or None)
     finally:
         if found is None or not found.healthy:
             uploads.drop(kept.name)

@@ -11,7 +11,8 @@ chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
 answer / heading            the answer in large words; the name of a part
 figures / percent / size    a number, a probability, a picture's size as they are printed everywhere
-plain(text)                 text from outside as Markdown in which nothing but `code` is markup
+plain(text)                 text from outside as Markdown in which nothing is markup; for labels, names, and reasons
+prose(text)                 text of our own as Markdown in which nothing but `code` is markup
 """
 
 import html
@@ -198,14 +199,27 @@ def in_two_lines(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in which only `code` is markup; everything else is itself.
+    """Text in which nothing is markup, whoever wrote it: a picture in it would be asked for from any address it names.
 
-    >>> plain("a_k times `two_words`")
+    Addresses become links, and names between colons icons, even where every sign is escaped; a joint that nobody sees
+    keeps them from it.
+
+    >>> plain("a `tick` and ![a picture](//elsewhere)")
+    'a \\\\`tick\\\\` and \\\\!\\\\[a picture\\\\](//elsewhere)'
+    """
+    apart = re.sub(r"(?i)\b(htt|ww)(?=ps?://|w\.)|(?<=\w)(?=@\w)|:(?=[\w+/-]+:)", "\\g<0>\u2060", text)
+    return re.sub(r"[\\`*_$\[\]<>#~:!|&{}]|^[-+=]|(?<=\d)[.)](?=\s)", r"\\\g<0>", apart)
+
+
+def prose(text: str) -> str:
+    """Text of our own in which only `code` is markup; everything else is itself.
+
+    >>> prose("a_k times `two_words`")
     'a\\\\_k times `two_words`'
     """
     parts = text.split("`")
     for place in range(0, len(parts), 2):
-        parts[place] = re.sub(r"([\\*_$\[\]<>#~:])", r"\\\1", parts[place])
+        parts[place] = plain(parts[place])
     return "`".join(parts)
 
 

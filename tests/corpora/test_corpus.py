@@ -304,3 +304,12 @@ def test_labels_and_names_without_end_are_cut_short(tmp_path):
     parquet.write_table(table, tmp_path / "b.parquet")
     corpus = open_corpus(tmp_path / "b.parquet")
     assert corpus.labels == ("x" * 200, "y") and corpus.classes.tolist() == [0, 1, -1]
+
+
+def test_pictures_that_end_otherwise_are_looked_into_as_long_as_that_is_quick(tmp_path, monkeypatch):
+    whole = encoded(picture(1), "PNG") + b"said afterwards " * 200
+    path = zipped(tmp_path / "a.zip", {f"{number}.png": whole for number in range(6)})
+    monkeypatch.setattr("vizcore.corpora.packs.MOST_DECODED", 4 * 20 * 24)
+    corpus = open_corpus(path)
+    assert corpus.names == tuple(f"{number}.png" for number in range(4))
+    assert all("too many like it" in reason for _, reason in corpus.skipped)

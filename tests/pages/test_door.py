@@ -91,7 +91,9 @@ def test_only_this_machine_is_listened_to(server):
         socket.create_connection(("127.0.0.2", urlsplit(server).port), timeout=5)
 
 
-@pytest.mark.parametrize("origin", ["http://elsewhere.org", "null", "http://localhost:1", "file://", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin", ["http://elsewhere.org", "null", "http://localhost:1", "file://", "http://127.0.0.1"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_the_page_of_another_site_gets_a_sentence(server, origin, method):
     assert ask(server, "/_stcore/upload_file/a/b", method, Origin=origin) == (403, OTHER_SITE)

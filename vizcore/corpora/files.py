@@ -23,6 +23,7 @@ ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 START = 16  # bytes that tell a format
 NO_PICTURE = "neither its name nor its first bytes are a picture's"
+NO_END = "it does not end as such a picture does, and there are too many like it to look into"
 NO_NAME = "its name is not written in UTF-8; rename it"
 TAIL = 1024  # bytes at the end of a file that are searched; some cameras write more after the picture
 EVERY = 256  # files from one frame to the next
@@ -187,20 +188,32 @@ def examined(path: Path) -> tuple[str, str]:
         return "", f"it cannot be opened ({(problem.strerror or 'input or output error').lower()})"
 
 
-def fault(data: bytes) -> str:
+@dataclass
+class Patience:
+    """How many pixels are still decoded only to see whether pictures without the usual end are whole."""
+
+    pixels: float = float("inf")
+
+    def is_over(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of that size is too much; if not, it is counted."""
+        self.pixels -= size[0] * size[1]
+        return self.pixels < 0
+
+
+def fault(data: bytes, patience: Patience | None = None) -> str:
     """Why these bytes are no picture, or a picture that was cut off; empty where nothing is wrong at both ends.
 
     >>> fault(b"none")[:36]
     'These 4 bytes are no picture in a kn'
     """
     try:
-        form = open_picture(data).format
+        picture = open_picture(data)
     except UnreadableImage as problem:
         return str(problem)
-    end = ENDS.get(form)
-    if end and end not in data[-TAIL:] and end not in data.rstrip(b"\0")[-TAIL:]:
-        return cut_off(data)
-    return ""
+    end = ENDS.get(picture.format)
+    if not end or end in data[-TAIL:] or end in data.rstrip(b"\0")[-TAIL:]:
+        return ""
+    return NO_END if patience and patience.is_over(picture.size) else cut_off(data)
 
 
 def cut_off(data: bytes) -> str:

@@ -12,12 +12,14 @@ import numpy as np
 from torch import Tensor
 
 from vizcore.corpora.bounds import Item, check_room
-from vizcore.corpora.files import EVERY, Pictures, fault, key, sorted_out, written
+from vizcore.corpora.files import EVERY, Patience, Pictures, fault, key, sorted_out, written
 from vizcore.corpora.parquet import parquet_items
 from vizcore.corpora.zips import ZIP, zip_items
 from vizcore.folders import cache_folder
 from vizcore.frames import Frame
 from vizcore.imaging import load_image
+
+MOST_DECODED = 200_000_000  # pixels that are decoded while a pack is written
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,12 @@ def packed_pictures(path: Path) -> Iterator[Frame]:
 def written_pack(items: Iterator[tuple[int, Item]], pack: Path, memory: Path, name: str) -> Iterator[Frame]:
     """Lay the pictures end to end into one file, and write beside it what they are called and where they lie."""
     names, labels, keys, skipped, bounds = [], [], [], [], [0]
+    patience = Patience(MOST_DECODED)
     partial = pack.with_name(f"{pack.name}.{os.getpid()}.part")
     try:
         with partial.open("wb") as file:
             for number, (of, (called, label, data, reason)) in enumerate(items, 1):
-                if reason := reason or fault(data):
+                if reason := reason or fault(data, patience):
                     skipped.append((called, reason))
                 else:
                     check_room(pack.parent, len(data), name)

@@ -29,7 +29,8 @@ KINDS = {
                     "max_pool2d_with_indices"),
     "average pooling": ("AvgPool2d", "AdaptiveAvgPool2d", "avg_pool2d", "adaptive_avg_pool2d", "mean"),
     "other pooling": ("LPPool2d", "lp_pool2d"),
-    "normalisation": ("_BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm",
+    "normalisation": ("_BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "CrossMapLRN2d",
+                      "RMSNorm",
                       "batch_norm", "native_batch_norm_legit_no_training", "layer_norm", "native_layer_norm",
                       "group_norm", "native_group_norm", "instance_norm", "local_response_norm", "rms_norm",
                       "fused_rms_norm"),
@@ -48,7 +49,7 @@ KINDS = {
     "reshape": ("Flatten", "Unflatten", "flatten", "unflatten", "reshape", "reshape_as", "view", "view_as",
                 "unsafe_view", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t",
                 "unsqueeze", "squeeze", "getitem", "select", "slice", "narrow", "chunk", "split", "split_with_sizes",
-                "unbind", "roll"),
+                "unbind", "roll", "ChannelShuffle", "channel_shuffle", "native_channel_shuffle"),
     "two classes": ("two_classes",),
     "logarithm": ("logarithm",),
 }  # fmt: skip
@@ -77,7 +78,7 @@ ARGUMENTS = {
 }
 # Normalisations that look at a cell's own channels, or at statistics fixed in training.
 FIXED_NORMS = {"_BatchNorm", "batch_norm", "native_batch_norm_legit_no_training",
-               "LocalResponseNorm", "local_response_norm"}  # fmt: skip
+               "LocalResponseNorm", "CrossMapLRN2d", "local_response_norm"}  # fmt: skip
 DIMENSIONS = {MAPS: 4, CHANNELS_LAST: 4, TOKENS: 3, VECTOR: 2}
 Place = tuple[ReceptiveField | None, str]
 
@@ -248,7 +249,7 @@ class Facts:
 
     def normalises_over_places(self, layout: str) -> bool:
         """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
-        if FIXED_NORMS & set(self.words):
+        if FIXED_NORMS & set(self.words) or self.given.get("track_running_stats"):
             return False
         return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
 

@@ -31,7 +31,7 @@ MOVED = 10  # multiply-adds in the time that a number takes on its way through m
 SLOW = 16  # times as long that products take in other than single precision
 # What a result's number costs in steps as simple as an addition, where that does not follow from what is read.
 WINDOWED = {"avg_pool2d": 2, "max_pool2d_with_indices": 2, "avg_pool3d": 3, "max_pool3d_with_indices": 3}
-SORTED = ("sort", "topk", "median", "_fft_r2c", "_fft_c2r", "_fft_c2c")
+SORTED = ("sort", "topk", "kthvalue", "median", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 CUBIC = ("linalg_svd", "_linalg_svd")
 DEAR = {"upsample_bicubic2d": 16, "grid_sampler_2d": 8, "pow": 4}
 
@@ -179,6 +179,8 @@ def operations(
         return MOVED * (moved + results[0].numel() * math.prod(window))
     if word in SORTED:
         return MOVED * moved * max(1.0, math.log2(max(moved, 2)))
+    if word == "_cdist_forward":
+        return MOVED * results[0].numel() * read[0].shape[-1]
     if word in CUBIC:
         return 20.0 * read[0].numel() * min(read[0].shape[-2:])
     if word == "_trilinear":

@@ -23,16 +23,17 @@ from vizcore.zoo.exported_operations import (
     Refused,
     allowed,
     arranged,
+    as_many_as,
     as_written,
     names_in,
+    names_within,
     of_numbers,
     value_of,
 )
 
 LARGEST_GRAPH = 64 * 2**20
 MOST_CALLS = 10_000  # of operations; the longest networks have about half as many
-MADE_OF_NUMBERS = ("torch.ops.aten.arange.start_step", "torch.ops.aten.arange.start", "torch.ops.aten.arange.default",
-                   "torch.ops.aten.full.default")  # fmt: skip
+PICTURES = ""  # what no value is called
 SIZES = ("view", "reshape", "unsafe_view", "expand")
 
 
@@ -103,7 +104,7 @@ def program(records: Records, allowed: Limits) -> tuple[fx.GraphModule, tuple[in
             if shape is not None:
                 raise Refused("it takes more than one input; a network here takes pictures alone")
             shape = graph["tensor_values"][name]["sizes"]
-            values[name] = built.placeholder("images")
+            values[name] = values[PICTURES] = built.placeholder("images")
         elif kind in ("parameter", "buffer", "tensor_constant"):
             key = entry[f"{kind}_name"]
             place = f"_{len(values)}_" + re.sub(r"\W", "_", key)[:120]  # a name that nothing else has
@@ -121,14 +122,15 @@ def program(records: Records, allowed: Limits) -> tuple[fx.GraphModule, tuple[in
     batch = shape[0].get("as_int")
     if len(graph["nodes"]) > MOST_CALLS:
         raise Refused(f"it calls {len(graph['nodes']):,} operations; up to {MOST_CALLS:,} are followed")
+    read = names_within([entry["arg"] for node in graph["nodes"] for entry in node["inputs"]])
     for number, node in enumerate(graph["nodes"]):
         check_cancel()
-        made = of_numbers(node) if node["target"] in MADE_OF_NUMBERS else None
+        made = of_numbers(node)
         if made is not None:
             network.register_buffer(f"made_{number}", made)
             values[names_in(node["outputs"][0])[0]] = built.get_attr(f"made_{number}")
             continue
-        call(built, node, values, batch, graph["tensor_values"])
+        call(built, node, values, batch, graph["tensor_values"], read)
     built.output(values[alone_in(signature["output_specs"], graph["tensor_values"])])
     built.eliminate_dead_code()
     numbered(built)
@@ -151,8 +153,10 @@ def alone_in(outputs: list[dict], recorded: dict) -> str:
     return names[0]
 
 
-def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | None, recorded: dict) -> None:
-    """Add one call of an operation to the graph."""
+def call(
+    built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | None, recorded: dict, read: set[str]
+) -> None:
+    """Add one call of an operation to the graph; `read` are the values that any call reads."""
     if node["target"] in IGNORED:
         return
     outputs = [name for output in node["outputs"] for name in names_in(output)]
@@ -160,7 +164,7 @@ def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | N
     if node["target"] in COUNTING:
         values[outputs[0]] = built.call_function(COUNTING[node["target"]], tuple(given.values()))
         return
-    function = allowed(node["target"])
+    function, given = as_many_as(values[PICTURES], allowed(node["target"]), given)
     word = operation_name(function)
     if given.get("training") or given.get("train"):
         raise Refused("it was exported in training mode; call network.eval() before torch.export")
@@ -168,7 +172,7 @@ def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | N
         # The number of pictures at export was written into the graph; it is left open again.
         sizes = [axis["as_int"] for axis in recorded[outputs[0]]["sizes"]]
         given["size"] = [-1, *sizes[1:]]
-    function, given = as_written(function, given)
+    function, given = as_written(function, given, read.isdisjoint(outputs[1:]))
     made = built.call_function(function, *arranged(function, given))
     made.meta["layer"] = layer_name(node, word)
     if function._schema.is_mutable:  # whoever reads the old value from here on means the new one
