@@ -119,9 +119,11 @@ def test_the_meter_tells_that_a_chessboard_does_not_depend_on_the_network(functi
 def test_a_method_that_joins_is_put_to_the_test_on_the_page_of_trust(function, join):
     join("gradients", function)
     app = opened("trust.py", unit="scores:19", **{"trust.method": "Chess"})
-    done = lambda app: "trust film" in canvases(app) and any(  # noqa: E731
-        'class="meters"' in element.proto.body for element in app.get("html")
-    )
+
+    def done(app) -> bool:
+        tables = [element for element in app.get("html") if 'class="meters"' in element.proto.body]
+        return bool(tables) and "trust film" in canvases(app)
+
     finished(app, done)
     assert "went wrong" not in said(app)
     assert "Chess" in [title.split("\n")[0] for title in canvas(app, "trust board")["titles"]]
