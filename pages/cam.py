@@ -16,7 +16,7 @@ from vizcore.attribution.contrast import FORMULAS as CONTRAST_FORMULAS
 from vizcore.attribution.contrast import cam_contrast, common_layers, contrast, contrasts, usual_common_layer
 from vizcore.imaging import render, shared_extent, sheet
 from vizcore.inspection.blocks import outline
-from vizcore.probe import SCORES
+from vizcore.probe import SCORES, background
 
 METHODS, FORMULAS = FIRST | LATER, FIRST_FORMULAS | LATER_FORMULAS | CONTRAST_FORMULAS
 ONE, TWO, RATHER = "one", "two", "difference"
@@ -160,7 +160,9 @@ with calm():
                 pair.rather(chosen, other, map, name)
         if asked == RATHER and layer:
             layers = tuple(listed)
-            depth(layers, *differences(chosen.network, chosen.picture, unit, other.unit, layers, chosen))
+            with background():
+                everywhere = differences(chosen.network, chosen.picture, unit, other.unit, layers, chosen)
+            depth(layers, *everywhere)
     elif hasattr(method, "frames"):
         question = (chosen.network, chosen.picture, name, unit, here, turned)
         job = jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, unit, **shown, **dict(turned)))
@@ -183,7 +185,9 @@ with calm():
             best_answers(others, extent)
         if layer:
             layers = tuple(listed)
-            depth(layers, *strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen))
+            with background():  # in the second place, after everybody's first map
+                everywhere = strip(chosen.network, chosen.picture, name, unit, layers, turned, chosen)
+            depth(layers, *everywhere)
         done = True
     if map and done:
         with left:
