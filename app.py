@@ -6,12 +6,13 @@ It listens on this machine alone; `--server.address 0.0.0.0` (`make run PUBLIC=1
 import socket
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.parts.door import Door, is_loopback, listens
+from pages.parts.upload_limit import UploadLimit
 
 PUBLIC = """
 ConvScope listens on the network, without a password and without encryption: whoever reaches this machine can use its
@@ -49,11 +50,18 @@ def greet() -> None:
 
 
 def warm() -> None:
-    """Do what the first reader would otherwise wait for: import torch, open the first network, run it once."""
+    """Do what the first reader would otherwise wait for: import torch, open the first network, run it once.
+
+    What readers of servers that ended left behind is deleted.
+    """
+    from pages.parts import uploads
+    from vizcore.folders import cache_folder
     from vizcore.imaging import bundled_image
     from vizcore.zoo import open_probe
 
     open_probe("efficientnet-lite0").predict(bundled_image("cat"))
+    with suppress(OSError):  # a server that can write nowhere keeps no uploads either, and says so when one comes
+        uploads.home(cache_folder("own"))
 
 
 @asynccontextmanager
@@ -64,4 +72,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("pages/index.py", lifespan=lifespan, middleware=[Middleware(Door)])
+app = st.App("pages/index.py", lifespan=lifespan, middleware=[Middleware(Door), Middleware(UploadLimit)])

@@ -89,27 +89,3 @@ def test_pictures_of_a_batch_are_painted_as_each_alone():
     torch.testing.assert_close(together, torch.cat([painted(3), painted(4)]))
     assert not torch.allclose(together[0], together[1])
     assert torch.equal(together, painted(3, 4))
-
-
-def test_every_picture_has_a_view_of_its_own_and_every_motion_its_own_number():
-    ramp = torch.linspace(0, 1, 32)
-    across, down = ramp.expand(1, 3, 32, 32), ramp[:, None].expand(1, 3, 32, 32)
-    views = [glimpse(chance(*range(40)), 32, zoom=0, **still) for still in ({"turn": 0}, {"move": 0})]
-    moved_right, moved_down, turned = (
-        view(picture.expand(40, -1, -1, -1))[:, 0, 8:24, 8:24]
-        for view, picture in ((views[0], across), (glimpse(chance(*range(40)), 32, zoom=0, turn=0), down),
-                              (views[1], across))
-    )  # fmt: skip
-    right, low = moved_right.mean((1, 2)), moved_down.mean((1, 2))
-    angle = turned.diff(dim=1).mean((1, 2))  # how the ramp leans
-    assert len(right.unique()) == 40
-    for one, other in ((right, low), (right, angle), (low, angle)):
-        assert torch.corrcoef(torch.stack([one, other]))[0, 1].abs() < 0.5
-    assert 0.08 < (right - 0.5).abs().max() <= 0.1 * 32 / 31 + 1e-6
-
-
-def test_a_canvas_begins_near_grey_and_reaches_every_colour():
-    waves, paint = fourier(16, chance(0, 1))
-    assert (paint(waves) - 0.5).abs().max() < 0.1
-    waves[:, 0, 0, 0] = 1000.0
-    assert paint(waves).min() > 0.9

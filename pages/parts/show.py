@@ -22,11 +22,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts.components import data_address, map_view
-from vizcore.imaging import png
+from pages.parts.components import map_view
+from vizcore.imaging import data_address, figures, percent, png
 
 map = map_view
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def question(title: str, small: str = "") -> None:
@@ -187,33 +186,6 @@ def accent() -> str:
 def quiet() -> str:
     """The grey of everything in a chart that is not the point."""
     return "rgba(128,128,128,0.45)"
-
-
-def figures(value: float) -> str:
-    """A number as it is printed everywhere: three figures that count, thousands in groups, a true minus.
-
-    >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0), figures(0.00012)
-    ('0.0123', '−3.14', '1 234 567', '0', '1.2 × 10⁻⁴')
-    """
-    if isinstance(value, int) or abs(value) >= 1000:
-        text = f"{round(value):,}".replace(",", " ")
-    elif value and abs(value) < 0.001:
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
-    else:
-        text = f"{value:#.3g}".rstrip(".") if value else "0"
-    return text.replace("-", "−")
-
-
-def percent(share: float) -> str:
-    """A probability as people read it.
-
-    >>> percent(0.8321), percent(0.0004), percent(1.0)
-    ('83.2 %', '< 0.1 %', '100 %')
-    """
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
 
 
 def in_two_lines(name: str) -> str:

@@ -1,6 +1,4 @@
-"""Maps of a collection: PCA and faithfulness against scikit-learn, t-SNE against what it promises, grids by hand."""
-
-import itertools
+"""Maps of a collection: PCA against scikit-learn, t-SNE against what it promises."""
 
 import numpy as np
 import pytest
@@ -11,9 +9,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 
 from vizcore import last
-from vizcore.representation import faithfulness, grid, pca, tsne
+from vizcore.representation import pca, tsne
 from vizcore.representation.embedding import divergence, forces, nearness
-from vizcore.representation.mosaic import MOST, grid_places
 
 
 def cloud(count: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -112,72 +109,6 @@ def test_pictures_that_are_alike_are_no_trouble(rows):
 def test_what_cannot_be_arranged_is_a_sentence(rows, dials, sentence):
     with pytest.raises(ValueError, match=sentence):
         next(tsne(rows, **dials))
-
-
-@pytest.mark.parametrize("k", [1, 5, 12])
-def test_trustworthiness_is_scikit_learns(k):
-    rows = cloud(80, 6)
-    for points in (rows[:, :2], cloud(80, 2, 9)):
-        expected = trustworthiness(rows.double().numpy(), points.double().numpy(), n_neighbors=k)
-        assert faithfulness(rows, points, k=k).trustworthiness == pytest.approx(expected, abs=1e-6)
-
-
-def test_a_faithful_map_has_no_fault_and_a_turned_over_one_neither():
-    rows = cloud(50, 2)
-    turn = torch.tensor([[0.0, -3.0], [3.0, 0.0]])
-    found = faithfulness(rows, rows @ turn + 7, k=6)
-    assert (found.trustworthiness, found.recall) == (1, 1)
-
-
-def test_faithfulness_by_hand():
-    rows, points = [[0.0], [1.0], [2.1], [3.3], [10.0]], [[0.0], [1.0], [2.1], [10.0], [3.3]]
-    # Of 2, 3 and 4 the nearest on the map are 1, 4 and 2; by the features 4 is the fourth nearest of 2, and so on.
-    found = faithfulness(rows, points, k=1)
-    assert found.recall == pytest.approx(3 / 5)
-    assert found.trustworthiness == pytest.approx(trustworthiness(np.array(rows), np.array(points), n_neighbors=1))
-
-
-def test_a_large_collection_is_judged_by_a_fair_part_of_it():
-    rows, points = cloud(1500, 5), cloud(1500, 5)[:, :2]
-    whole = trustworthiness(rows.numpy(), points.numpy(), n_neighbors=12)
-    assert faithfulness(rows, points).trustworthiness == pytest.approx(whole, abs=0.01)
-
-
-@pytest.mark.parametrize(("count", "points", "k"), [(9, 8, 2), (9, 9, 5), (1, 1, 1), (9, 9, 0)])
-def test_what_cannot_be_judged_is_a_sentence(count, points, k):
-    with pytest.raises(ValueError, match=r"rows of features|cannot be judged"):
-        faithfulness(cloud(count, 3), cloud(points, 2), k=k)
-
-
-def test_a_grid_moves_the_points_as_little_as_possible():
-    points = torch.rand(8, 2, generator=torch.Generator().manual_seed(3))
-    cells = grid(points)
-    assert len(cells.unique()) == 8 and cells.max() < 9
-    low, high = points.amin(0), points.amax(0)
-    placed = ((points - low) / (high - low)).double()
-    centres = torch.tensor([[column / 2, 1 - row / 2] for row in range(3) for column in range(3)], dtype=torch.double)
-    way = torch.cdist(placed, centres).square()
-    least = min(sum(way[point, cell] for point, cell in enumerate(chosen))
-                for chosen in itertools.permutations(range(9), 8))  # fmt: skip
-    assert way[torch.arange(8), cells].sum().item() == pytest.approx(least.item(), abs=1e-9)
-
-
-def test_points_that_are_a_grid_already_stay_where_they_are():
-    places = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))
-    shuffled = places[torch.randperm(16, generator=torch.Generator().manual_seed(0))]
-    assert grid_places(shuffled * 3 - 5).equal(shuffled)
-
-
-@pytest.mark.parametrize("points", [torch.zeros(1, 2), torch.zeros(5, 2), torch.tensor([[0.0, 1.0], [0.0, 2.0]])])
-def test_points_on_one_spot_get_a_cell_each_all_the_same(points):
-    assert len(grid(points).unique()) == len(points)
-
-
-def test_a_grid_has_a_bound_and_two_dimensions():
-    with pytest.raises(ValueError, match=f"at most {MOST}"):
-        grid(torch.zeros(MOST + 1, 2))
-    with pytest.raises(ValueError, match="3 coordinates; a map has two"):
-        grid(torch.zeros(5, 3))
 
 
 def test_the_forces_are_the_slope_of_the_divergence():

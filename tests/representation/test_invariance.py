@@ -2,36 +2,11 @@
 
 import pytest
 import torch
-from torch import nn
 
-from vizcore import bundled_image, bundled_images, last, open_probe
-from vizcore.probe.probe import Probe
+from tests.representation.samples import picture, plain
+from vizcore import bundled_image, bundled_images, open_probe
 from vizcore.representation import equivariance, factors, invariance
 from vizcore.representation.invariance import CHANGES, changed, in_words
-
-
-def picture(side: int = 16) -> torch.Tensor:
-    """A picture of noise."""
-    return torch.rand(3, side, side, generator=torch.Generator().manual_seed(3))
-
-
-class Plain(nn.Module):
-    """One layer that looks at single pixels, and scores that forget where they were: linear in the picture."""
-
-    def __init__(self, kernel: int = 1):
-        super().__init__()
-        self.look = nn.Conv2d(3, 4, kernel, padding=kernel // 2, bias=False)
-        self.answer = nn.Linear(4, 2, bias=False)
-
-    def forward(self, pixels):
-        return self.answer(self.look(pixels).mean((2, 3)))
-
-
-def plain(kernel: int = 1, side: int = 16) -> Probe:
-    """A probe of such a network, which takes pixels as they are."""
-    with torch.random.fork_rng():
-        torch.manual_seed(2)
-        return Probe(Plain(kernel), name="plain", input_size=side, mean=(0, 0, 0), std=(1, 1, 1), device="cpu")
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -128,31 +103,6 @@ def test_brightness_in_a_linear_network_is_a_factor():
     assert found.stays == pytest.approx(1 / 3, rel=1e-4)
 
 
-def test_what_adds_up_leaves_nothing_to_combinations():
-    grey = 0.4 + 0.2 * picture()
-    (found,) = factors(plain(), grey, steps=3, changes=("move across", "brighten"), layers=["look"])
-    assert found.together == pytest.approx(0, abs=1e-4)
-    assert sum(found.shares.values()) == pytest.approx(1, abs=1e-4)
-
-
-def test_the_shares_are_those_of_an_analysis_of_variance():
-    probe, cat = open_probe("tiny-vgg", device="cpu"), bundled_image("cat")
-    (found,) = factors(probe, cat, steps=3, changes=("scale", "brighten"), layers=["conv5.relu"])
-    pixels, rows = probe.prepare(cat), []
-    for scale in (-0.5, 0, 0.5):
-        for light in (-0.3, 0, 0.3):
-            one = changed(changed(pixels, "scale", [scale])[0], "brighten", [light])
-            rows.append(probe.run(one, ["conv5.relu"])[1]["conv5.relu"].flatten())
-    table = torch.stack(rows).double().view(3, 3, -1)
-    whole = (table - table.mean((0, 1))).square().sum(2).mean()
-    for name, axis in (("scale", 1), ("brighten", 0)):
-        own = (table.mean(axis) - table.mean((0, 1))).square().sum(1).mean()
-        assert found.shares[name] == pytest.approx((own / whole).item(), rel=1e-3)
-    step = (found.paths["brighten"][1:] - found.paths["brighten"][:-1]).norm(dim=1)
-    means = table.mean(0)
-    assert step.tolist() == pytest.approx((means[1:] - means[:-1]).norm(dim=1).tolist(), rel=1e-3)
-
-
 @pytest.mark.parametrize("ask", [
     lambda: changed(picture(), "fold", [1.0]),
     lambda: invariance(plain(), picture(), 0, change="fold"),
@@ -162,11 +112,6 @@ def test_the_shares_are_those_of_an_analysis_of_variance():
 def test_an_unknown_change_is_refused_in_a_sentence(ask):
     with pytest.raises(ValueError, match="no change 'fold'"):
         ask()
-
-
-def test_a_grid_needs_its_changes_once():
-    with pytest.raises(ValueError, match="each change once"):
-        last(factors.frames(plain(), picture(), changes=("scale", "scale")))
 
 
 def test_amounts_are_told_in_words():

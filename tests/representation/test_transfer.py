@@ -16,7 +16,6 @@ from vizcore import bundled_image, open_probe
 from vizcore.probe.probe import Probe
 from vizcore.representation import learning_curves, linear_probe, open_corpus, untrained
 from vizcore.representation.transfer import split
-from vizcore.zoo.custom import open_own
 from vizcore.zoo.doctor import doctor
 from vizcore.zoo.transfer_head import head_file, with_head
 
@@ -114,7 +113,7 @@ def test_a_network_with_a_new_head_answers_by_the_mean_of_its_layer(layer, tmp_p
     probe, (weight, bias) = open_probe("tiny-vgg", device="cpu"), head_of(layer)
     file = tmp_path / "new.safetensors"
     file.write_bytes(head_file(probe, layer, weight, bias, ("cat", "cup", "car")))
-    own, cat = open_own(file, device="cpu"), bundled_image("cat")
+    own, cat = open_probe(file, device="cpu"), bundled_image("cat")
     pixels = probe.prepare(cat)[None]
     _, found = probe.run(pixels, [layer])
     scores, again = own.run(pixels, [layer])
@@ -179,7 +178,7 @@ def test_a_head_that_does_not_fit_is_refused_in_a_sentence(content, words, tmp_p
     file = tmp_path / "head.safetensors"
     file.write_bytes(content())
     with pytest.raises(ValueError, match=words):
-        open_own(file)
+        open_probe(file)
 
 
 def test_the_untrained_network_is_drawn_anew_and_the_trained_one_left_alone():
