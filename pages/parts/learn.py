@@ -92,7 +92,7 @@ def how_it_works(method: Method) -> None:
     for paragraph in rest:
         st.markdown(paragraph)
     if method.misleads:
-        st.markdown(f"How it can mislead: {show.plain(method.misleads)}")
+        st.markdown(f"How it can mislead: {show.prose(method.misleads)}")
     if method.paper:
         st.caption(method.paper)
     named = ", ".join(f"`{part.__module__}.{part.__name__}`" for part in method.source)
