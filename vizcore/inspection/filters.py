@@ -12,9 +12,11 @@ def filters(probe: Probe, layer: str) -> torch.Tensor:
     blobs (Krizhevsky et al. 2012). Later ones are stacks of grey pictures, one for every channel they read.
     Raises ValueError where the layer is no convolution.
 
-    >>> from vizcore import open_probe
-    >>> filters(open_probe("tiny-vgg"), "conv1.conv").shape
-    torch.Size([48, 3, 7, 7])
+    >>> network = torch.nn.Conv2d(3, 1, 1)
+    >>> network.weight.data = torch.tensor([1.0, 0.5, -2.0]).view(1, 3, 1, 1)
+    >>> probe = Probe(torch.nn.Sequential(network, torch.nn.Flatten()), name="one filter", input_size=1)
+    >>> filters(probe, "0").flatten()
+    tensor([ 1.0000,  0.5000, -2.0000])
     """
     weight = probe.weight(layer)
     if weight is None or weight.ndim != 4:

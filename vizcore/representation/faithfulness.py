@@ -31,8 +31,9 @@ def faithfulness(features: Rows, points: Rows, *, k: int = 12) -> Faithfulness:
     of the k nearest by features that are also among the k nearest on the map. In a large collection 1,000 points,
     evenly spread, are judged among all others.
 
-    >>> faithfulness([[0.0], [1.0], [2.0], [3.5], [8.0]], [[0.0], [1.0], [2.0], [8.0], [3.5]], k=1).trustworthiness < 1
-    True
+    >>> found = faithfulness([[0.0], [1.0], [2.0], [3.5], [8.0]], [[0.0], [1.0], [2.0], [8.0], [3.5]], k=1)
+    >>> round(found.trustworthiness, 3), round(found.recall, 3)
+    (0.733, 0.6)
     """
     rows, places = table(features), table(points)
     count = len(rows)
