@@ -1,5 +1,5 @@
 # docker build -t convscope .
-# docker run -p 8501:8501 convscope
+# docker run -p 127.0.0.1:8501:8501 convscope
 FROM python:3.11-slim
 
 # Which of PyTorch's builds the image holds: `cpu`, or a CUDA version as PyTorch names it, as in --build-arg TORCH=cu130.
@@ -23,4 +23,5 @@ VOLUME /cache
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from http.client import HTTPConnection; server = HTTPConnection('127.0.0.1', 8501, timeout=4); server.request('GET', '/_stcore/health'); exit(server.getresponse().status != 200)"]
+# Everywhere within the container; who outside can reach it is decided by -p.
 CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501"]

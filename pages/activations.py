@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show
+from pages.parts import components, dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.imaging import render, sheet
 from vizcore.inspection.activations import (
+    METHODS,
     activations,
     cell_box,
     channel_map,
@@ -17,9 +18,12 @@ from vizcore.inspection.activations import (
     strongest,
     summaries,
 )
+from vizcore.method import Method
 from vizcore.overview import middle_layer
 from vizcore.probe import SCORES
 
+[METHOD] = METHODS
+RANKING = Method("Order of the channels", ranking)
 LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
@@ -52,9 +56,9 @@ def follow(unit: Unit) -> None:
     """Go to the layer of a unit that was chosen since the last look; a link may name another layer."""
     first = "activations unit" not in st.session_state
     if st.session_state.get("activations unit") != str(unit):
-        st.session_state["activations unit"] = str(unit)
+        state.place("activations unit", str(unit))
         if not unit.is_class and not (first and LAYER in st.query_params):
-            st.session_state[LAYER] = unit.layer
+            state.place(LAYER, unit.layer)
 
 
 def maps_of(channel: int, at: tuple[int, int] | None) -> None:
@@ -95,7 +99,7 @@ layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
 maps, summary = answer(chosen.network, chosen.picture, layer, chosen)
 with st.container(key="dials", horizontal=True, gap="large"):
-    order = dials.draw(ranking)["order"]
+    order = dials.draw(RANKING)["order"]
     common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
 grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, common, maps)
 
@@ -139,7 +143,7 @@ with right:
             answers(chosen)
 
 learn.below(
-    activations,
+    METHOD,
     seen=(SEEN if facts.spatial else SEEN_VALUES).format(
         layer=show.plain(layer),
         dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
@@ -147,10 +151,9 @@ learn.below(
     ),
     tries=[
         learn.Try("Begin at the first layer", session={LAYER: layers[0]}),
-        learn.Try("Which channels stay silent?", method=ranking, dials={"order": "silent"}),
+        learn.Try("Which channels stay silent?", method=RANKING, dials={"order": "silent"}),
         *[learn.Try("What one of the deepest cells can see", unit=Unit(name, 0, (0, 0))) for name in spatial[-1:]],
     ],
-    formula=r"A_k = \text{channel } k \text{ of the layer}, \qquad A_k \in \mathbb{R}^{h \times w}",
     picture=lambda: render.grid(render.activations(maps, common=common), 16, gap=2),
     data=maps,
     snippet=f'maps = vizcore.inspection.activations(probe, image, "{layer}")',

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show
+from pages.parts import dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import Frame
-from vizcore.adversarial import pgd, random_signs
-from vizcore.adversarial.attacks import FORMULAS, METHODS, usual_target
+from vizcore.adversarial import random_signs
+from vizcore.adversarial.attacks import METHODS, usual_target
+from vizcore.method import titled
 
 METHOD, CHANGE, TARGET, JOB = "attacks.method", "attacks.change", "attacks.target", "attacks"
 ANY = -1  # in place of a target: anything but what the network says now
@@ -20,17 +20,9 @@ matters and not the size."""
 
 def quick_at_first() -> None:
     """Begin with few steps, unless a link says otherwise."""
-    steps = dials.key(pgd, "steps")
+    steps = dials.key(titled(METHODS)["PGD"], "steps")
     if steps not in st.session_state and steps not in st.query_params:
-        st.session_state[steps] = QUICK
-
-
-def frames():
-    """The attack's frames; a single step is one frame."""
-    if hasattr(method, "frames"):
-        yield from method.frames(probe, images, before.index, **asked)
-    else:
-        yield Frame(1, 1, method(probe, images, before.index, **asked), detail=images)
+        state.place(steps, QUICK)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -102,19 +94,19 @@ probe, before, images = chosen.probe, chosen.predictions[0], chosen.prepared[Non
 show.question("How little fools it?", "Adversarial examples: the smallest steps against the answer, or towards another")
 quick_at_first()
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", METHODS, key=METHOD, default="PGD")
-    method = METHODS[name]
+    name = dials.choose("method", titled(METHODS), key=METHOD, default="PGD")
+    method = titled(METHODS)[name]
     change = st.slider("largest change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
     others = [number for number in range(len(probe.labels)) if number != before.index]
     target = dials.choose(
         "make it", [ANY, *others], key=TARGET, default=usual_target(probe, before.index), format=label
     )
-    turned = dials.draw(method, without=("epsilon",), in_sight=1)
+    turned = dials.draw(method, probe, without=("epsilon",), in_sight=1)
 
 with calm():
     asked = {"epsilon": change / 255, **turned, "target": None if target == ANY else target}
     question = (chosen.network, chosen.picture, name, tuple(asked.items()))
-    job = jobs.ask(JOB, question, frames, patience=1.5)
+    job = jobs.ask(JOB, question, lambda: method.frames(probe, images, before.index, **asked), patience=1.5)
     with st.container(key="answer"):
         jobs.watch(JOB, draw, what=name)
     attack = job.latest and job.latest.picture
@@ -130,11 +122,10 @@ with calm():
             learn.Try("As little as 1 of 255", session={METHOD: "PGD", CHANGE: 1}),
             learn.Try("So much that one begins to see it: 16 of 255", session={CHANGE: 16}),
         ],
-        formula=FORMULAS[method],
         picture=attack and (lambda: attack.saved[0]),
         data=attack and attack.change[0],
         snippet=f"label = probe.predict(image)[0].index\n"
         "images = probe.prepare(image)[None]\n"
-        f"attack = vizcore.adversarial.{method.__name__}(\n"
+        f"attack = vizcore.adversarial.{method.name}(\n"
         f"    probe, images, label, epsilon={change} / 255{options}\n)",
     )

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, show
-from pages.parts.calm import calm
+from pages.parts import components, corpora, dials, jobs, learn, show, state
+from pages.parts.calm import calm, calmly
 from pages.parts.cloud import Panel, cloud
 from pages.parts.selection import selection
 from vizcore.imaging import sheet
+from vizcore.method import titled
 from vizcore.representation.arrangement import (
     BY,
     arranged,
@@ -17,22 +18,15 @@ from vizcore.representation.arrangement import (
     spaces,
     told,
 )
-from vizcore.representation.embedding import FORMULAS, pca, tsne
+from vizcore.representation.embedding import METHODS
 from vizcore.representation.mosaic import grid_places, grid_side
 
-METHODS = {"t-SNE": tsne, "PCA": pca}
 JOB, LASSO = "embedding", "embedding lasso"
 POINTS, PICTURES, GRID = "points", "pictures", "grid"
 NAMED, SHOWN = 12, 240  # kinds that the legend names; pictures that the contact sheet shows
 TITLES = {"pixels": "Their pixels", "features": "The features before the scores"}
 SEEN = """Every point is one of {count} pictures, on the left by {left} and on the right by {right}; hover one and the
 same picture is framed on both. Draw a line round some to see them all below."""
-WARNING = {
-    "t-SNE": "What t-SNE does not mean: how far groups lie apart, how large they are and how dense says little. Only "
-    "who is next to whom is meant, and the two numbers say how far even that can be believed.",
-    "PCA": "PCA keeps true distances, but only along the two directions in which the pictures differ most; pictures "
-    "that differ in other directions fall together.",
-}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -49,7 +43,7 @@ def cells(question: tuple, _points):
 
 def lasso(places: list[int]) -> None:
     """Keep which pictures were drawn round."""
-    st.session_state[LASSO] = (question[:3], places)
+    state.place(LASSO, (question[:3], places))
 
 
 def drawn_round() -> list[int]:
@@ -86,7 +80,7 @@ def draw(frame) -> None:
         thumbnails=shown != POINTS, cells=grid_side(len(numbers)) if in_cells else None,
         selected=drawn_round(), on_lasso=lasso,
     )  # fmt: skip
-    st.caption(WARNING[method])
+    st.caption(f"How it can mislead: {show.plain(method.misleads)}")
     if rests:
         contact_sheet()
 
@@ -106,7 +100,7 @@ def contact_sheet() -> None:
     )  # fmt: skip
     if len(held) > SHOWN:
         st.caption(f"The first {SHOWN} are shown.")
-    st.button("Let them go", type="tertiary", on_click=lasso, args=([],))
+    st.button("Let them go", type="tertiary", on_click=calmly(lasso), args=([],))
 
 
 chosen = selection()
@@ -130,22 +124,23 @@ with calm():
     with spots[1]:
         right = dials.choose("right by", spaces(index), key="embedding.right", default="features", format=chosen.brief)
     with spots[2]:
-        method = dials.choose("map", list(METHODS), key="embedding.method")
+        name = dials.choose("map", titled(METHODS), key="embedding.method")
+        method = titled(METHODS)[name]
     with spots[3]:
         shown = dials.choose("shown as", [POINTS, PICTURES, GRID], key="embedding.shown")
     with spots[4]:
         ways = [way for way in BY if way != "error" or judgeable(index)]
         by = dials.choose("coloured by", ways, key="embedding.by", default=ways[0])
     with tuning:
-        turned = dials.draw(tsne, in_sight=2) if method == "t-SNE" else {}
+        turned = dials.draw(method, in_sight=2)
     where = left, right
     numbers = chosen_pictures(index)
-    question = (chosen.network, index.corpus.digest, index.done, where, method, tuple(turned.items()))
+    question = (chosen.network, index.corpus.digest, index.done, where, name, tuple(turned.items()))
     colours = colouring(index, numbers, by)
     captions = [told(index, number) for number in numbers]
     kinds = [(name, show.percent(share), colour) for name, share, colour in colours.shares]
     show.legend(kinds[:NAMED] + ([(f"and {len(kinds) - NAMED} more", "", "transparent")] if kinds[NAMED:] else []))
-    job = jobs.ask(JOB, question, lambda: arranged(index, numbers, where, method=METHODS[method], **turned))
+    job = jobs.ask(JOB, question, lambda: arranged(index, numbers, where, method=method.function, **turned))
     jobs.watch(JOB, draw, what=f"{len(numbers)} of {index.done} pictures find their places")
     maps = job.latest.picture if job.latest and not job.going else None
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
@@ -154,21 +149,21 @@ with calm():
         "pixels(index.corpus)" if space == "pixels" else f"index.features({'' if space == 'features' else repr(space)})"
     )
     learn.below(
-        METHODS[method],
+        method,
         seen=SEEN.format(count=len(numbers), left=show.plain(where[0]), right=show.plain(where[1])),
         tries=[
-            learn.Try("Too few neighbours: a perplexity of 2", method=tsne, dials={"perplexity": 2.0}),
+            learn.Try("Too few neighbours: a perplexity of 2", method=titled(METHODS)["t-SNE"],
+                      dials={"perplexity": 2.0}),
             learn.Try("An early layer beside the last one", session={
                 "embedding.left": index.layers[0], "embedding.right": "features"}),
             learn.Try("One picture a cell: the grid", session={"embedding.shown": GRID}),
         ],
-        formula=FORMULAS[METHODS[method]],
         data=maps and maps[1],
-        snippet=f"from vizcore.representation import build_index, open_corpus, {METHODS[method].__name__}"
+        snippet=f"from vizcore.representation import build_index, open_corpus, {method.name}"
         + (", pixels" if space == "pixels" else "")
         + f'\n\nindex = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
-        + {"t-SNE": f"points = vizcore.last(tsne({rows}{arguments})).picture", "PCA": f"points = pca({rows}).points"}[
-            method
-        ],
+        + {"PCA": f"points = pca({rows}).points"}.get(
+            name, f"points = vizcore.last({method.name}({rows}{arguments})).picture"
+        ),
         name="embedding",
     )  # fmt: skip

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, learn, show
+from pages.parts import components, corpora, dials, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
-from vizcore.inspection.examples import beside, examples, histogram, patches, selectivity, table, wholes
+from vizcore.inspection.examples import METHODS, beside, histogram, patches, selectivity, table, wholes
 
+[METHOD] = METHODS
 ROWS, MOST = 5, 8  # units shown, labels named
 WAYS = {"patches": patches, "whole pictures": wholes}
 TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
@@ -21,7 +22,7 @@ thing."""
 @st.cache_resource(max_entries=128, show_spinner=False)
 def drawn(network: str, digest: str, done: int, unit: str, order: str, count: int, way: str, _index) -> tuple:
     """The examples of one unit, and their patches or pictures on one sheet."""
-    found = examples(_index, unit, order=order, count=count)
+    found = METHOD.function(_index, unit, order=order, count=count)
     pictures = WAYS[way](_index, unit, found)
     return found, sheet(pictures, largest=192, photographs=pictures.shape[-1] > components.WHOLE)
 
@@ -67,7 +68,7 @@ def caption(index, example) -> str:
 
 def pick(one: Unit, example) -> None:
     """Ask about this picture from now on, and look at it closely here."""
-    st.session_state["example"] = (corpus.digest, str(one), example)
+    state.place("example", (corpus.digest, str(one), example))
     select(image=corpora.name_of(corpus, example.number), unit=one)
 
 
@@ -114,15 +115,14 @@ def draw(index) -> None:
 def below(index, units: list, found: list) -> None:
     """What you see, and what may be taken away."""
     learn.below(
-        examples,
+        METHOD,
         seen=SEEN,
         tries=[
-            learn.Try("What leaves it cold", method=examples, dials={"order": "least"}),
-            learn.Try("Any pictures, from strong to weak", method=examples, dials={"order": "random"}),
+            learn.Try("What leaves it cold", method=METHOD, dials={"order": "least"}),
+            learn.Try("Any pictures, from strong to weak", method=METHOD, dials={"order": "random"}),
             learn.Try("The pictures of a class", unit=Unit("scores", chosen.predictions[0].index)),
             learn.Try("A unit that sees little", unit=Unit(index.layers[0], 0)),
         ],
-        formula=r"\operatorname{top}_k\; \max_{x, y} A_c(x, y; I) \quad \text{over all pictures } I",
         picture=lambda: render.grid(WAYS["patches"](index, unit, found[0]), len(found[0]), gap=4),
         data=lambda: table(index, units, found),
         snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
@@ -140,7 +140,7 @@ show.question("What does this unit like best?", f"Maximally activating patches o
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     corpus = corpora.picker()
     way = dials.choose("show", list(WAYS), key="examples.way")
-    turned = dials.draw(examples, in_sight=1)
+    turned = dials.draw(METHOD, in_sight=1)
 if corpus is not None:
     bundled = corpora.comes_along(corpus)
     with calm():

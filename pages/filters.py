@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show
+from pages.parts import components, dials, learn, show, state
 from pages.parts.selection import select, selection
 from vizcore import Map, Unit, zoo
 from vizcore.imaging import render
 from vizcore.inspection import activations
 from vizcore.inspection.filters import (
+    METHODS,
     convolutions,
     filters,
     first_convolution,
@@ -19,19 +20,19 @@ from vizcore.inspection.filters import (
     reads_most,
 )
 
+[METHOD] = METHODS
 CLASSICS = ("alexnet", "resnet101", "densenet121")
 ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
 
 
 def layer_dial() -> str:
     """Which convolution is looked at; it goes along when a convolution's unit is selected."""
-    layers, state = convolutions(chosen.probe), st.session_state
-    followed = state.get("filters followed")
+    layers, followed = convolutions(chosen.probe), st.session_state.get("filters followed")
     if followed != str(chosen.unit):
-        state["filters followed"] = str(chosen.unit)
+        state.place("filters followed", str(chosen.unit))
         asked = followed or "filters.layer" not in st.query_params
-        if asked and chosen.unit.layer in layers and chosen.unit.layer != state.get("filters.layer", layers[0]):
-            state["filters.layer"] = chosen.unit.layer
+        if asked and chosen.unit.layer in layers and chosen.unit.layer != (state.stands("filters.layer") or layers[0]):
+            state.place("filters.layer", chosen.unit.layer)
     return dials.choose("layer", layers, key="filters.layer")
 
 
@@ -73,7 +74,7 @@ def matrix(ranked: list[int], weights) -> None:
 
     def pick(number: int) -> None:
         row, column = divmod(number, across)
-        st.session_state["filters.read"] = columns[column]
+        state.place("filters.read", columns[column])
         select(unit=Unit(layer, rows[row]))
 
     here = chosen.unit.layer == layer and channel in rows
@@ -221,7 +222,7 @@ st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
 learn.below(
-    filters,
+    METHOD,
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
@@ -235,7 +236,6 @@ learn.below(
         learn.Try("Strong and faint ones on one scale", session={"filters.sort": "norm", "filters.scale": "common"}),
         learn.Try("The last convolution", session={"filters.layer": convolutions(chosen.probe)[-1]}),
     ],
-    formula=r"a_k(x, y) = \sum_{c, i, j} w_{k c i j}\; p_c(x + i,\, y + j)",
     picture=render.grid(render.filters(shown, common=scale == "common")[ranked], 12, scale=8) if pixels else None,
     data=shown,
     snippet=(f'probe = vizcore.open_probe("{probe.name}")\n' if probe is not chosen.probe else "")

@@ -2,18 +2,20 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show, twin
+from pages.parts import components, dials, jobs, learn, meter, show, state, twin
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore import Frame, Unit, zoo
-from vizcore.attribution import grabcut, smooth_grad
-from vizcore.attribution.gradients import FORMULAS, METHODS
+from vizcore import Frame, Unit, last, zoo
+from vizcore.attribution.grabcut import METHODS as SEGMENTATIONS
+from vizcore.attribution.gradients import METHODS
 from vizcore.imaging import render, sheet
+from vizcore.method import titled
 
 METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
 JOB, STRIP, TWIN = "gradients", "quick methods", "gradients of the twin"
 ALONE, OVER = PLACES = "alone", "over the picture"
-QUICK = [name for name, method in METHODS.items() if not hasattr(method, "frames")]
+QUICK = [method for method in METHODS if method.at_once]
+[GRABCUT] = SEGMENTATIONS
 SEEN = """Every pixel shows how much it matters to **{unit}**, as {name} counts it{view}. The scale ends where 99 of
 100 pixels stay within it, so that a few outliers do not darken the rest. {blank}"""
 HOW = {
@@ -28,16 +30,17 @@ HOW = {
 @st.cache_resource(max_entries=128, show_spinner=False)
 def answer(network: str, picture: str, method: str, unit: Unit, turned: tuple, _chosen):
     """The map of a method that takes no time."""
-    return METHODS[method](_chosen.probe, _chosen.image, unit, **dict(turned))
+    return last(titled(METHODS)[method].frames(_chosen.probe, _chosen.image, unit, **dict(turned))).picture
 
 
-def quick_maps(probe, image, unit: Unit, begin: str, known: dict):
+def quick_maps(probe, image, unit: Unit, turned: dict, known: dict):
     """Frames of the maps of all quick methods by their names; on a large network each takes its time."""
     maps = dict(known)
     for number, quick in enumerate(QUICK, 1):
-        if quick not in maps:
-            maps[quick] = METHODS[quick](probe, image, unit, begin=begin)
-        yield Frame(number, len(QUICK), {name: maps[name] for name in QUICK if name in maps})
+        if quick.title not in maps:
+            own = {dial.name: turned[dial.name] for dial in quick.dials(probe, unit) if dial.name in turned}
+            maps[quick.title] = last(quick.frames(probe, image, unit, **own)).picture
+        yield Frame(number, len(QUICK), {one.title: maps[one.title] for one in QUICK if one.title in maps})
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -57,7 +60,7 @@ def strip(frame) -> None:
         captions=names,
         titles=names,
         selected=names.index(name) if name in names else None,
-        on_pick=lambda number: dials.put(METHOD, names[number]),
+        on_pick=lambda number: state.put(METHOD, names[number]),
         columns=2,
         gap=8,
     )
@@ -66,7 +69,7 @@ def strip(frame) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def segmentation(question: tuple, turned: tuple, _chosen, _map):
     """The object that the map marks."""
-    return grabcut(_chosen.prepared, _map, **dict(turned))
+    return GRABCUT.function(_chosen.prepared, _map, **dict(turned))
 
 
 def large(map, of, key: str = "gradients map") -> None:
@@ -74,7 +77,7 @@ def large(map, of, key: str = "gradients map") -> None:
     seen = render.view(map, view)
     options = {"key": key, "label": f"{name} of {of.name} in {of.network}", "width": 520, "smooth": False}
     options["stamp"] = meter.stamp(meter.asked(of, method, dict(turned)))
-    if view == "colour":
+    if view == "colour" and map.colour is not None:
         picture = render.coloured(map, of.prepared if place == OVER else None)
         components.map_view(picture, **options)
     else:
@@ -89,7 +92,7 @@ def large(map, of, key: str = "gradients map") -> None:
 def twin_beside(other) -> None:
     """The same question to the twin, and why the two maps differ."""
     asked = (other.network, other.picture, name, unit, turned)
-    if name in QUICK:
+    if method.at_once:
         large(answer(*asked, other), other, "gradients of the twin")
     else:
         jobs.ask(TWIN, asked, lambda: method.frames(other.probe, other.image, unit, **dict(turned)))
@@ -102,7 +105,7 @@ def object_of(map) -> None:
     show.heading("The object, cut out by GrabCut")
     shown = st.container()
     with st.container(horizontal=True, gap="large"):
-        turned = tuple(dials.draw(grabcut, in_sight=2).items())
+        turned = tuple(dials.draw(GRABCUT, in_sight=2).items())
     with shown, calm():
         found = segmentation(question, turned, chosen, map)
         show.row(
@@ -117,18 +120,18 @@ chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", METHODS, key=METHOD)
-    method = METHODS[name]
+    name = dials.choose("method", titled(METHODS), key=METHOD)
+    method = titled(METHODS)[name]
     view = dials.choose("shown as", render.VIEWS, key=VIEW)
     place = dials.choose("laid", PLACES, key=PLACE)
-    turned = tuple(dials.draw(method, in_sight=2).items())
+    turned = tuple(dials.draw(method, chosen.probe, unit, in_sight=2).items())
 
 with calm():
     question = (chosen.network, chosen.picture, name, unit, turned)
     left, right = st.columns([1, 1], gap="large")
     with left:
         show.chip(chosen)
-        if name in QUICK:
+        if method.at_once:
             map, done = answer(*question, chosen), True
             large(map, chosen)
         else:
@@ -147,10 +150,10 @@ with calm():
         if other := twin.beside(chosen, key="gradients.twin"):
             twin_beside(other)
         show.heading("The quick methods side by side")
-        begin, known = dict(turned)["begin"], {name: map} if name in QUICK else {}
-        of = chosen.network, chosen.picture, unit, begin
+        shared, known = {"begin": dict(turned).get("begin", "value")}, {name: map} if method.at_once else {}
+        of = chosen.network, chosen.picture, unit, *shared.values()
         probe, image = chosen.probe, chosen.image
-        jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, begin, known), patience=0.5 if done else 0)
+        jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, shared, known), patience=0.5 if done else 0)
         jobs.watch(STRIP, strip, what="The quick methods")
         if map and done:
             object_of(map)
@@ -180,15 +183,14 @@ with calm():
             ),
             learn.Try(
                 "The same without noise: SmoothGrad becomes the gradient",
-                method=smooth_grad,
+                method=titled(METHODS)["SmoothGrad"],
                 dials={"noise": 0.0, "samples": 1},
                 session={METHOD: "SmoothGrad"},
             ),
         ],
-        formula=FORMULAS[method],
         picture=map and (lambda: render.enlarged(
             render.viewed(map, view, chosen.prepared if place == OVER else None), 512
         )),
         data=map and map.values,
-        snippet=f"map = vizcore.attribution.{method.__name__}(probe, image, unit{arguments})",
+        snippet=f"map = vizcore.attribution.{method.name}(probe, image, unit{arguments})",
     )  # fmt: skip

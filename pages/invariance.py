@@ -7,10 +7,10 @@ from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore.imaging import render
 from vizcore.representation import factors as grid
-from vizcore.representation.invariance import CHANGES, FORMULAS, METHODS, changed, equivariance, in_words
+from vizcore.representation.invariance import CHANGES, METHODS, changed, equivariance, in_words
 
 CURVES, GRID = "invariance", "factors"
-[(NAME, METHOD)] = METHODS.items()
+[METHOD] = METHODS
 SEEN = """Each line is a layer: how far its activations move as the picture changes, where 1 is as far as to another
 picture. Early layers follow every pixel; the deeper a layer, the more of the change it lets pass before
 **{unit}** gives way."""
@@ -68,13 +68,13 @@ show.question(
     "What may change before the answer does?", "Invariance: move, scale, turn, brighten, and follow the layers"
 )
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD)
+    turned = dials.draw(METHOD, chosen.probe, unit)
 
 with calm():
     show.chip(chosen)
     question = (chosen.network, chosen.picture, unit, tuple(turned.items()))
     job = jobs.ask(CURVES, question, lambda: METHOD.frames(chosen.probe, chosen.image, unit, **turned))
-    jobs.watch(CURVES, draw, what=NAME)
+    jobs.watch(CURVES, draw, what=METHOD.title)
     frame = job.latest
     if frame and not job.going:
         st.space("small")
@@ -93,7 +93,6 @@ with calm():
             learn.Try("From a speck to a close-up", method=METHOD, dials={"change": "scale"}),
             learn.Try("A channel in the middle instead of a class", unit=middle),
         ],
-        formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.grid(changed(chosen.prepared, turned["change"], frame.picture.amounts), 11)),
         data=frame and frame.picture.rows,
         snippet=f"curves = vizcore.representation.invariance(probe, image, unit{arguments})",

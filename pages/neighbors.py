@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from pages.parts import cloud, components, corpora, dials, jobs, learn, show
+from pages.parts import cloud, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
+from vizcore.method import titled
 from vizcore.representation.agreement import agreement
 from vizcore.representation.arrangement import chosen_pictures, told
 from vizcore.representation.drawing import drawn
-from vizcore.representation.neighbors import FORMULAS, nearest
+from vizcore.representation.neighbors import METHODS
 
+NEAREST = titled(METHODS)["Nearest neighbours"]
 JOB, READING, QUERY, DRAWN = "agreement", "pixels", "neighbors.picture", "neighbors drawing"
 COLLECTION, OWN, DRAW = "from the collection", "your picture", "a drawn digit"
 SHELF = 60  # pictures of the collection to choose from
@@ -24,7 +26,7 @@ instead."""
 @st.cache_resource(max_entries=256, show_spinner=False)
 def found(network: str, corpus: str, done: int, asked, space: str, turned: tuple, _index, _query):
     """The nearest pictures in a space, and their thumbnails on a sheet."""
-    neighbors = nearest(_index, _query, space=space, **dict(turned))
+    neighbors = NEAREST.function(_index, _query, space=space, **dict(turned))
     sheet = contact_sheet([_index.corpus[neighbor.number] for neighbor in neighbors], side=tile_side(_index))
     return neighbors, sheet
 
@@ -43,8 +45,8 @@ def tile_side(index) -> int:
 
 def ask(number: int) -> None:
     """Ask about a picture of the collection."""
-    dials.put("neighbors.of", COLLECTION)
-    dials.put(QUERY, number)
+    state.put("neighbors.of", COLLECTION)
+    state.put(QUERY, number)
 
 
 def query(index):
@@ -60,7 +62,7 @@ def query(index):
                 return tuple(levels), image, image, "", "your digit, as the network is shown it"
         return None
     last = index.done - 1
-    st.session_state[QUERY] = min(max(st.session_state.get(QUERY, 0), 0), last)
+    state.place(QUERY, min(max(st.session_state.get(QUERY, 0), 0), last))
     number = st.number_input(f"picture, 0 to {last}", 0, last, key=QUERY, bind="query-params")
     return number, number, index.corpus[number], index.corpus.label(number), told(index, number)
 
@@ -70,7 +72,7 @@ def asked_about(index):
     kinds = [COLLECTION, OWN] + ([DRAW] if index.corpus.name == "digits" else [])
     kind = dials.choose("ask about", kinds, key="neighbors.of", letters=20)
     if kind == DRAW:
-        cloud.sketch(key="sketch", on_draw=lambda levels: st.session_state.update({DRAWN: levels}))
+        cloud.sketch(key="sketch", on_draw=lambda levels: state.place(DRAWN, levels))
     wanted = query(index)
     if wanted is None:
         return None
@@ -148,7 +150,7 @@ with calm():
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
     with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        turned = dials.draw(nearest, without=("space",)) | {"layer": None if layer == LAST else layer}
+        turned = dials.draw(NEAREST, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")
     with left:
         wanted = asked_about(index)
@@ -165,7 +167,7 @@ with calm():
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items() if stand is not None)
     number = wanted[0] if wanted and isinstance(wanted[0], int) else None
     learn.below(
-        nearest,
+        NEAREST,
         seen=SEEN.format(network=show.plain(chosen.title)),
         tries=[
             learn.Try("Your own picture among the tiles of photographs",
@@ -174,7 +176,6 @@ with calm():
             learn.Try("The first layer, still close to pixels", session={"neighbors.layer": index.layers[0]}),
             learn.Try("Draw a digit yourself", session={"corpus": "digits", "neighbors.of": DRAW}),
         ],
-        formula=FORMULAS[nearest],
         picture=wanted and (lambda: render.enlarged(wanted[2], 256)),
         data=wanted and [
             {"space": space, "number": one.number, "label": one.label, "distance": one.distance}

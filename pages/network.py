@@ -2,13 +2,16 @@
 
 import streamlit as st
 
-from pages.parts import learn, show
+from pages.parts import learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
+from pages.parts.calm import calmly
 from pages.parts.selection import TOP, select, selection
 from vizcore import Unit, zoo
 from vizcore.imaging import render
 from vizcore.inspection import diagram, network
+
+[METHOD] = diagram.METHODS
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -34,12 +37,12 @@ def taught(card: dict) -> None:
     known, unknown = st.columns(2, gap="large")
     with known:
         show.heading("What it was taught")
-        st.markdown(show.plain(card["taught"]))
-        st.caption(show.plain(f"{card['data']}. Labels from {card['labels from']}."))
+        st.markdown(show.prose(card["taught"]))
+        st.caption(show.prose(f"{card['data']}. Labels from {card['labels from']}."))
     with unknown:
         show.heading("What it was not")
-        st.markdown(show.plain(card["untaught"]))
-        st.caption(show.plain(f"{card['title']}, {card['paper']}. Weights: {card['weights']}. {card['licence']}."))
+        st.markdown(show.prose(card["untaught"]))
+        st.caption(show.prose(f"{card['title']}, {card['paper']}. Weights: {card['weights']}. {card['licence']}."))
 
 
 def trained(card: dict) -> None:
@@ -48,7 +51,7 @@ def trained(card: dict) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         recipe = f"{card['data']}. {card['recipe']}. {card['epochs']} epochs, {card['minutes']} minutes."
-        st.markdown(show.plain(recipe))
+        st.markdown(show.prose(recipe))
         if card["history"]:
             show.figure(accuracy(card["history"]), key="accuracy", height=200, alt="accuracy after every epoch")
         st.caption(
@@ -141,15 +144,14 @@ st.space("small")
 left, right = st.columns([7, 3], gap="large")
 with left:
     show.heading("Every layer")
-    st.session_state["network table"] = {
-        "selection": {"rows": [list(chosen.probe.layers).index(layer)], "columns": [], "cells": []}
-    }
+    rows = [list(chosen.probe.layers).index(layer)]
+    state.place("network table", {"selection": {"rows": rows, "columns": [], "cells": []}})
     st.dataframe(
         table,
         key="network table",
         hide_index=True,
         height=360,
-        on_select=pick_row,
+        on_select=calmly(pick_row),
         selection_mode="single-row",
         placeholder="all",
         column_config={
@@ -166,7 +168,7 @@ if card := zoo.card(chosen.network):
     st.space("small")
     taught(card) if "taught" in card else trained(card)
 learn.below(
-    diagram.architecture,
+    METHOD,
     seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "
     "they gain channels; the frame on the picture is all that the central cell of the chosen layer can see.",
     tries=[
@@ -174,7 +176,6 @@ learn.below(
         learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0)),
         learn.Try("The answer itself", unit=TOP),
     ],
-    formula=r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
     picture=lambda: render.enlarged(render.boxed(chosen.prepared, fields[layer]), 512),
     data=table,
     svg=drawing,

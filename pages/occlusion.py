@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show
+from pages.parts import components, dials, jobs, learn, meter, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore.attribution.occlusion import FORMULAS, METHODS, covered, large_square, usual_square
+from vizcore.attribution.occlusion import METHODS, covered, large_square
 from vizcore.attribution.readings import so_far
 from vizcore.imaging import render
 
-JOB, PLACE, SIDE = "occlusion", "occlusion place", "occlusion side"
-[(NAME, METHOD)] = METHODS.items()
+JOB, PLACE = "occlusion", "occlusion place"
+[METHOD] = METHODS
 MOST = 6  # classes that the legend names
 SEEN = """Orange lies where covering a square of the picture takes away from **{unit}**, blue where it adds to it.
 Click any place to see the picture as the network saw it with that square covered, and what it then answered."""
@@ -23,19 +23,9 @@ def seen(network: str, picture: str, place: tuple, square: tuple, _chosen) -> tu
     return image, _chosen.probe.predict(image, k=3)
 
 
-def fit_square() -> None:
-    """Begin with a square that suits the network's pictures, unless a link names another."""
-    side, first = chosen.probe.input_size, SIDE not in st.session_state
-    if st.session_state.get(SIDE) != side:
-        st.session_state[SIDE] = side
-        for name, value in usual_square(chosen.probe).items():
-            if not (first and dials.key(METHOD, name) in st.query_params):
-                st.session_state[dials.key(METHOD, name)] = value
-
-
 def look_at(place: tuple) -> None:
     """Look closer at the square of a place."""
-    st.session_state[PLACE] = (question, place)
+    state.place(PLACE, (question, place))
 
 
 def draw(frame) -> None:
@@ -107,14 +97,13 @@ def closer(readings, place: tuple) -> None:
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What happens when a piece is covered?", "Occlusion: the answer, watched square by square")
-fit_square()
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD, without=("exact_parts",), in_sight=4)
+    turned = dials.draw(METHOD, chosen.probe, unit, without=("exact_parts",), in_sight=4)
 
 with calm():
     question = (chosen.network, chosen.picture, unit, tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: METHOD(chosen.probe, chosen.image, unit, **turned))
-    jobs.watch(JOB, draw, what=NAME)
+    job = jobs.ask(JOB, question, lambda: METHOD.frames(chosen.probe, chosen.image, unit, **turned))
+    jobs.watch(JOB, draw, what=METHOD.title)
     frame = job.latest
     if frame and not job.going:
         show.numbers(
@@ -134,7 +123,6 @@ with calm():
             learn.Try("Is it the grey or the hole? Cover with a blur", method=METHOD, dials={"fill": "blur"}),
             learn.Try("Where a channel in the middle gets its answer from", unit=middle),
         ],
-        formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.overlays(chosen.prepared, [frame.picture], side=512)[0]),
         data=frame and frame.picture.values,
         snippet=f"frames = vizcore.attribution.occlusion(probe, image, unit{arguments})\n"

@@ -1,18 +1,20 @@
 """What else could this network learn?"""
 
+import html
+
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, networks, show
-from pages.parts.calm import apology, calm
+from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
+from pages.parts.calm import apology, calm, calmly
 from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
 from vizcore.representation import untrained
-from vizcore.representation.transfer import FORMULAS, METHODS, layer_accuracies, learning_curves, most_examples
+from vizcore.representation.transfer import METHODS, layer_accuracies, learning_curves, most_examples
 from vizcore.zoo import head_file
 
 CURVES, LAYERS, CELL = "transfer curves", "transfer layers", "transfer cell"
-[(NAME, METHOD)] = METHODS.items()
+[METHOD] = METHODS
 MOST = 60  # pictures shown of a cell
 PIXELS, FRESH = "pixels", "never trained"
 SEEN = """A network that was trained on photographs is cut at a layer and kept as it is; only a new softmax on top
@@ -114,7 +116,7 @@ def curves(frame, layer: str) -> None:
                 mode="lines+markers",
                 line={"color": inks[name], "dash": dashes[name]},
                 name=name,
-                hovertemplate="%{y:.1%} with %{x} a class<extra>" + name + "</extra>",
+                hovertemplate="%{y:.1%} with %{x} a class<extra>" + html.escape(name) + "</extra>",
             )
         )
     chart.update_xaxes(type="log", title="examples of a class", dtick="D2")
@@ -136,7 +138,7 @@ def confusions(found) -> None:
     with left:
         components.map_view(
             render.heatmap(table), table, key="confusions", label="confusion matrix", smooth=False, solid=True,
-            bare=True, width=360, cell=cell, on_pick=lambda place: st.session_state.update({CELL: place}),
+            bare=True, width=360, cell=cell, on_pick=lambda place: state.place(CELL, place),
         )  # fmt: skip
         st.caption("Rows are what a picture shows, columns what it was called; the diagonal is right. Click a cell.")
     with right:
@@ -161,7 +163,7 @@ def new_network(found, layer: str) -> None:
     content = head_file(chosen.probe, layer, found.weight, found.bias, corpus.labels)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
-            f"Ask the network that knows {corpus.name}", type="primary", on_click=networks.keep,
+            f"Ask the network that knows {show.plain(corpus.name)}", type="primary", on_click=calmly(networks.keep),
             args=(content, f"{chosen.network}-{corpus.name}.safetensors", lambda name: select(network=name)),
         )  # fmt: skip
         st.download_button(
@@ -181,7 +183,6 @@ def below(found, layer: str, each: int, seed: int) -> None:
             learn.Try("Cut after the first layer", session={"transfer.layer": next(iter(chosen.probe.layers))}),
             learn.Try("Another draw of the examples", method=METHOD, dials={"seed": 1}),
         ],
-        formula=FORMULAS[METHOD],
         data=lambda: found.weight,
         snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
         "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"

@@ -7,10 +7,10 @@ from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore import Unit
 from vizcore.imaging import render
-from vizcore.synthesis.visualize import FORMULAS, METHODS, canvas_sizes, clean, usual_size
+from vizcore.synthesis.visualize import METHODS, clean
 
-JOB, SIZE = "visualize", "visualize.size"
-[(NAME, METHOD)] = METHODS.items()
+JOB = "visualize"
+[METHOD] = METHODS
 FAVOURITES = ("flamingo", "African elephant", "king penguin", "school bus")  # classes worth seeing first
 SEEN = """From grey noise, every step changes the picture a little in the direction that raises **{unit}**: nothing is
 copied from a photograph, and what appears is what the network looks for. Several beginnings show what they have in
@@ -52,15 +52,14 @@ def draw(frame) -> None:
 
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
-show.question("What does it want to see?", f"{NAME}: a picture painted to excite one unit, as you watch")
+show.question("What does it want to see?", f"{METHOD.title}: a picture painted to excite one unit, as you watch")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD)
-    size = dials.choose("pixels", canvas_sizes(chosen.probe), key=SIZE, default=usual_size(chosen.probe))
+    turned = dials.draw(METHOD, chosen.probe, unit)
 
 with calm():
-    question = (chosen.network, unit, size, tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: METHOD(chosen.probe, unit, size=size, **turned))
-    jobs.watch(JOB, draw, what=NAME)
+    question = (chosen.network, unit, tuple(turned.items()))
+    job = jobs.ask(JOB, question, lambda: METHOD.frames(chosen.probe, unit, **turned))
+    jobs.watch(JOB, draw, what=METHOD.title)
     frame = job.latest
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
     arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
@@ -68,13 +67,12 @@ with calm():
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
-            learn.Try(f"{known}, as the network imagines one", unit=chosen.probe.unit(known)),
+            learn.Try(f"{show.plain(known)}, as the network imagines one", unit=chosen.probe.unit(known)),
             learn.Try("Four beginnings, four answers", method=METHOD, dials={"pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
         ],
-        formula=FORMULAS[METHOD],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and frame.picture,
-        snippet=f"frames = vizcore.synthesis.visualize(\n    probe, unit{arguments}, size={size}\n)\n"
+        snippet=f"frames = vizcore.synthesis.visualize(\n    probe, unit{arguments}\n)\n"
         "picture = vizcore.last(frames).picture",
     )

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from vizcore.probe.probe import Probe
+from vizcore.zoo.tiny_vgg import MEAN, STD
 from vizcore.zoo.torchvision_import import torchvision
 
 ZOO = (
@@ -58,4 +59,4 @@ def narrow(classifier: nn.Sequential) -> None:
 @cache
 def random_probe(name: str) -> Probe:
     """The probe on such a network, opened once a test run."""
-    return Probe(random_network(name), name=name, input_size=SIZE)
+    return Probe(random_network(name), name=name, input_size=SIZE, mean=MEAN, std=STD)

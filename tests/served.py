@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -63,18 +63,30 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def serve(log: Path, cache: Path, app: Path = ROOT / "app.py", patience: float = 60) -> Iterator[str]:
-    """Serve the app on a free loopback port until the block ends; gives its address once it answers.
+def serve(
+    log: Path,
+    cache: Path,
+    app: Path = ROOT / "app.py",
+    patience: float = 60,
+    *,
+    port: int = 0,
+    proxy: str = "127.0.0.1:9",
+    options: Sequence[str] = (),
+    corpora: Sequence[Path] = (),
+) -> Iterator[str]:
+    """Serve the app on loopback until the block ends, on a free port if none is given; gives its address.
 
-    `log` receives all it prints, `cache` stands in for the reader's cache folder.
+    `log` receives all it prints, `cache` stands in for the reader's cache folder, `options` are Streamlit's, and
+    `corpora` are the folders that the pages offer.
     """
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     # Nothing listens on port 9: a server that asks the internet for something finds itself offline.
-    offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), f"http://{proxy}")
     environment = os.environ | offline | {"NO_PROXY": "127.0.0.1,localhost", "VIZCORE_CACHE": str(cache)}
+    environment["VIZCORE_CORPORA"] = os.pathsep.join(map(str, corpora))
     command = [sys.executable, "-m", "streamlit", "run", str(app)]
-    command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
+    command += ["--server.port", str(port), *options]
     with open(log, "wb") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import subprocess
 import sys
 
 import pytest
@@ -57,7 +58,7 @@ def test_fetch_brings_several_networks(capsys, monkeypatch):
 
 
 def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "vizcore.training.tiny_vgg", raising=False)
+    monkeypatch.delitem(sys.modules, "vizcore.training.twins", raising=False)
     monkeypatch.delitem(sys.modules, "vizcore.training.photographs", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -72,3 +73,43 @@ def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
     monkeypatch.setattr("vizcore.zoo.doctor", stopped)
     assert main(["doctor", "weights.pth"]) == 130
     assert capsys.readouterr().err == "\nstopped\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["index", "--network", "tiny-vgg", "--corpus", "a" * 300], "cannot be used: file name too long"),
+        (["neighbors", "--network", "a" * 300 + ".pth"], "cannot be used: file name too long"),
+        (["trust", "--data", "nowhere"], "Classes.txt cannot be used: no such file or directory."),
+        (["measure", "--data", "nowhere"], "Classes.txt cannot be used: no such file or directory."),
+        (["doctor", "a" * 5000], "too long"),
+    ],
+)
+def test_a_line_that_cannot_be_done_says_why_in_one_sentence(line, said, capsys):
+    assert main(line) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err + printed.out and "Traceback" not in printed.err
+    assert len(printed.err.splitlines()) <= 1
+
+
+def test_a_cache_that_cannot_be_written_to_is_a_sentence(cache, monkeypatch, capsys):
+    (cache / "file").touch()
+    monkeypatch.setenv("VIZCORE_CACHE", str(cache / "file"))
+    assert main(["index", "--network", "tiny-vgg", "--corpus", "digits"]) == 1
+    assert capsys.readouterr().err.rstrip().endswith("cannot be used: not a directory.")
+
+
+def test_what_nobody_foresaw_is_a_sentence_too_and_a_trace_where_it_is_wanted(monkeypatch, capsys):
+    def fails(*arguments, **dials):
+        raise KeyError("x")
+
+    monkeypatch.setattr("vizcore.zoo.doctor", fails)
+    assert main(["doctor", "weights.pth"]) == 1
+    assert capsys.readouterr().err.startswith("Something went wrong here (KeyError: 'x')")
+
+
+def test_whoever_reads_along_may_stop_reading():
+    script = "import sys; from vizcore.__main__ import main; sys.exit(main(['networks']))"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 0

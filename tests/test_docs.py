@@ -17,14 +17,14 @@ ROW = re.compile(
 )
 
 
-def methods() -> set[tuple[str, str, str]]:
-    """Title, function and file of every entry of every METHODS table in vizcore."""
+def methods() -> set[tuple[str, str, str, str]]:
+    """Title, function, file and paper of every record of every METHODS in vizcore."""
     found = set()
     for module in pkgutil.walk_packages(vizcore.__path__, "vizcore."):
         if not module.name.endswith("__main__"):
-            table = getattr(importlib.import_module(module.name), "METHODS", {})
+            table = getattr(importlib.import_module(module.name), "METHODS", ())
             file = module.name.replace(".", "/") + ".py"
-            found |= {(title, method.__name__, file) for title, method in table.items()}
+            found |= {(method.title, method.name, file, method.paper) for method in table}
     return found
 
 
@@ -35,7 +35,7 @@ def test_every_local_link_leads_somewhere(document):
 
 
 def test_every_method_has_a_row_in_the_readme():
-    rows = {(row["title"], row["function"], row["file"]) for row in ROW.finditer(README)}
+    rows = {(row["title"], row["function"], row["file"], row["paper"]) for row in ROW.finditer(README)}
     assert methods() - rows == set()
 
 

@@ -23,7 +23,9 @@ import torch
 import vizcore
 from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
+from vizcore.frames import frames_of
 from vizcore.imaging.map import Map
+from vizcore.method import Method
 from vizcore.probe.probe import Probe
 from vizcore.representation import Index, build_index, open_corpus
 from vizcore.zoo.tiny_vgg import TinyVGG
@@ -77,6 +79,7 @@ SHARED = ("probe", "index")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "contrast": {"other": lambda number: (number + 1) % 5},
+    "filters": {"layer": lambda number: "conv4.conv"},
     "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},
     "neighbors": {"index": lambda number: collection(), "query": lambda number: number},
     "transfer": {
@@ -92,18 +95,18 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
 }
 
 
-def tables() -> list[tuple[str, str, Callable]]:
-    """Family, title and function of every method there is."""
+def tables() -> list[tuple[str, Method]]:
+    """Family and record of every method there is."""
     found = []
     for module in pkgutil.walk_packages(vizcore.__path__, "vizcore."):
         if module.name.count(".") == 2 and not module.name.startswith("vizcore.training"):
-            table = getattr(importlib.import_module(module.name), "METHODS", {})
-            found += [(module.name.rpartition(".")[2], title, method) for title, method in table.items()]
+            table = getattr(importlib.import_module(module.name), "METHODS", ())
+            found += [(module.name.rpartition(".")[2], method) for method in table]
     return found
 
 
 every_method = pytest.mark.parametrize(
-    ("family", "method"), [pytest.param(family, method, id=title) for family, title, method in tables()]
+    ("family", "method"), [pytest.param(family, method.function, id=method.title) for family, method in tables()]
 )
 
 
@@ -127,6 +130,8 @@ def arguments(family: str, method: Callable, number: int = 0) -> dict[str, Any]:
 def answer(method: Callable, given: Mapping[str, Any]) -> list[torch.Tensor]:
     """All the numbers in a method's answer; of one that comes in frames, in its last frame."""
     result = method(**given)
+    if isinstance(result, str):  # a drawing
+        return [torch.frombuffer(bytearray(result.encode()), dtype=torch.uint8)]
     return list(tensors(vizcore.last(result) if isinstance(result, Iterator) else result))
 
 
@@ -226,15 +231,11 @@ def test_eight_threads_get_from_a_method_what_one_gets(family, method):
 
 @pytest.mark.parametrize(
     ("family", "method"),
-    [
-        pytest.param(family, getattr(method, "frames", method), id=title)
-        for family, title, method in tables()
-        if inspect.isgeneratorfunction(getattr(method, "frames", method))
-    ],
+    [pytest.param(family, method, id=method.title) for family, method in tables() if not method.at_once],
 )
 def test_a_run_that_is_stopped_lets_go_of_everything(family, method):
     before = state(probe())
-    frames = method(**arguments(family, method))
+    frames = frames_of(method.function, **arguments(family, method.function))
     assert next(frames).step >= 0
     frames.close()
     after = state(probe())

@@ -62,6 +62,32 @@ def test_pages_hold_no_mathematics(path):
     assert not imported(path) & {"torch", "torchvision", "numpy", "scipy", "math", "statistics"}
 
 
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_widgets_are_set_in_one_place(path):
+    """Whatever touches the session's state outside pages/parts/state.py looks something up in it."""
+    if path == ROOT / "pages" / "parts" / "state.py":
+        return
+    inside = {child: node for node in ast.walk(tree(path)) for child in ast.iter_child_nodes(node)}
+    for node, around in inside.items():
+        if isinstance(node, ast.Attribute) and node.attr == "session_state":
+            read = (
+                (isinstance(around, ast.Subscript) and isinstance(around.ctx, ast.Load))
+                or (isinstance(around, ast.Attribute) and around.attr == "get")
+                or isinstance(around, ast.Compare)
+            )
+            assert read, f"{short(path)}:{node.lineno}: state.put and state.place set widgets and remember things"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=short)
+def test_no_callback_can_leave_the_reader_without_a_page(path):
+    """Streamlit gives up a run whose callback raises; `calmly` says a sentence instead."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.keyword) and re.fullmatch(r"on_(click|change|select|\w+_change)", node.arg or ""):
+            calm = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "calmly"
+            calm = calm or isinstance(node.value, ast.Constant)
+            assert calm, f"{short(path)}:{node.value.lineno}: {node.arg}=calmly(...)"
+
+
 @pytest.mark.parametrize("path", SCIENCE, ids=short)
 def test_a_method_leaves_the_network_and_the_randomness_of_others_alone(path):
     for line, on, name in calls(path):
@@ -155,10 +181,12 @@ def test_every_method_table_holds_documented_functions_by_their_titles():
         if found.name.endswith("__main__"):
             continue
         module = importlib.import_module(found.name)
-        for title, method in getattr(module, "METHODS", {}).items():
+        for record in getattr(module, "METHODS", ()):
+            method = record.function
             chapter = found.name.split(".")[1]
             assert chapter in CHAPTERS, f"{found.name} has a table of methods and is in no chapter"
-            assert title[0].isupper() and callable(method)
+            assert re.match(r"[A-Z]|t-", record.title) and callable(method)
+            assert record.misleads.endswith("."), f"{record.title} does not say how it can mislead"
             assert method.__name__ in importlib.import_module(f"vizcore.{chapter}").__all__, (
                 f"{method.__name__} is a method and has to be public: name it in vizcore/{chapter}/__init__.py"
             )

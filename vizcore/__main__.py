@@ -1,13 +1,17 @@
-"""The command line: `python -m vizcore fetch | index | neighbors | doctor | networks | train | trust`."""
+"""The command line: `convscope`, or `python -m vizcore`."""
 
 import argparse
 import json
+import os
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from vizcore.folders import project_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,19 +23,42 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = parser().parse_args(arguments)
     try:
-        return given.run(given)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 1
+        status = given.run(given)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read along has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except Exception as problem:
+        print(failed(problem), file=sys.stderr)
+        return 1
+
+
+def failed(problem: Exception) -> str:
+    """What is said of an error that nobody foresaw; `python -X dev` shows where it happened."""
+    from vizcore.zoo import in_words
+
+    if sys.flags.dev_mode:
+        raise problem
+    kind = f"{type(problem).__name__}: {problem}".partition("\n")[0]
+    return in_words(problem) or f"Something went wrong here ({kind}); `python -X dev -m vizcore` shows where."
 
 
 def parser() -> argparse.ArgumentParser:
     """What the command line understands."""
-    whole = argparse.ArgumentParser("python -m vizcore", description="ConvScope's library on the command line.")
+    whole = argparse.ArgumentParser("convscope", description="Look inside a convolutional network.")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    dashboard = commands.add_parser("serve", help="serve the dashboard to browsers on this machine")
+    dashboard.add_argument("--port", type=int, default=8501)
+    dashboard.add_argument("--public", action="store_true", help="open to the network, without a password")
+    dashboard.set_defaults(run=serve)
 
     networks = commands.add_parser("networks", help="list the networks, their sizes, and which are here")
     networks.set_defaults(run=list_networks)
@@ -85,6 +112,14 @@ def parser() -> argparse.ArgumentParser:
     neighbors.add_argument("--k", type=int, default=5, help="neighbours of each picture that are counted")
     neighbors.set_defaults(run=count_agreement)
     return whole
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Serve the dashboard until it is stopped: streamlit's own command, in this process."""
+    options = [f"--server.port={given.port}", *(["--server.address=0.0.0.0"] if given.public else [])]
+    sys.argv = ["streamlit", "run", str(project_folder() / "app.py"), *options]
+    runpy.run_module("streamlit", run_name="__main__")
+    return 0
 
 
 def list_networks(given: argparse.Namespace) -> int:
@@ -179,7 +214,7 @@ def examine(given: argparse.Namespace) -> int:
 
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins."""
-    card = training("tiny_vgg").train(
+    card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start
     )
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")

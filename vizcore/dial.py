@@ -1,7 +1,7 @@
 """Dials: what a reader may turn on a method, declared once, in the method's own signature."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -29,6 +29,18 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Suits:
+    """Where a dial stands at first, and of what it is one, if that depends on the network and the units asked about.
+
+    Both are functions of `(probe, *units)`: `layer: Annotated[str | None, Suits(usual_layer, layers_behind)] = None`.
+    """
+
+    default: Callable[..., Any]
+    among: Callable[..., Sequence[Any]] | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True)
 class Dial:
     """A dial as a page draws it: its name, where it stands at first, and what it allows."""
 
@@ -37,8 +49,11 @@ class Dial:
     allows: Range | Choice | bool
 
 
-def dials(method: Callable) -> tuple[Dial, ...]:
+def dials(method: Callable, probe: Any = None, *units: Any) -> tuple[Dial, ...]:
     """The dials of a method, in order: its annotated keyword arguments, and its switches (`bool`).
+
+    With a probe and units they stand where they suit these; a dial that means nothing without them, such as a layer,
+    is left out where there is no probe.
 
     >>> def blur(image, *, sigma: Annotated[float, Range(0, 9)] = 1.5, twice: bool = False): ...
     >>> for dial in dials(blur): print(dial.name, dial.default)
@@ -48,13 +63,16 @@ def dials(method: Callable) -> tuple[Dial, ...]:
     hints = get_type_hints(method, include_extras=True)
     found = []
     for name, parameter in inspect.signature(method).parameters.items():
-        hint = hints.get(name)
+        hint, default = hints.get(name), parameter.default
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
-        if hint is bool:
-            found.append(Dial(name, parameter.default, True))
-        elif get_origin(hint) is Annotated:
-            allows = next((mark for mark in get_args(hint)[1:] if isinstance(mark, (Range, Choice))), None)
-            if allows is not None:
-                found.append(Dial(name, parameter.default, allows))
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        allows = True if hint is bool else next((mark for mark in marks if isinstance(mark, (Range, Choice))), None)
+        suits = next((mark for mark in marks if isinstance(mark, Suits)), None)
+        if suits and probe is not None:
+            default = suits.default(probe, *units)
+            if suits.among:
+                allows = Choice(*suits.among(probe, *units), help=suits.help)
+        if allows is not None:
+            found.append(Dial(name, default, allows))
     return tuple(found)

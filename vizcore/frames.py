@@ -1,10 +1,16 @@
 """Frames: how anything that takes longer than half a second tells how far it is."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any, TypeVar
+
+import torch
+from markupsafe import Markup, escape
+
+from vizcore.imaging import captioned, figures
 
 Item = TypeVar("Item")
 
@@ -24,6 +30,17 @@ class Frame:
     picture: Any
     terms: dict[str, float] = field(default_factory=dict)
     detail: Any = None
+
+    def _repr_html_(self) -> str:
+        if hasattr(self.picture, "_repr_html_"):
+            shown = Markup(self.picture._repr_html_())
+        elif isinstance(self.picture, torch.Tensor) and self.picture.shape[-3:-2] == (3,):
+            pictures = self.picture if self.picture.ndim == 4 else self.picture[None]
+            shown = Markup().join(captioned(picture, "") for picture in pictures)
+        else:
+            shown = escape("" if self.picture is None else repr(self.picture))
+        terms = "".join(f", {name} {figures(value)}" for name, value in self.terms.items())
+        return Markup("<div>{}<p>step {} of {}{}</p></div>").format(shown, self.step, self.of, terms)
 
 
 def last(frames: Iterable[Item]) -> Item:
@@ -53,6 +70,25 @@ def framed(frames: Callable) -> Callable:
 
     whole.frames = frames
     return whole
+
+
+def frames_of(method: Callable, *asked: Any, **dials: Any) -> Iterator[Frame]:
+    """Run any method, whether it returns its answer at once or yields frames; what returns at once gives one frame.
+
+    >>> [frame.picture for frame in frames_of(max, 2, 3)]
+    [3]
+    """
+    found = getattr(method, "frames", method)(*asked, **dials)
+    yield from found if isinstance(found, Iterator) else [Frame(1, 1, found)]
+
+
+def at_once(method: Callable) -> bool:
+    """Whether a method returns its answer at once, and yields no frames on the way.
+
+    >>> at_once(max), at_once(framed(lambda: iter([])))
+    (True, False)
+    """
+    return not hasattr(method, "frames") and not isgeneratorfunction(method)
 
 
 def pictures_a_frame(probe: Any, operations: int, *, least: int = 1, most: int = 64) -> int:

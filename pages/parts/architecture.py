@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from pages.parts import show
-from pages.parts.components import data_address, registered
-from vizcore.imaging import png
+from pages.parts.calm import calmly
+from pages.parts.components import registered
+from vizcore.imaging import data_address, png
 
 ARCHITECTURE = registered("architecture")
 
@@ -39,7 +40,7 @@ def architecture(
             "chosen": names.index(chosen.layer.name),
             "label": f"the {len(names)} layers of {chosen.probe.name}; left and right arrows walk through them",
         },
-        on_picked_change=lambda: picked(key, names, on_pick),
+        on_picked_change=calmly(lambda: picked(key, names, on_pick)),
     )
 
 

@@ -1,56 +1,81 @@
 """Calm: whatever goes wrong, the reader gets one sentence, and the server's log gets the rest.
 
-with calm(): ...      a ValueError becomes its own sentence, anything else a general one; the page goes on below
+with calm(): ...      an error becomes a sentence in the page's place, and the page goes on below
+calmly(callback)      the same for a callback, whose sentence stands at the top of the page that is drawn next
+sentence(error)       what an error says to a reader
 note(sentence)        say something quietly at the top of the next page drawn
 show_notes()          draw what was noted, once (the navigation does this)
 """
 
+import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 
 import streamlit as st
 
+from pages.parts import state
+from vizcore.zoo import in_words
+
 LOG = logging.getLogger("convscope")
 SORRY = "Something went wrong here; the server's log says what. The rest of the page and your selection are untouched."
+DRAWN = itertools.count()  # sentences so far; the same one may be drawn twice on a page
 
 
 @contextmanager
 def calm() -> Iterator[None]:
     """Run a part of a page; an error ends that part with a sentence. Streamlit's own stop and rerun pass through."""
+    with caught(apology):
+        yield
+
+
+def calmly(callback: Callable) -> Callable:
+    """A callback whose errors are noted: one that raises would leave the reader without a page."""
+
+    @wraps(callback)
+    def calmed(*arguments, **named) -> None:
+        with caught(note):
+            callback(*arguments, **named)
+
+    return calmed
+
+
+@contextmanager
+def caught(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what an error says, instead of raising it."""
     try:
         yield
-    except ValueError as error:
-        LOG.info("refused: %s", error)
-        apology(sentence(error))
     except Exception as error:
         if type(error).__module__.startswith("streamlit.runtime"):
             raise  # how Streamlit ends a run early
-        LOG.exception("a page failed")
-        apology(SORRY)
+        say(sentence(error))
 
 
-def sentence(error: ValueError) -> str:
-    """What an error says, as one sentence that begins with a capital letter and ends with a point."""
-    text = " ".join(str(error).split()) or SORRY
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+def sentence(error: Exception) -> str:
+    """What an error says, as one sentence; of one that no reader caused, only that it is in the log."""
+    if told := in_words(error):
+        LOG.info("refused: %s", error)
+        return told
+    LOG.error("a page failed", exc_info=error)
+    return SORRY
 
 
 def apology(text: str) -> None:
     """One quiet sentence in place of an answer."""
-    with st.container(key=f"apology-{abs(hash(text))}", horizontal=True):
+    with st.container(key=f"apology-{next(DRAWN)}", horizontal=True):
         st.text(text)
 
 
 def note(text: str) -> None:
     """Keep a sentence for the top of the next page drawn."""
-    notes = st.session_state.setdefault("notes", [])
+    notes = state.kept("notes", [])
     if text not in notes:
         notes.append(text)
 
 
 def show_notes() -> None:
     """Draw the sentences that were kept, and let them go."""
-    for number, text in enumerate(st.session_state.pop("notes", [])):
+    for number, text in enumerate(state.release("notes", [])):
         with st.container(key=f"note-{number}"):
             st.text(text)

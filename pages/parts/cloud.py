@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.parts.components import data_address, registered, text
-from vizcore.imaging import Sheet, numbers
+from pages.parts.calm import calmly
+from pages.parts.components import registered, text
+from vizcore.imaging import Sheet, data_address, numbers
+from vizcore.representation.arrangement import in_unit_square
 
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")
@@ -46,7 +48,7 @@ def cloud(
     data = {
         "panels": [
             {
-                "points": text(numbers(panel.points)),
+                "points": text(numbers(in_unit_square(panel.points, cells))),
                 "title": panel.title,
                 "note": panel.note,
                 "label": f"{len(captions)} pictures laid out by {panel.title}; arrow keys walk from one to the next",
@@ -64,7 +66,7 @@ def cloud(
         "tileWidth": sheet.width if sheet else 1,
         "tileHeight": sheet.height if sheet else 1,
     }
-    CLOUD(key=key, data=data, on_lassoed_change=lambda: lassoed(key, len(captions), on_lasso))
+    CLOUD(key=key, data=data, on_lassoed_change=calmly(lambda: lassoed(key, len(captions), on_lasso)))
 
 
 def lassoed(key: str, count: int, on_lasso: Callable[[list[int]], None]) -> None:
@@ -76,7 +78,7 @@ def lassoed(key: str, count: int, on_lasso: Callable[[list[int]], None]) -> None
 
 def sketch(*, key: str, on_draw: Callable[[list[int]], None]) -> None:
     """Draw a square to write a digit on; `on_draw(levels)` is called with its grey levels, none when it was wiped."""
-    SKETCH(key=key, data={}, on_drawn_change=lambda: sketched(key, on_draw))
+    SKETCH(key=key, data={}, on_drawn_change=calmly(lambda: sketched(key, on_draw)))
 
 
 def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:

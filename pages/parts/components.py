@@ -1,11 +1,12 @@
-"""Canvas components: what a page needs and Streamlit does not have. What moves under the cursor runs in the browser.
+"""Canvas components: what a page needs and Streamlit does not have. What moves under the cursor runs in the browser,
+which draws what was computed and formatted here.
 
 grid(pictures, key=..., on_pick=...)        many small pictures: hover reads, click and arrow keys pick one
 map_view(image, map, key=..., on_pick=...)  a picture with a map over it: opacity, scale, values under the cursor, cells
 scrub(pictures, panels, key=...)            a picture as it changes, and curves of what was measured on the way
 
 Both take tensors as `vizcore` gives them. `on_pick` is called before the page runs again, so it may call
-`selection.select(...)` or write to `st.session_state`.
+`selection.select(...)` or `state.put(...)`.
 """
 
 import base64
@@ -16,9 +17,10 @@ from typing import Any
 
 import streamlit as st
 
-from vizcore.imaging import Sheet, jpeg, numbers, png, ramp_bytes, sheet
+from pages.parts.calm import calmly
+from vizcore.imaging import Sheet, data_address, figures, jpeg, numbers, png, ramp_bytes, readings, sheet
 
-FOLDER = Path(__file__).parent / "components"
+FOLDER = Path(__file__).parent / "browser"
 
 
 def registered(name: str) -> Callable:
@@ -36,11 +38,6 @@ SCRUB = registered("scrub")
 def text(content: bytes) -> str:
     """Bytes as text, the only way into a component beside other data."""
     return base64.b64encode(content).decode()
-
-
-def data_address(content: bytes, kind: str = "image/png") -> str:
-    """A file as an address that needs no request."""
-    return f"data:{kind};base64,{text(content)}"
 
 
 def grid(
@@ -88,7 +85,7 @@ def grid(
             "height": height,
             "label": label,
         },
-        on_picked_change=call,
+        on_picked_change=calmly(call),
     )
 
 
@@ -137,7 +134,7 @@ def map_view(
         "rows": rows,
         "columns": columns,
         "boxes": [{"box": list(box[0]), "label": box[1]} if len(box) == 2 else {"box": list(box)} for box in boxes],
-        "field": {"size": field.size, "stride": field.stride, "start": field.start} if field else None,
+        "fields": spans(field, (rows, columns), tuple(image.shape[-2:])) if field else None,
         "cell": list(cell) if cell else None,
         "pickable": on_pick is not None,
         "opacity": opacity,
@@ -151,15 +148,21 @@ def map_view(
     }
     if map is not None and (solid or not map.blank):  # a blank map leaves the picture as it is, and its note
         end = extent or map.extent
+        low = -end if map.signed else 0.0
+        colours = ramp_bytes(ramp or ("signed" if map.signed else "unsigned"), signed=map.signed, solid=solid)
         data |= {
             "values": text(numbers(map.values)),
-            "ramp": text(ramp_bytes(ramp or ("signed" if map.signed else "unsigned"))),
-            "low": -end if map.signed else 0.0,
+            "ramp": text(colours),
+            "low": low,
             "high": end,
+            "ends": [figures(low), figures(end)],
             "measure": map.measure,
         }
+        if not bare:
+            data["readings"], places = readings(map.values)
+            data["places"] = text(numbers(places))
     call = (lambda: picked_cell(key, rows, columns, on_pick)) if on_pick else (lambda: None)
-    MAP(key=key, data=data, on_picked_change=call)
+    MAP(key=key, data=data, on_picked_change=calmly(call))
 
 
 @st.cache_data(
@@ -171,6 +174,15 @@ def address(picture) -> str:
     """A picture as an address; while a map over it grows it is drawn again and again. Small ones keep every pixel."""
     large = max(picture.shape) > WHOLE
     return data_address(jpeg(picture), "image/jpeg") if large else data_address(png(picture))
+
+
+def spans(field, cells: tuple[int, int], size: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
+    """What a layer's cells can see of a picture (H, W): every row of cells from top to bottom, every column from left
+    to right."""
+    return {
+        "rows": [field.box((row, 0), size)[::2] for row in range(cells[0])],
+        "columns": [field.box((0, column), size)[1::2] for column in range(cells[1])],
+    }
 
 
 def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int, int]], None]) -> None:
@@ -189,7 +201,7 @@ def picked_cell(key: str, rows: int, columns: int, on_pick: Callable[[tuple[int,
 @dataclass(frozen=True)
 class Panel:
     """A chart below others: its title, where its axis begins and at least ends, its ticks, its curves by name, and how
-    high it is beside the others. A curve (N,) may have gaps."""
+    high it is beside the others. A curve (N,) may have gaps, where it is no number."""
 
     title: str
     curves: Mapping[str, Any]
@@ -197,6 +209,22 @@ class Panel:
     high: float = 1.0
     ticks: Sequence[float] = (0, 0.5, 1)
     height: int = 1
+
+    def drawn(self) -> dict[str, Any]:
+        """The chart as the browser draws it; its axis ends where the highest curve does."""
+        curves = {name: [None if value != value else value for value in values.tolist()]
+                  for name, values in self.curves.items()}  # fmt: skip
+        return {
+            "title": self.title,
+            "low": self.low,
+            "high": max([self.high, *(one for values in curves.values() for one in values if one is not None)]),
+            "ticks": [{"value": tick, "text": f"{tick:g}"} for tick in self.ticks],
+            "height": self.height,
+            "series": [
+                {"name": name, "values": values, "texts": ["" if one is None else f"{one:.2f}" for one in values]}
+                for name, values in curves.items()
+            ],
+        }
 
 
 def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str, label: str, start: int) -> None:
@@ -215,20 +243,7 @@ def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str
             "tileWidth": drawn.width,
             "tileHeight": drawn.height,
             "amounts": list(amounts),
-            "panels": [
-                {
-                    "title": panel.title,
-                    "low": panel.low,
-                    "high": panel.high,
-                    "ticks": list(panel.ticks),
-                    "height": panel.height,
-                    "series": [
-                        {"name": name, "values": [None if value != value else value for value in values.tolist()]}
-                        for name, values in panel.curves.items()
-                    ],
-                }
-                for panel in panels
-            ],
+            "panels": [panel.drawn() for panel in panels],
             "label": label,
             "start": start,
         },

@@ -6,36 +6,40 @@ grown(network, probe, corpus)           the index as far as it is, by doublings 
 picture(name), known(name), name_of()   a picture of a corpus as the selection's picture, `tiles:12`
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import dials, jobs
-from pages.parts.calm import apology, calm, note, sentence
-from vizcore.cache import cache_folder
+from pages.parts import dials, jobs, state, uploads
+from pages.parts.calm import apology, calm, calmly
 from vizcore.corpora import DATASETS, IndexAbsent
-from vizcore.imaging import image_digest
+from vizcore.imaging import png
 from vizcore.representation import build_index, fetch_corpus, open_corpus, open_index
 
 BUNDLED = ("tiles", "digits")
+KIND = "corpus"
 JOB = "index"
 QUICK = 3e13  # multiply-adds of a whole pass that begins by itself; a longer one is offered
-LARGEST = 2000  # megabytes of a corpus that is dropped on the page
 FEW = 250  # pictures of an index that are worth a look; while it grows, the next look is at twice as many
 
 
-def own() -> dict[str, Path]:
-    """The reader's own corpora: the file of each by its name."""
-    return st.session_state.setdefault("own corpora", {})
+def own() -> dict[str, uploads.Upload]:
+    """The reader's own corpora by what they are called."""
+    return {title(upload): upload for upload in uploads.own(KIND).values()}
+
+
+def title(upload: uploads.Upload) -> str:
+    """What one of the reader's own corpora is called."""
+    stem = "".join(letter if letter.isalnum() else " " for letter in upload.called.rpartition(".")[0])[:40].strip()
+    return f"your {stem or 'pictures'}"
 
 
 def offered() -> dict[str, str]:
     """Every corpus that can be chosen, by name, and what it is opened by."""
     lent = {Path(folder).name: folder for folder in os.environ.get("VIZCORE_CORPORA", "").split(os.pathsep) if folder}
-    mine = {name: str(path) for name, path in own().items()}
+    mine = {name: str(upload.path) for name, upload in own().items()}
     return {name: name for name in BUNDLED} | lent | mine | {name: name for name in DATASETS}
 
 
@@ -45,27 +49,30 @@ def opened(source: str):
     return open_corpus(source)
 
 
+@st.cache_resource(scope="session", show_spinner="Looking through the pictures")
+def opened_own(source: str):
+    """A reader's own corpus, opened once and let go with its file."""
+    return open_corpus(source)
+
+
 def picker(*, key: str = "corpus", default: str = "tiles"):
     """Draw the choice of a corpus; gives it, or None while it is not here."""
     sources = offered()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=290):
         name = dials.choose("corpus", list(sources), key=key, default=default)
         with st.popover("Your own", type="tertiary", width="content"):
-            turn = st.session_state.setdefault("corpus round", 0)
-            st.file_uploader(
+            uploads.uploader(
                 "A zip of pictures, folders being classes, or a Parquet file",
                 type=["zip", "parquet"],
-                key=f"corpus {turn}",
-                on_change=take,
-                args=(f"corpus {turn}", key),
-                max_upload_size=LARGEST,
+                key="corpus",
+                take=lambda file: take(file, key),
                 help="Nothing in it is unpacked under a name of its own.",
             )
     if name in DATASETS and not DATASETS[name].available:
         offer(name)
         return None
     with calm():
-        return told(opened(sources[name]))
+        return told((opened_own if name in own() else opened)(sources[name]))
     return None
 
 
@@ -87,30 +94,20 @@ def offer(name: str) -> None:
         if job.going:
             return
     st.caption(f"{found.title} is not on this machine: {found.pictures:,} pictures, {found.megabytes:,.0f} MB.")
-    st.button("Fetch it", on_click=jobs.start, args=(f"fetch {name}", lambda: fetch_corpus(name)))
+    st.button("Fetch it", on_click=calmly(jobs.start), args=(f"fetch {name}", lambda: fetch_corpus(name)))
 
 
-def take(key: str, choice: str) -> None:
+def take(file, choice: str) -> None:
     """A file has come: look through it, and where there are pictures in it, choose it."""
-    file = st.session_state[key]
-    if file is None:
-        return
-    st.session_state["corpus round"] += 1
-    content = file.getvalue()
-    ending = ".zip" if file.name.lower().endswith(".zip") else ".parquet"
-    stem = "".join(letter if letter.isalnum() else " " for letter in file.name.rpartition(".")[0])[:40].strip()
-    name = f"your {stem or 'pictures'}"
-    path = cache_folder("own") / f"{hashlib.sha256(content).hexdigest()[:16]}{ending}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    kept = uploads.keep(file.getvalue(), file.name, KIND)
     try:
-        opened(str(path))
-    except ValueError as error:
-        path.unlink(missing_ok=True)
-        note(sentence(error).replace(path.name, file.name[:80]))
-        return
-    own()[name] = path
-    dials.put(choice, name)
+        opened_own(str(kept.path))
+    except Exception as error:
+        uploads.drop(kept.name)
+        if isinstance(error, ValueError):
+            raise ValueError(str(error).replace(kept.path.name, kept.called)) from error
+        raise
+    state.put(choice, title(kept))
 
 
 def comes_along(found) -> bool:
@@ -121,7 +118,7 @@ def comes_along(found) -> bool:
 def known(name: str) -> bool:
     """Whether a picture of that name is one of a corpus that comes along."""
     which, _, number = name.rpartition(":")
-    return which in BUNDLED and number.isdecimal() and int(number) < len(opened(which))
+    return which in BUNDLED and number.isdecimal() and len(number) < 10 and int(number) < len(opened(which))
 
 
 def picture(name: str):
@@ -140,10 +137,7 @@ def name_of(found, number: int) -> str:
     """What the selection calls a picture of a corpus; one of the reader's own corpora joins their own pictures."""
     if comes_along(found):
         return f"{found.name}:{number}"
-    image = found[number]
-    name = f"own-{image_digest(image)}"
-    st.session_state.setdefault("own pictures", {})[name] = image
-    return name
+    return uploads.keep(png(found[number]), f"{found.name} {number}.png", "picture").name
 
 
 def watch(
@@ -207,15 +201,13 @@ def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
         if index.complete and jobs.running(JOB).going:
             st.rerun()
         draw(index)
-    if st.session_state.get("changes"):  # something was picked: the whole page follows
-        st.rerun()
 
 
 def begin(question: tuple, probe, found, why: str) -> None:
     """Offer to build an index that takes long."""
     apology(why)
     st.button(
-        "Build the index", key="begin index", on_click=jobs.start,
+        "Build the index", key="begin index", on_click=calmly(jobs.start),
         args=(JOB, lambda: build_index(probe, found, layers=question[2] or None), question),
     )  # fmt: skip
 

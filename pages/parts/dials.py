@@ -1,11 +1,9 @@
 """Dials: what a reader may turn on a method, drawn from its signature and kept in the address.
 
-draw(method)                       all its dials, five in sight, the rest under "More"; gives the keyword arguments
+draw(method, probe, unit)          all its dials, five in sight, the rest under "More"; gives the keyword arguments
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
 walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
-put(key, value)                    for callbacks: set any widget by its key
-settle()                           give the widgets what was put (the frame does this)
 """
 
 from collections.abc import Callable, Sequence
@@ -13,20 +11,26 @@ from typing import Any
 
 import streamlit as st
 
-from vizcore.dial import Choice, Dial, Range, dials
+from pages.parts import show, state
+from pages.parts.calm import calmly
+from vizcore.dial import Choice, Dial, Range
+from vizcore.method import Method
 
 IN_SIGHT = 5
 LETTERS = 40  # that a row of choices holds where there is room
 
 
-def key(method: Callable, name: str) -> str:
-    """The name of a dial in the session and in the address: `grad_cam.layer`."""
-    return f"{method.__name__}.{name}"
+def key(method: Method, name: str) -> str:
+    """The name of a dial in the session and in the address: `grad_cam.both_signs`."""
+    return f"{method.name}.{name}"
 
 
-def draw(method: Callable, *, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
-    """Draw the dials of a method, except those named in `without`; gives what they stand at, by name."""
-    wanted = [dial for dial in dials(method) if dial.name not in without]
+def draw(method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
+    """Draw the dials of a method, except those named in `without`; gives what they stand at, by name.
+
+    At first they stand where they suit what is `asked`, a probe and units.
+    """
+    wanted = [dial for dial in method.dials(*asked) if dial.name not in without]
     values = {dial.name: widget(method, dial) for dial in wanted[:in_sight]}
     if wanted[in_sight:]:
         with st.popover("More", type="tertiary"):
@@ -34,9 +38,10 @@ def draw(method: Callable, *, without: Sequence[str] = (), in_sight: int = IN_SI
     return values
 
 
-def widget(method: Callable, dial: Dial) -> Any:
+def widget(method: Method, dial: Dial) -> Any:
     """One dial as a slider, a choice or a switch."""
     name, label = key(method, dial.name), dial.name.replace("_", " ")
+    suit(name, dial.default)
     if isinstance(dial.allows, Choice):
         return choose(label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)
     if isinstance(dial.allows, Range):
@@ -46,6 +51,14 @@ def widget(method: Callable, dial: Dial) -> Any:
             format=f"%.{places}f" if places else None, key=name, bind="query-params", help=dial.allows.help or None,
         )  # fmt: skip
     return st.toggle(label, dial.default, key=name, bind="query-params")
+
+
+def suit(key: str, default: Any) -> None:
+    """Begin anew where another network is asked about and something else suits it."""
+    known = state.kept("suited", {})
+    if known.get(key, default) != default:
+        state.place(key, default)
+    known[key] = default
 
 
 def notches(dial: Dial) -> tuple:
@@ -70,13 +83,16 @@ def choose(
 ) -> Any:
     """One of several, as words in a row while their letters fit and else as a list; kept in the address.
 
+    A row reads Markdown where a list does not, so that names with signs of it in them are listed.
+
     What the address or another network's page left behind and is not among the options gives way to the default.
     """
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
-        del st.session_state[key]
-    if len(options) <= 4 and sum(len(format(option)) for option in options) <= letters:
+        state.release(key)
+    words = [format(option) for option in options]
+    if len(words) <= 4 and sum(map(len, words)) <= letters and words == [show.plain(word) for word in words]:
         return st.segmented_control(
             label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help
         )
@@ -85,18 +101,13 @@ def choose(
     )
 
 
-def stands(key: str) -> Any:
-    """What a widget stands at, or what the address asks of it, before it is drawn; None where neither says."""
-    return st.session_state.get(key) or st.query_params.get(key)
-
-
 def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
     """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
     step on, and for the same steps the keys U and O; kept in the address."""
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
-        del st.session_state[key]
+        state.release(key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         back, slider, on = st.container(width="content"), st.container(), st.container(width="content")
     with slider:
@@ -107,43 +118,12 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
             outside = not 0 <= place + step < len(options)
             st.button(
                 text, key=f"{key} {text}", shortcut=letter, disabled=outside,
-                on_click=put, args=(key, options[min(max(place + step, 0), len(options) - 1)]),
+                on_click=calmly(state.put), args=(key, options[min(max(place + step, 0), len(options) - 1)]),
             )  # fmt: skip
     return chosen
 
 
-def turn(method: Callable, **values: Any) -> None:
+def turn(method: Method, **values: Any) -> None:
     """Set dials of a method, from a callback."""
     for name, value in values.items():
-        put(key(method, name), value)
-
-
-def put(key: str, value: Any) -> None:
-    """Set a widget, from a callback.
-
-    It is set when the whole page runs next. A callback may come with the run of a part that draws itself again; what it
-    set by itself there, the browser would overrule with what the widget still shows.
-    """
-    waiting()[key] = value
-
-
-def waiting() -> dict[str, Any]:
-    """What was put and not given to its widget yet, by key."""
-    return st.session_state.setdefault("put", {})
-
-
-def given() -> dict[str, Any]:
-    """What widgets were given in a run of the page that has not come to its end yet, by key."""
-    return st.session_state.setdefault("given", {})
-
-
-def settle() -> dict[str, Any]:
-    """Give the widgets what was put, before any of them is drawn; what was given, to be cleared at the page's end.
-
-    A run may be cut off before it draws them, and the browser would overrule then too; so the next gives it again.
-    """
-    given().update(waiting())
-    waiting().clear()
-    for key, value in given().items():
-        st.session_state[key] = value
-    return given()
+        state.put(key(method, name), value)

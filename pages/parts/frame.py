@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from pages.parts import dials, sidebar
+from pages.parts import sidebar, state
 from pages.parts.calm import calm, show_notes
 
 ASSETS = Path(__file__).parent.parent.parent / "assets"
@@ -18,7 +18,7 @@ def draw(page) -> None:
     st.set_page_config(layout="wide", page_icon=str(ASSETS / "favicon.png"))
     st.logo(wordmark(INK[st.context.theme.type or "light"]), size="large")
     st.html(STYLE)
-    given = dials.settle()
+    given = state.settle()
     with st.sidebar, calm():
         sidebar.draw()
     show_notes()

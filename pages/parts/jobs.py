@@ -5,22 +5,23 @@ job = start(name, lambda: frames)            run a generator of frames; a job of
 job.latest, job.done, job.problem, job.stop()
 job = ask(name, question, lambda: frames)    the job that answers this very question: the one there is, or a new one
 watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
+with within_session(): ...                   what is computed in a page itself, and ends with its session
 """
 
 import atexit
-import logging
 import os
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from pages.parts import dials
-from pages.parts.calm import SORRY, calm, sentence
+from pages.parts import state
+from pages.parts.calm import calm, calmly, sentence
 from vizcore.probe import Cancelled, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
@@ -53,11 +54,8 @@ class Job:
                     check_cancel()
         except Cancelled:
             pass
-        except ValueError as error:
+        except Exception as error:
             self.problem = sentence(error)
-        except Exception:
-            logging.getLogger("convscope").exception("a job failed")
-            self.problem = SORRY
         self.done = True
 
     def stop(self) -> None:
@@ -110,6 +108,22 @@ def session_jobs() -> dict[str, Job]:
     return {}
 
 
+@st.cache_resource(scope="session", on_release=threading.Event.set, show_spinner=False)
+def session_over() -> threading.Event:
+    """Set when this session ends."""
+    return threading.Event()
+
+
+@contextmanager
+def within_session() -> Iterator[None]:
+    """Whatever a probe or the zoo computes in this block ends with the session that asked for it."""
+    try:
+        with cancel_when(session_over().is_set):
+            yield
+    except Cancelled:
+        st.stop()
+
+
 def running(name: str) -> Job | None:
     """The session's job of that name, running or done."""
     return session_jobs().get(name)
@@ -148,18 +162,18 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
     if job.going:
         left = job.seconds_left
         st.progress(min(1.0, step / of) if of else 0.0, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
-        st.button("Stop", key=f"stop {name}", on_click=job.stop)
+        st.button("Stop", key=f"stop {name}", on_click=calmly(job.stop))
     elif job.stopped and job.question is not None and (step < of or frame is None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(f"Stopped after {step} of {of}." if of else "Stopped before the first.", width="content")
-            st.button("Run it again", key=f"again {name}", type="tertiary", on_click=forget, args=(name,))
+            st.button("Run it again", key=f"again {name}", type="tertiary", on_click=calmly(forget), args=(name,))
     if job.problem:
         st.text(job.problem)
 
 
 def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Callable[[], None] | None = None) -> None:
     """Draw a job where it stands, again and again until it ends; then the whole page runs once more."""
-    job = running(name)
+    job, before = running(name), dict(state.waiting())
     if job is None:
         return
 
@@ -171,7 +185,7 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
         if frame is not None:
             with drawn, calm():  # what is drawn again by itself is not within the page's own calm
                 draw(frame)
-        if running(name) is not job or dials.waiting():  # begun anew, or a widget set, from within
+        if running(name) is not job or state.waiting() != before:  # begun anew, or a widget set, from within
             st.rerun()
         if not job.going and not job.seen:
             job.seen = True

@@ -1,6 +1,6 @@
 """Learn: what stands below every answer: *What you see*, *Try this*, *How it works*, *Take it with you*.
 
-below(method, seen=..., tries=[Try(...)], formula=..., picture=..., data=..., snippet=...)   all four
+below(method, seen=..., tries=[Try(...)], picture=..., data=..., snippet=...)    all four
 Try(label, network=, image=, unit=, method=, dials={...}, session={...})    one experiment, one click
 notebook(selection, lines)                                                  a snippet that runs as it stands
 """
@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import corpora, dials, selection, show
-from pages.parts.calm import calm
+from pages.parts import corpora, dials, selection, show, state
+from pages.parts.calm import calmly
 from vizcore.imaging import npy, png
+from vizcore.method import Method
 
 
 @dataclass(frozen=True)
@@ -31,26 +32,24 @@ class Try:
     network: str | None = None
     image: str | None = None
     unit: Any = None
-    method: Callable | None = None
+    method: Method | None = None
     dials: Mapping[str, Any] = field(default_factory=dict)
     session: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self) -> None:
-        with calm():
-            if self.network or self.image or self.unit is not None:
-                selection.select(network=self.network, image=self.image, unit=self.unit)
-            if self.method:
-                dials.turn(self.method, **self.dials)
-            for name, value in self.session.items():
-                dials.put(name, value)
+        if self.network or self.image or self.unit is not None:
+            selection.select(network=self.network, image=self.image, unit=self.unit)
+        if self.method:
+            dials.turn(self.method, **self.dials)
+        for name, value in self.session.items():
+            state.put(name, value)
 
 
 def below(
-    method: Callable,
+    method: Method,
     *,
     seen: str,
     tries: Sequence[Try] = (),
-    formula: str = "",
     picture=None,
     data: Any = None,
     svg: str = "",
@@ -58,11 +57,11 @@ def below(
     name: str | None = None,
     unit: Any = None,
 ) -> None:
-    """Draw the four parts. `seen` is two sentences. `formula` is LaTeX without dollar signs. `picture` (3, H, W)
-    and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each also as a
-    function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
-    the notebook. `unit` is the unit that the page asked about where the reader has chosen none."""
-    name = name or method.__name__
+    """Draw the four parts. `seen` is two sentences. `picture` (3, H, W) and `data` (a tensor, a table as list of rows,
+    or anything JSON knows) may be taken away, each also as a function that makes it when asked, and a drawing as
+    `svg`. `snippet` is what follows the opening lines of the notebook. `unit` is the unit that the page asked about
+    where the reader has chosen none."""
+    name = name or method.name
     st.space("medium")
     with st.container(key="learn", gap="medium"):
         left, right = st.columns([3, 2], gap="large")
@@ -73,11 +72,12 @@ def below(
             with right:
                 show.heading("Try this")
                 for number, experiment in enumerate(tries):
-                    st.button(experiment.label, key=f"try {name} {number}", type="tertiary", on_click=experiment)
+                    key = f"try {name} {number}"
+                    st.button(experiment.label, key=key, type="tertiary", on_click=calmly(experiment))
         how, take = st.columns([3, 2], gap="large")
         with how:
             show.heading("How it works")
-            how_it_works(method, formula)
+            how_it_works(method)
         with take:
             show.heading("Take it with you")
             chosen = selection.selection()
@@ -85,16 +85,21 @@ def below(
             take_away(asking, name, picture, data, svg, snippet)
 
 
-def how_it_works(method: Callable, formula: str) -> None:
-    """The method's own docstring, its formula, and the source that just ran."""
-    opening, *rest = paragraphs(method)
+def how_it_works(method: Method) -> None:
+    """The method's own docstring, its formula, its paper, how it misleads, and the source that just ran."""
+    opening, *rest = paragraphs(method.function)
     st.markdown(opening)
-    if formula:
-        st.latex(formula)
+    if method.formula:
+        st.latex(method.formula)
     for paragraph in rest:
         st.markdown(paragraph)
-    with st.expander(f"The source that just ran: `{method.__module__}.{method.__name__}`"):
-        st.code(inspect.getsource(method), language="python")
+    if method.misleads:
+        st.markdown(f"How it can mislead: {show.plain(method.misleads)}")
+    if method.paper:
+        st.caption(method.paper)
+    named = ", ".join(f"`{part.__module__}.{part.__name__}`" for part in method.source)
+    with st.expander(f"The source that just ran: {named}"):
+        st.code("\n\n".join(inspect.getsource(part) for part in method.source), language="python")
 
 
 def paragraphs(method: Callable) -> list[str]:
@@ -106,7 +111,7 @@ def paragraphs(method: Callable) -> list[str]:
     text = inspect.getdoc(method) or ""
     found = [" ".join(part.split()) for part in text.split("\n\n")]
     kept = [part for part in found if part and not part.startswith(">>>")]
-    return [show.plain(part) for part in kept] or [""]
+    return [show.prose(part) for part in kept] or [""]
 
 
 def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, svg: str, snippet: str) -> None:

@@ -7,13 +7,15 @@ readings(meter)                    the same line for a Meter at hand
 """
 
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
 
 from pages.parts import jobs, show
+from pages.parts.calm import calmly
 from vizcore.attribution.meter import Meter, Reading, meter, takes_long
+from vizcore.method import Method
 
 JOB = "meter"
 KEPT = 48  # meters that the server remembers
@@ -32,10 +34,10 @@ def shelf() -> dict[tuple, Meter]:
     return {}
 
 
-def asked(chosen, method: Callable, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> tuple:
+def asked(chosen, method: Method, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> tuple:
     """What a meter answers: selection, method, the method's dials, and the meter's own."""
     dials = tuple(sorted(turned.items())), tuple(sorted((given or {}).items()))
-    return chosen.network, chosen.picture, str(chosen.unit), method.__name__, *dials
+    return chosen.network, chosen.picture, str(chosen.unit), method.name, *dials
 
 
 def known(question: tuple) -> Meter | None:
@@ -49,13 +51,13 @@ def stamp(question: tuple) -> str:
     return found.stamp if found else ""
 
 
-def run(chosen, method: Callable, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Iterator:
+def run(chosen, method: Method, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Iterator:
     """Frames of a meter that is kept once it is complete. Everything it needs is taken out of the session first."""
     question, kept = asked(chosen, method, turned, given), shelf()
     probe, image, unit = chosen.probe, chosen.prepared, chosen.unit
 
     def frames() -> Iterator:
-        for frame in meter(probe, image, unit, method, turned, **(given or {})):
+        for frame in meter(probe, image, unit, method.function, turned, **(given or {})):
             yield frame
         kept[question] = frame.detail
         while len(kept) > KEPT:
@@ -64,7 +66,7 @@ def run(chosen, method: Callable, turned: Mapping[str, Any], given: Mapping[str,
     return frames()
 
 
-def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
+def strip(chosen, method: Method, turned: Mapping[str, Any]) -> None:
     """The three readings of the map above; quick ones are found unasked, long ones when the reader asks."""
     question = asked(chosen, method, turned)
     if found := known(question):
@@ -80,7 +82,7 @@ def strip(chosen, method: Callable, turned: Mapping[str, Any]) -> None:
     readings(job.latest.detail if mine and job.latest else Meter())
     st.button(
         "Can it be trusted? Ask", key="meter ask", type="tertiary",
-        on_click=lambda: jobs.start(JOB, lambda: frames, question),
+        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question)),
         help="Lets the network forget, deletes what the map marks, and shakes the picture: a dozen maps more.",
     )  # fmt: skip
 
@@ -96,7 +98,7 @@ def follow(job: jobs.Job, *, may_stop: bool) -> None:
             left = f"about {job.seconds_left:.0f} s left" if job.seconds_left is not None else ""
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 st.caption(left, width="content")
-                st.button("Stop", key="stop meter", type="tertiary", on_click=job.stop)
+                st.button("Stop", key="stop meter", type="tertiary", on_click=calmly(job.stop))
         if job.problem:
             st.text(job.problem)
         if not job.going and not job.seen:

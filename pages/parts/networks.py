@@ -6,27 +6,20 @@ title(name)     what it is called
 picker(...)     the choice in the sidebar: what is not here yet says how large it is and offers to fetch it
 """
 
-import hashlib
-
 import streamlit as st
 
-from pages.parts import jobs
-from pages.parts.calm import note, sentence
+from pages.parts import jobs, state, uploads
+from pages.parts.calm import calmly, note
+from pages.parts.uploads import OWN
 from vizcore import zoo
-from vizcore.cache import cache_folder
 from vizcore.zoo import TIMM, WeightsAbsent, doctor, fetch
 
-OWN = "own-"  # the reader's own network is named by its content and, where it was given, its architecture
+KIND = "network"
 
 
-def own() -> dict:
-    """The reader's own networks: the file that each is kept in, by its name."""
-    return st.session_state.setdefault("own networks", {})
-
-
-def architectures() -> dict:
-    """The architectures that the reader named for their own networks."""
-    return st.session_state.setdefault("own architectures", {})
+def own() -> dict[str, uploads.Upload]:
+    """The reader's own networks by their names; what was said about one is its architecture."""
+    return uploads.own(KIND)
 
 
 def known(name: str) -> bool:
@@ -40,13 +33,13 @@ def probe(name: str):
         raise ValueError("this link was made with its author's own network, which never left their session")
     if not known(name):  # which of the two it is, the beginning decides; a name never leads to a file
         zoo.open_probe(name if name.startswith(TIMM) or ("/" not in name and "." not in name) else "unknown")
-    if name in own():
-        named = architectures().get(name)
-        return zoo.open_probe(own()[name], **({"architecture": named} if named else {}))
+    if mine := own().get(name):
+        with jobs.within_session():
+            return zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {}))
     try:
         return zoo.open_probe(name)
     except WeightsAbsent:
-        st.session_state["network wanted"] = name
+        state.place("network wanted", name)
         raise
 
 
@@ -64,7 +57,7 @@ def row(name: str):
 def title(name: str) -> str:
     """What a network is called, with the size of what is not here yet."""
     if name in own():
-        return own()[name].stem.partition("-")[2] or "your network"
+        return own()[name].called.rpartition(".")[0] or "your network"
     network = row(name)
     return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
 
@@ -76,8 +69,10 @@ def picker(chosen: str, select) -> None:
     if chosen not in names:
         names.append(chosen)
     titles = {name: title(name) for name in names}
-    st.session_state["network picker"] = chosen
-    st.selectbox("Network", names, key="network picker", format_func=titles.get, on_change=lambda: choose(select))
+    state.place("network picker", chosen)
+    st.selectbox(
+        "Network", names, key="network picker", format_func=titles.get, on_change=calmly(lambda: choose(select))
+    )
     wanted = st.session_state.get("network wanted")
     if wanted:
         offer(wanted, select)
@@ -86,15 +81,13 @@ def picker(chosen: str, select) -> None:
             "Any architecture of timm",
             key="timm name",
             placeholder="timm/resnet50d",
-            on_change=lambda: call(select),
+            on_change=calmly(lambda: call(select)),
             help="Its official weights are opened, or offered. A file chosen below is taken for this architecture.",
         )
-        turn = st.session_state.setdefault("network round", 0)
-        st.file_uploader(
+        uploads.uploader(
             "Weights as safetensors or a state dict, or a torch.export program",
-            key=f"network {turn}",
-            on_change=take,
-            args=(f"network {turn}", select),
+            key="network",
+            take=lambda file: keep(file.getvalue(), file.name, select),
             help="Its architecture is found by its names and shapes. Nothing in the file is run.",
         )
         if findings := st.session_state.get("network findings"):
@@ -109,12 +102,8 @@ def choose(select) -> None:
 def call(select) -> None:
     """A name was typed: ask for that network, offer to fetch it, or name the nearest there is."""
     if name := typed():
-        try:
-            zoo.known_timm(name)
-        except ValueError as problem:
-            note(sentence(problem))
-        else:
-            ask(name, select)
+        zoo.known_timm(name)
+        ask(name, select)
 
 
 def typed() -> str:
@@ -127,10 +116,10 @@ def ask(name: str, select) -> None:
     """Ask a network that is here; offer to fetch one that is not."""
     network = row(name)
     if name in own() or (network is not None and network.available):
-        st.session_state.pop("network wanted", None)
+        state.release("network wanted")
         select(name)
     elif network is not None:
-        st.session_state["network wanted"] = name
+        state.place("network wanted", name)
     else:
         note(f"{name} has no official weights; choose a file of your own below its name.")
 
@@ -149,41 +138,29 @@ def offer(name: str, select) -> None:
         if job.going:
             return
     elif network.available:
-        st.session_state.pop("network wanted")
+        state.release("network wanted")
         select(name)
         st.rerun()
     st.caption(f"{network.title} is not on this machine. Its official weights are {network.megabytes:.0f} MB.")
     with st.container(horizontal=True, gap="small"):
-        st.button("Fetch them", on_click=jobs.start, args=(f"fetch {name}", lambda: fetch(name)))
-        st.button("Not now", type="tertiary", on_click=lambda: st.session_state.pop("network wanted", None))
-
-
-def take(key: str, select) -> None:
-    """A weights file has come: examine it, and where it can be opened, ask it."""
-    file = st.session_state[key]
-    if file is None:
-        return
-    st.session_state["network round"] += 1
-    keep(file.getvalue(), file.name, select)
+        st.button("Fetch them", on_click=calmly(jobs.start), args=(f"fetch {name}", lambda: fetch(name)))
+        st.button("Not now", type="tertiary", on_click=calmly(lambda: state.release("network wanted")))
 
 
 def keep(content: bytes, called: str, select) -> None:
     """Examine a weights file by its content and the name it came by, and where it can be opened, ask it."""
-    architecture = typed() or None
-    name = OWN + hashlib.sha256(content + (architecture or "").encode()).hexdigest()[:16]
-    ending = "".join(character for character in called.rpartition(".")[2].lower() if character.isalnum())[:12]
-    stem = "".join(character if character.isalnum() else "-" for character in called.rpartition(".")[0])[:40]
-    path = cache_folder("own") / f"{name[4:]}-{stem}.{ending}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    found = doctor(path, architecture)
-    st.session_state["network findings"] = str(found).replace(path.name, called[:80])
-    if found.healthy:
-        own()[name] = path
-        if architecture:
-            architectures()[name] = architecture
-            st.session_state.pop("network wanted", None)
-        select(name)
-    else:
-        path.unlink(missing_ok=True)
-        note(f"{called[:80]} cannot be opened as a network; what was found is told beside the network's picker.")
+    kept = uploads.keep(content, called, KIND, about=typed())
+    found = None
+    try:
+        with jobs.within_session():
+            found = doctor(kept.path, kept.about or None)
+    finally:
+        if found is None or not found.healthy:
+            uploads.drop(kept.name)
+    state.place("network findings", str(found).replace(kept.path.name, kept.called))
+    if not found.healthy:
+        note(f"{kept.called} cannot be opened as a network; what was found is told beside the network's picker.")
+        return
+    if kept.about:
+        state.release("network wanted")
+    select(kept.name)

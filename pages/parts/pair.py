@@ -1,6 +1,7 @@
 """A pair of units on the page of class activation maps: both at once, or why the one and not the other.
 
 other_unit(chosen)        the dial for the second unit
+contrast(chosen, ...)     the maps of the difference, one for each layer
 both / rather             the answer: two maps on one picture, or the map of the difference
 """
 
@@ -9,11 +10,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, show
-from pages.parts.calm import apology
+from pages.parts import components, dials, show, state
+from pages.parts.calm import apology, calmly
 from pages.parts.selection import Selection, select
-from vizcore import Unit
+from vizcore import Unit, last
+from vizcore.attribution import contrasts
 from vizcore.imaging import render
+from vizcore.method import Method
 
 OTHER = "cam.other"
 
@@ -36,14 +39,29 @@ def other_unit(chosen: Selection) -> Selection:
     return replace(chosen, asked=name)
 
 
-def chips(chosen: Selection, other: Selection, word: str) -> None:
-    """Both units and the word between them, in a row."""
+def contrast(chosen: Selection, other: Selection, method: Method, layers: Sequence[str | None]) -> list:
+    """The contrasts of both units at some layers, or the one of a method that has a layer of its own."""
+    return known((chosen.network, chosen.picture, chosen.unit, other.unit, method.title, layers), method, chosen)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def known(question: tuple, _method: Method, _chosen: Selection) -> list:
+    """What was found before, or is found now: at several layers from one pass."""
+    _, _, unit, other, _, layers = question
+    if None in layers:
+        return [last(_method.frames(_chosen.probe, _chosen.image, unit, other)).picture]
+    return contrasts(_chosen.probe, _chosen.image, unit, other, layers)
+
+
+def chips(chosen: Selection, other: Selection | None, word: str) -> None:
+    """The unit, or both and the word between them, in a row."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for number, one in enumerate((chosen, other)):
-            if number:
-                st.caption(word, width="content")
+        with st.container(width="content"):
+            show.chip(chosen)
+        if other:
+            st.caption(word, width="content")
             with st.container(width="content"):
-                show.chip(one)
+                show.chip(other)
 
 
 def both(chosen: Selection, other: Selection, maps: Sequence, extent: float | None) -> None:
@@ -94,10 +112,10 @@ def each(chosen: Selection, other: Selection, maps: Sequence, extent: float | No
                     chosen.prepared, map, key=f"cam each {number}", label=one.name, extent=extent, bare=True
                 )
                 st.caption(f"{show.plain(one.name)}, {map.measure} {show.figures(one.value)}")
-    st.button("Swap the two", key="cam swap", type="tertiary", on_click=swap, args=(chosen, other))
+    st.button("Swap the two", key="cam swap", type="tertiary", on_click=calmly(swap), args=(chosen, other))
 
 
 def swap(chosen: Selection, other: Selection) -> None:
     """Ask about the other unit, and make this one the other."""
     select(unit=other.unit)
-    st.session_state[OTHER] = str(chosen.unit)
+    state.put(OTHER, str(chosen.unit))

@@ -7,25 +7,17 @@ picker(...)       the strip of thumbnails, with upload and camera
 
 import streamlit as st
 
-from pages.parts import components, corpora, show
-from pages.parts.calm import note, sentence
-from vizcore.imaging import (
-    UnreadableImage,
-    bundled_image,
-    bundled_names,
-    contact_sheet,
-    image_digest,
-    load_image,
-    thumbnail,
-)
+from pages.parts import components, corpora, show, uploads
+from pages.parts.calm import sentence
+from pages.parts.uploads import OWN
+from vizcore.imaging import LARGEST_BYTES, bundled_image, bundled_names, contact_sheet, load_image, thumbnail
 
-OWN = "own-"  # an own picture is named by its content, so that equal pictures are one
-MOST = 12  # own pictures a session keeps; the oldest goes first
+KIND = "picture"
 
 
-def own() -> dict:
+def own() -> dict[str, uploads.Upload]:
     """The reader's own pictures by their names, oldest first."""
-    return st.session_state.setdefault("own pictures", {})
+    return uploads.own(KIND)
 
 
 def known(name: str) -> bool:
@@ -48,7 +40,13 @@ def picture(name: str):
     """The pixels of a picture (3, H, W) by its name."""
     if corpora.known(name):
         return corpora.picture(name)
-    return own()[name] if name in own() else bundled(name)
+    return decoded(name, own()[name].path) if name in own() else bundled(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def decoded(name: str, _path):
+    """A reader's picture; its file is kept, and the pixels of a few that were asked for last, of all readers."""
+    return load_image(_path)
 
 
 def others(name: str) -> dict:
@@ -62,18 +60,11 @@ def bundled(name: str):
     return bundled_image(name)
 
 
-def keep(source) -> None:
-    """Take in a file that the reader gave, or say in a sentence why it cannot be read."""
-    try:
-        image = load_image(source)
-    except UnreadableImage as error:
-        note(sentence(error))
-        return
-    name = OWN + image_digest(image)
-    own()[name] = image
-    while len(own()) > MOST:
-        del own()[next(iter(own()))]
-    st.session_state["new picture"] = name
+def keep(content: bytes, called: str) -> str:
+    """Take in a picture as a file, and give the name it is known by. Raises UnreadableImage, or ValueError for want of
+    room."""
+    load_image(content)
+    return uploads.keep(content, called, KIND).name
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -96,27 +87,12 @@ def picker(chosen: str, select) -> None:
         tile=44,
         gap=3,
     )
+    take = lambda file: select(keep(file.getvalue(), file.name))  # noqa: E731 (for the uploader and the camera)
     with st.popover("Your own picture", type="tertiary"):
-        round = st.session_state.setdefault("upload round", 0)
-        st.file_uploader(
-            "A photograph from this device",
-            key=f"upload {round}",
-            on_change=take,
-            args=(f"upload {round}", select),
-            max_upload_size=64,
+        uploads.uploader(
+            "A photograph from this device", key="upload", take=take, max_upload_size=LARGEST_BYTES // 10**6,
             help="It is kept in this session only, and forgotten when the tab is closed.",
-        )
+        )  # fmt: skip
         if st.toggle("Use the camera", key="camera on"):
-            st.camera_input("Look here", key=f"camera {round}", on_change=take, args=(f"camera {round}", select))
+            uploads.uploader("Look here", key="camera", take=take, draw=st.camera_input)
             st.caption("A browser lends its camera only to localhost and to https addresses.")
-
-
-def take(key: str, select) -> None:
-    """A file has come: read it, select it, and make room for the next."""
-    file = st.session_state[key]
-    if file is None:
-        return
-    keep(file)
-    st.session_state["upload round"] += 1
-    if name := st.session_state.pop("new picture", None):
-        select(name)

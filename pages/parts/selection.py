@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import networks, pictures
+from pages.parts import networks, pictures, state
 from pages.parts.calm import note, sentence
 from vizcore.inspection.activations import activations, strongest
 from vizcore.overview import middle_layer
@@ -121,12 +121,7 @@ def middle(network: str, picture: str, _probe, _prepared) -> Unit:
 
 def wanted() -> dict[str, str]:
     """What the address asks for, with what was selected since and is not in the address yet."""
-    return {name: st.session_state.get(name) or default for name, default in DEFAULTS.items()} | changes()
-
-
-def changes() -> dict[str, str]:
-    """What was selected and has still to be written into the address."""
-    return st.session_state.setdefault("changes", {})
+    return {name: state.stands(name) or default for name, default in DEFAULTS.items()}
 
 
 def selection() -> Selection:
@@ -134,13 +129,13 @@ def selection() -> Selection:
     asked = wanted()
     try:
         probe = networks.probe(asked["network"])
-    except (ValueError, OSError) as error:
+    except Exception as error:
         return instead(f"{sentence(error)} Meanwhile {DEFAULTS['network']} is asked.", network=DEFAULTS["network"])
     if not pictures.known(asked["image"]):
         return instead(pictures.missing(asked["image"]), image=DEFAULTS["image"])
     try:
         image = pictures.picture(asked["image"])
-    except (ValueError, OSError) as error:
+    except Exception as error:
         return instead(f"{sentence(error)} The cat is shown instead.", image=DEFAULTS["image"])
     chosen = Selection(asked["network"], asked["image"], asked["unit"], probe, image)
     try:
@@ -153,8 +148,11 @@ def selection() -> Selection:
 
 def instead(why: str, **values: str) -> Selection:
     """Say what cannot be, and ask about something that can."""
+    if values.items() <= wanted().items():  # nothing is left that could stand in for it
+        raise ValueError(why)
     note(why)
-    changes().update(values)
+    for name, value in values.items():
+        state.put(name, value)
     return selection()
 
 
@@ -167,26 +165,26 @@ def select(*, network: str | None = None, image: str | None = None, unit: Unit |
     if network is not None:
         move(network)
     if image is not None:
-        changes()["image"] = image
+        state.put("image", image)
     if unit is not None:
         unit = Unit(SCORES, unit) if isinstance(unit, int) else unit
-        changes()["unit"] = str(unit)
+        state.put("unit", str(unit))
 
 
 def move(network: str) -> None:
     """Go to another network, and take the unit along as far as it can come."""
     before = selection()
-    changes()["network"] = network
+    state.put("network", network)
     if before.follows:
         return
     if not before.unit.is_class:
-        changes()["unit"] = str(Unit(before.unit.layer, before.unit.channel))
+        state.put("unit", str(Unit(before.unit.layer, before.unit.channel)))
         return
-    changes()["unit"] = TOP
+    state.put("unit", TOP)
     after = selection()
     if before.probe.labels == after.probe.labels:
-        changes()["unit"] = f"{SCORES}:{before.unit.channel}"  # also where several classes are called the same
+        state.put("unit", f"{SCORES}:{before.unit.channel}")  # also where several classes are called the same
     elif before.name in after.probe.labels:
-        changes()["unit"] = f"{SCORES}:{after.probe.labels.index(before.name)}"
+        state.put("unit", f"{SCORES}:{after.probe.labels.index(before.name)}")
     else:
         note(f"{after.title} has no class {before.name!r}. Its top answer is shown instead.")

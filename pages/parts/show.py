@@ -11,7 +11,8 @@ chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
 answer / heading            the answer in large words; the name of a part
 figures / percent / size    a number, a probability, a picture's size as they are printed everywhere
-plain(text)                 text from outside as Markdown in which nothing but `code` is markup
+plain(text)                 text from outside as Markdown in which nothing is markup; for labels, names, and reasons
+prose(text)                 text of our own as Markdown in which nothing but `code` is markup
 """
 
 import html
@@ -21,11 +22,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts.components import data_address, map_view
-from vizcore.imaging import png
+from pages.parts.components import map_view
+from vizcore.imaging import data_address, figures, percent, png
 
 map = map_view
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def question(title: str, small: str = "") -> None:
@@ -188,33 +188,6 @@ def quiet() -> str:
     return "rgba(128,128,128,0.45)"
 
 
-def figures(value: float) -> str:
-    """A number as it is printed everywhere: three figures that count, thousands in groups, a true minus.
-
-    >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0), figures(0.00012)
-    ('0.0123', '−3.14', '1 234 567', '0', '1.2 × 10⁻⁴')
-    """
-    if isinstance(value, int) or abs(value) >= 1000:
-        text = f"{round(value):,}".replace(",", " ")
-    elif value and abs(value) < 0.001:
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-        text = f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
-    else:
-        text = f"{value:#.3g}".rstrip(".") if value else "0"
-    return text.replace("-", "−")
-
-
-def percent(share: float) -> str:
-    """A probability as people read it.
-
-    >>> percent(0.8321), percent(0.0004), percent(1.0)
-    ('83.2 %', '< 0.1 %', '100 %')
-    """
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return "100 %" if share > 0.9995 else f"{100 * share:.1f} %"
-
-
 def in_two_lines(name: str) -> str:
     """A layer's name for below a small picture: its block, and in a second line the layer in the block.
 
@@ -226,14 +199,27 @@ def in_two_lines(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in which only `code` is markup; everything else is itself.
+    """Text in which nothing is markup, whoever wrote it: a picture in it would be asked for from any address it names.
 
-    >>> plain("a_k times `two_words`")
+    Addresses become links, and names between colons icons, even where every sign is escaped; a joint that nobody sees
+    keeps them from it.
+
+    >>> plain("a `tick` and ![a picture](//elsewhere)")
+    'a \\\\`tick\\\\` and \\\\!\\\\[a picture\\\\](//elsewhere)'
+    """
+    apart = re.sub(r"(?i)\b(htt|ww)(?=ps?://|w\.)|(?<=\w)(?=@\w)|:(?=[\w+/-]+:)", "\\g<0>\u2060", text)
+    return re.sub(r"[\\`*_$\[\]<>#~:!|&{}]|^[-+=]|(?<=\d)[.)](?=\s)", r"\\\g<0>", apart)
+
+
+def prose(text: str) -> str:
+    """Text of our own in which only `code` is markup; everything else is itself.
+
+    >>> prose("a_k times `two_words`")
     'a\\\\_k times `two_words`'
     """
     parts = text.split("`")
     for place in range(0, len(parts), 2):
-        parts[place] = re.sub(r"([\\*_$\[\]<>#~:])", r"\\\1", parts[place])
+        parts[place] = plain(parts[place])
     return "`".join(parts)
 
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures, show
-from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, changes, select, selection
+from pages.parts import networks, pictures, show, state
+from pages.parts.calm import calmly
+from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
 from vizcore.inspection.blocks import outline
 from vizcore.probe import SCORES, Unit
 
@@ -11,7 +12,7 @@ FOLDED = "Of each stage of this long network the last layer is listed; go there,
 
 
 def draw() -> None:
-    """Draw the pickers. What has been selected is written into the address first."""
+    """Draw the pickers; the address stands first."""
     pickers = st.container(gap="small")
     address()
     with pickers, st.spinner("The network is being opened"):  # a large one takes seconds, before an empty page
@@ -29,7 +30,7 @@ def teach(network: str) -> None:
     other = DEFAULTS["network"] if small else TEACHING
     st.button(
         f"{'Back to' if small else 'Teach with'} {networks.title(other)}", key="teach", type="tertiary",
-        on_click=lambda: select(network=other),
+        on_click=calmly(lambda: select(network=other)),
         help="Tiny VGG is small enough to look at whole: every layer, every map, every pixel that it sees.",
     )  # fmt: skip
 
@@ -40,9 +41,6 @@ def address() -> None:
     Where the address asks for what does not exist, the selection stands in for it, and the address follows
     with the next run: the browser only takes a value over that it has first seen differ.
     """
-    for name, value in changes().items():
-        st.session_state[name] = value
-    changes().clear()
     with st.container(key="address", height=1, border=False):  # nobody sees it before the stylesheet is there either
         for name, default in DEFAULTS.items():
             st.text_input(name, default, key=name, bind="query-params")
@@ -55,18 +53,18 @@ def unit_picker(chosen: Selection) -> None:
     layers = [SCORES, *outline(probe, unit.layer, among=spatial)]
     if unit.layer not in layers:
         layers.append(unit.layer)
-    st.session_state["layer picker"] = unit.layer
+    state.place("layer picker", unit.layer)
     st.selectbox(
         "Unit",
         layers,
         key="layer picker",
         format_func=lambda name: layer_title(probe, name),
         help=FOLDED if len(layers) <= len(spatial) else None,
-        on_change=lambda: select(unit=Unit(st.session_state["layer picker"], 0)
-                                 if st.session_state["layer picker"] != SCORES else TOP),
+        on_change=calmly(lambda: select(unit=Unit(st.session_state["layer picker"], 0)
+                                        if st.session_state["layer picker"] != SCORES else TOP)),
     )  # fmt: skip
     if unit.is_class:
-        st.session_state["class picker"] = TOP if chosen.follows else unit.channel
+        state.place("class picker", TOP if chosen.follows else unit.channel)
         titles = class_titles(chosen)
         st.selectbox(
             "Class",
@@ -74,23 +72,23 @@ def unit_picker(chosen: Selection) -> None:
             key="class picker",
             label_visibility="collapsed",
             format_func=titles.get,
-            on_change=lambda: select(unit=st.session_state["class picker"]),
+            on_change=calmly(lambda: select(unit=st.session_state["class picker"])),
         )
         return
-    st.session_state["channel picker"] = unit.channel
+    state.place("channel picker", unit.channel)
     last = chosen.layer.channels - 1
     st.number_input(
         f"Channel, 0 to {last}",
         0,
         last,
         key="channel picker",
-        on_change=lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at)),
+        on_change=calmly(lambda: select(unit=Unit(unit.layer, st.session_state["channel picker"], unit.at))),
     )
     if unit.at is not None:
         st.button(
             f"Cell {unit.at[0]}, {unit.at[1]}: ask the whole channel",
             type="tertiary",
-            on_click=lambda: select(unit=Unit(unit.layer, unit.channel)),
+            on_click=calmly(lambda: select(unit=Unit(unit.layer, unit.channel))),
         )
 
 

@@ -1,5 +1,7 @@
 """The charts of the page of trust: rank correlations, likeness while a network forgets, deletion and insertion."""
 
+import html
+
 import streamlit as st
 
 from pages.parts import show
@@ -30,7 +32,7 @@ def falling(found: Meter, lost: list[str]):
     """Likeness to the trained network's map, as more and more is forgotten: nothing at first, then what is `lost`."""
     from plotly.graph_objects import Figure
 
-    layers = lost[: len(found.likenesses)]
+    layers = [html.escape(layer) for layer in lost[: len(found.likenesses)]]
     chart = Figure()
     colours = {"rank correlation": show.accent(), "structural similarity": show.quiet()}
     for (kind, colour), side in zip(colours.items(), (11, -11), strict=True):

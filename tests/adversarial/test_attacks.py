@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vizcore import bundled_image, load_image, open_probe
+from vizcore import bundled_image, last, load_image, open_probe
 from vizcore.adversarial import Attack, fgsm, pgd, random_signs, square
 from vizcore.adversarial.attacks import METHODS, usual_target
 from vizcore.imaging.encoding import png
@@ -17,7 +17,9 @@ probe = open_probe("tiny-vgg")
 images = torch.stack([probe.prepare(bundled_image(name)) for name in ("cat", "coffee", "rocket")])
 labels = probe.run(images)[0].argmax(1).cpu()
 targets = (labels + 20) % len(probe.labels)
-every_method = pytest.mark.parametrize("method", [*METHODS.values(), random_signs], ids=lambda method: method.__name__)
+every_method = pytest.mark.parametrize(
+    "method", [*(one.function for one in METHODS), random_signs], ids=lambda method: method.__name__
+)
 few = {pgd: {"steps": 4}}
 
 
@@ -142,11 +144,11 @@ def linear_probe(side: tuple[int, int] = (6, 8)) -> tuple[Probe, torch.Tensor]:
     return Probe(network, name="linear", input_size=8, mean=(0, 0, 0), std=(1, 1, 1)), network.weights.detach()
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.title)
 def test_on_a_linear_network_the_score_falls_by_epsilon_times_the_weights(method):
     linear, weights = linear_probe()
     picture = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(1)) * 0.6 + 0.2
-    attack = method(linear, picture, 0, epsilon=0.1)
+    attack = last(method.frames(linear, picture, 0, epsilon=0.1)).picture
     before, after = (linear.run(shown)[0][0, 0].item() for shown in (picture, attack.images))
     assert before - after == pytest.approx(0.1 * weights.abs().sum().item(), rel=1e-4)
 

@@ -7,11 +7,10 @@ import torch
 from torch import nn
 
 from tests.attribution.test_cam import PIXELS, Bare, noise
-from vizcore import Unit, bundled_image, open_probe
-from vizcore.attribution import grad_cam, grad_cams
+from vizcore import Unit, bundled_image, last, open_probe
+from vizcore.attribution import grad_cam, grad_cams, score_cam
 from vizcore.attribution.cam import METHODS, layers_behind, usual_layer
 from vizcore.attribution.cam_variants import METHODS as VARIANTS
-from vizcore.attribution.cam_variants import side_by_side
 from vizcore.probe.probe import Probe
 from vizcore.zoo.torchvision_import import torchvision
 
@@ -77,23 +76,50 @@ def test_where_nothing_knows_where_there_is_no_layer():
         grad_cam(probe, noise(4), 0)
 
 
-def test_every_method_gives_the_same_side_by_side_as_alone():
+@pytest.mark.parametrize("method", [*METHODS, *VARIANTS], ids=lambda method: method.name)
+def test_every_method_gives_for_several_units_and_layers_what_it_gives_for_each(method):
+    """A channel and one of its cells, a class twice, layers in no order, and the usual one."""
     probe, image = open_probe("tiny-vgg"), bundled_image("cat")
-    units = [Unit("scores", 3), Unit("scores", 8)]
-    for method in METHODS.values():
-        rows = side_by_side(method, probe, image, units, ["conv6.relu"])
-        for unit, (map,) in zip(units, rows, strict=True):
-            torch.testing.assert_close(map.values, method(probe, image, unit).values)
+    units = [Unit("scores", 3), Unit("scores", 8), Unit("scores", 3), "conv4.relu:8", "conv4.relu:8@2,3", 3]
+    layers = ["conv4.relu", "conv6.relu", "conv2.conv", "conv2.relu", "conv4.relu", None]
+    dials = {"channels": 8} if method.name == "score_cam" else {}
+    if method.name == "cam":
+        units, layers = units[:3], [None] * 3
+    found = method.several(probe, image, units, layers, **dials)
+    assert len({map.values.sum().item() for map in found if not map.blank}) > 1, "different questions, different maps"
+    for unit, layer, map in zip(units, layers, found, strict=True):
+        alone = last(method.frames(probe, image, unit, **({"layer": layer} if layer else {}), **dials)).picture
+        end = alone.extent or 1.0
+        torch.testing.assert_close(map.values / end, alone.values / end, rtol=0, atol=1e-5)
+        assert (map.signed, map.measure, map.note) == (alone.signed, alone.measure, alone.note)
 
 
-def test_every_quick_variant_gives_at_several_layers_what_it_gives_at_each():
+@pytest.mark.parametrize("method", [*METHODS, *VARIANTS], ids=lambda method: method.name)
+def test_several_units_and_layers_take_one_forward_pass_and_a_backward_pass_a_unit(method, monkeypatch):
+    if method.together is None:
+        pytest.skip("it asks about every unit anew")
     probe, image = open_probe("tiny-vgg"), bundled_image("cat")
-    units, layers = [Unit("scores", 3), Unit("conv4.relu", 8)], ["conv2.relu", "conv4.relu"]
-    for method in VARIANTS.values():
-        if not hasattr(method, "frames"):
-            rows = side_by_side(method, probe, image, units, layers)
-            for unit, maps in zip(units, rows, strict=True):
-                for layer, map in zip(layers, maps, strict=True):
-                    alone = method(probe, image, unit, layer=layer)
-                    torch.testing.assert_close(map.values, alone.values)
-                    assert map.note == alone.note
+    units = [Unit("scores", 3), Unit("scores", 8), Unit("scores", 3)]
+    layers = [None] * 3 if method.name == "cam" else ["conv2.relu", "conv6.relu", "conv6.relu"]
+    passes = {"run": 0, "gradient": 0}
+    for name in passes:
+        ask = getattr(Probe, name)
+
+        def counted(self, *given, name=name, ask=ask, **named):
+            passes[name] += 1
+            return ask(self, *given, **named)
+
+        monkeypatch.setattr(Probe, name, counted)
+    method.several(probe, image, units, layers)
+    guided = 2 if method.name == "guided_grad_cam" else 0  # each class is traced back to the pixels as well
+    assert passes == {"run": 1 + guided, "gradient": 2 + guided}
+
+
+def test_score_cam_asks_for_no_gradient_wherever_it_is_asked(monkeypatch):
+    def refuse(*given, **named):
+        raise AssertionError("a gradient was asked for")
+
+    probe, image = open_probe("tiny-vgg"), bundled_image("cat")
+    monkeypatch.setattr(Probe, "gradient", refuse)
+    assert not score_cam(probe, image, 3, channels=16).blank
+    assert not score_cam(probe, image, "conv4.relu:8", layer="conv2.relu", channels=16).blank

@@ -50,7 +50,7 @@ def picture() -> torch.Tensor:
 
 
 def maps_of(picture: torch.Tensor, unit: int, layer: str = "relu2"):
-    [[(maps, slopes)]] = maps_and_gradients(plain()[0], picture, [Unit("scores", unit)], [layer])
+    [(maps, slopes)] = maps_and_gradients(plain()[0], picture, [Unit("scores", unit)], [layer])
     return maps, slopes
 
 

@@ -5,7 +5,7 @@ import torch
 
 from vizcore import Map, bundled_image, open_probe
 from vizcore.attribution import cam, cam_contrast, contrast, contrasts, grad_cam
-from vizcore.attribution.contrast import common_layers
+from vizcore.attribution.cam import layers_behind
 from vizcore.imaging.render import both, pair_colours
 
 PROBE, CAT = open_probe("tiny-vgg"), bundled_image("cat")
@@ -74,7 +74,8 @@ def test_several_layers_at_once_are_what_each_is_alone():
 
 
 def test_units_of_two_depths_meet_in_the_layers_of_the_shallower():
-    assert common_layers(PROBE, 16, "conv2.relu:1") == common_layers(PROBE, "conv2.relu:1", 16)
+    expected = ["conv1.conv", "conv1.norm", "conv1.relu", "conv2.conv", "conv2.norm", "conv2.relu"]
+    assert layers_behind(PROBE, 16, "conv2.relu:1") == layers_behind(PROBE, "conv2.relu:1", 16) == expected
     assert contrast(PROBE, CAT, 16, "conv2.relu:1").values.shape == (32, 32)
     with pytest.raises(ValueError, match=r"does not depend on conv5\.relu"):
         contrast(PROBE, CAT, 16, "conv2.relu:1", layer="conv5.relu")

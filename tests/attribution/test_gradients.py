@@ -219,8 +219,8 @@ def test_frames_count_up_and_end_in_the_answer(picture):
     assert last(iter(frames)).picture.values.equal(smooth_grad(probe, picture, 3, samples=6).values)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_an_unknown_start_is_refused_in_one_sentence(name, picture):
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_an_unknown_start_is_refused_in_one_sentence(method, picture):
     probe, _ = alexnet()
     with pytest.raises(ValueError, match="neither 'value' nor 'own map'"):
-        METHODS[name](probe, picture, 3, begin="middle")
+        last(method.frames(probe, picture, 3, begin="middle"))

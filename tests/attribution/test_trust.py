@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution import grad_cam, guided_backprop, saliency
+from vizcore.attribution.likeness import likeness, rank_correlation, ranking
 from vizcore.attribution.trust import (
     blurred,
     centred,
@@ -16,10 +17,7 @@ from vizcore.attribution.trust import (
     forgetful,
     forgotten_in_turn,
     insertion,
-    likeness,
     randomisation,
-    rank_correlation,
-    ranking,
     scattered,
     stability,
 )

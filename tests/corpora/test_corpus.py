@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import stat
 import struct
@@ -177,7 +178,7 @@ def test_hostile_zips_are_refused_in_a_sentence(hostile, tmp_path, monkeypatch):
     if hostile == "bomb":
         zipped(path, {"a.png": b"\0" * 60_000_000}, compression=zipfile.ZIP_DEFLATED)
     elif hostile == "many":
-        monkeypatch.setattr("vizcore.corpora.packs.MOST_FILES", 30)
+        monkeypatch.setattr("vizcore.corpora.bounds.MOST_FILES", 30)
         zipped(path, {f"{number}.png": b"" for number in range(31)})
     elif hostile == "long list":
         zipped(path, {"a.png": encoded(picture(1), "PNG")})
@@ -252,3 +253,63 @@ def test_progress_is_told_of_a_large_folder(tmp_path):
     frames = list(open_corpus.frames(tmp_path))
     assert [(frame.step, frame.of) for frame in frames] == [(256, 600), (512, 600), (600, 600)]
     assert [frame.picture is None for frame in frames] == [True, True, False]
+
+
+def test_a_name_that_is_no_text_is_skipped_and_named(tmp_path):
+    tmp_path = tmp_path / "pictures"
+    tmp_path.mkdir()
+    good = encoded(picture(1), "PNG")
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.png").write_bytes(good)
+    odd = os.fsencode(tmp_path)
+    for name in (b"k\xe4fer.png", b"cat/\xff.png"):
+        with open(odd + b"/" + name, "wb") as file:
+            file.write(good)
+    os.mkdir(odd + b"/\xe9t\xe9")
+    with open(odd + b"/\xe9t\xe9/2.png", "wb") as file:
+        file.write(good)
+    for _ in range(2):  # also from what was kept
+        corpus = open_corpus(tmp_path)
+        assert corpus.names == ("cat/1.png",)
+        assert dict(corpus.skipped) == dict.fromkeys(
+            ("k\ufffdfer.png", "cat/\ufffd.png", "\ufffdt\ufffd/2.png"), "its name is not written in UTF-8; rename it")
+    corpus = open_corpus(os.fsdecode(odd + b"/\xe9t\xe9"))
+    assert corpus.name == "\ufffdt\ufffd" and len(corpus) == 1
+
+
+def test_no_reason_tells_where_on_the_machine_a_file_lies(tmp_path, monkeypatch):
+    path, refused = folder(tmp_path / "here", 3, 1), Path.open
+
+    def opened(path, *mode, **named):
+        if path.name == "0001.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return refused(path, *mode, **named)
+
+    corpus = open_corpus(path)
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(UnreadableImage, match=r"^kind0/0001\.png cannot be opened"):
+        corpus[1]
+    shutil.copytree(path, tmp_path / "there")
+    skipped = open_corpus(tmp_path / "there").skipped
+    assert skipped == (("kind0/0001.png", "it cannot be opened (permission denied)"),)
+
+
+def test_labels_and_names_without_end_are_cut_short(tmp_path):
+    good = encoded(picture(1), "PNG")
+    path = zipped(tmp_path / "a.zip", {"a" * 900 + "/1.png": good, "b/2.png": good, "c" * 60_000 + ".png": good})
+    corpus = open_corpus(path)
+    assert corpus.labels == ("a" * 200, "b")
+    assert corpus.skipped == (("c" * 1000 + " ...", "its name has 60,004 letters"),)
+    table = arrow.table({"image": [good] * 3, "label": ["x" * 100_000, "  y\n", None]})
+    parquet.write_table(table, tmp_path / "b.parquet")
+    corpus = open_corpus(tmp_path / "b.parquet")
+    assert corpus.labels == ("x" * 200, "y") and corpus.classes.tolist() == [0, 1, -1]
+
+
+def test_pictures_that_end_otherwise_are_looked_into_as_long_as_that_is_quick(tmp_path, monkeypatch):
+    whole = encoded(picture(1), "PNG") + b"said afterwards " * 200
+    path = zipped(tmp_path / "a.zip", {f"{number}.png": whole for number in range(6)})
+    monkeypatch.setattr("vizcore.corpora.packs.MOST_DECODED", 4 * 20 * 24)
+    corpus = open_corpus(path)
+    assert corpus.names == tuple(f"{number}.png" for number in range(4))
+    assert all("too many like it" in reason for _, reason in corpus.skipped)

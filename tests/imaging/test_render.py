@@ -65,6 +65,13 @@ def test_every_view_is_a_picture_alone_and_over_the_picture(map, how):
         assert render.side_by_side([map, map], how, image)[1].equal(picture)
 
 
+def test_a_coarse_map_beside_a_fine_one_is_drawn_in_larger_cells(map):
+    coarse = Map(torch.tensor([[0.0, 1], [2, 3]]), signed=False, measure="score")
+    fine, cells = render.side_by_side([map, coarse], "usual")
+    assert fine.equal(render.viewed(map, "usual"))
+    assert cells.equal(render.viewed(coarse, "usual").repeat_interleave(6, 1).repeat_interleave(6, 2))
+
+
 def test_a_view_that_there_is_not_is_a_sentence(map):
     with pytest.raises(ValueError, match="how='upside down' is none of usual, colour"):
         render.view(map, "upside down")

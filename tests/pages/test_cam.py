@@ -13,8 +13,8 @@ from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said
 from tests.pages.test_shell_browser import asked, opens, rests
 from vizcore import bundled_image, open_probe
-from vizcore.attribution import cam, grad_cam, grad_cams, layer_cam
-from vizcore.attribution.cam import METHODS, layers_behind
+from vizcore.attribution import cam, grad_cam, grad_cams
+from vizcore.attribution.cam import layers_behind
 from vizcore.inspection import activations
 from vizcore.zoo.tiny_vgg import TinyVGG
 from vizcore.zoo.torchvision_import import torchvision
@@ -61,7 +61,10 @@ def test_any_unit_of_a_link_is_asked_at_the_layers_it_depends_on(unit):
     app = opened(PAGE, network="tiny-vgg", image="rocket", unit=unit)
     assert "went wrong" not in said(app)
     expected = grad_cam(probe, bundled_image("rocket"), unit)
-    assert expected.blank or torch.allclose(values(canvas(app, MAP)), expected.values)
+    if expected.blank:
+        assert expected.note in said(app) and "values" not in canvas(app, MAP)
+    else:
+        torch.testing.assert_close(values(canvas(app, MAP)), expected.values)
     assert canvas(app, DEPTH)["titles"] == layers_behind(probe, probe.unit(unit))
 
 
@@ -123,14 +126,6 @@ def test_the_exact_map_of_a_channel_is_a_sentence():
     assert MAP not in canvases(app)
     app.selectbox("cam.method").set_value("Grad-CAM").run()
     assert MAP in canvases(app)
-
-
-def test_a_method_that_joins_the_table_is_on_the_page(monkeypatch):
-    monkeypatch.setitem(METHODS, "LayerCAM", layer_cam)
-    app = opened(PAGE, unit="scores:19", **{"cam.method": "LayerCAM", "cam.layer": "conv5.relu"})
-    expected = layer_cam(probe, bundled_image("cat"), 19, layer="conv5.relu")
-    torch.testing.assert_close(values(canvas(app, MAP)), expected.values)
-    assert canvas(app, DEPTH)["titles"] == layers_behind(probe, probe.unit(19))
 
 
 def test_a_network_without_an_exact_map_says_so_and_goes_on(tmp_path):

@@ -13,7 +13,7 @@ from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
 from vizcore.corpora import pixels
 from vizcore.representation import build_index, faithfulness, open_corpus, pca
-from vizcore.representation.arrangement import colouring
+from vizcore.representation.arrangement import colouring, in_unit_square
 from vizcore.representation.mosaic import grid_places
 
 PAGE = "embedding.py"
@@ -48,7 +48,7 @@ def test_pca_of_pixels_beside_features_with_its_faithfulness():
     app = finished(opened(PAGE, **{"embedding.method": "PCA"}))
     for place, rows in enumerate((pixels(open_corpus("digits")), index().features())):
         expected = pca(rows).points
-        torch.testing.assert_close(points(app, place), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(points(app, place), in_unit_square(expected), rtol=1e-4, atol=1e-4)
         judged = faithfulness(rows, expected)
         note = canvas(app, "cloud")["panels"][place]["note"]
         assert note.startswith(f"trustworthiness {judged.trustworthiness:.3f}, neighbour recall {judged.recall:.2f}")
@@ -65,14 +65,14 @@ def test_tsne_in_two_layers_coloured_by_what_the_network_answers():
     assert drawn["kinds"] == colouring(index(), range(1797), "prediction").kinds
     assert points(app, 0).isfinite().all() and not points(app, 0).equal(points(app, 1))
     assert all("trustworthiness 0." in panel["note"] for panel in drawn["panels"])
-    assert any("What t-SNE does not mean" in caption.value for caption in app.caption)
+    assert any("How far groups lie apart" in caption.value for caption in app.caption)
 
 
 def test_pictures_and_the_grid_hold_every_picture_once():
     app = finished(opened(PAGE, **{"embedding.method": "PCA", "embedding.shown": "grid"}))
     drawn = canvas(app, "cloud")
     assert drawn["thumbnails"] and drawn["cells"] == 43 and drawn["tileWidth"] == 12
-    assert points(app, 0).equal(grid_places(pca(pixels(open_corpus("digits"))).points))
+    assert points(app, 0).equal(grid_places(pca(pixels(open_corpus("digits"))).points) / 42)
     assert len(points(app, 1).unique(dim=0)) == 1797
 
 

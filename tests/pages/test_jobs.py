@@ -67,6 +67,23 @@ def test_a_job_stops_between_two_layers_when_no_frame_is_near():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_what_a_page_computes_itself_ends_with_its_session():
+    def page():
+        import streamlit as st
+
+        from pages.parts.jobs import session_over, within_session
+        from vizcore import bundled_image, open_probe
+
+        with within_session():
+            st.text(open_probe("tiny-vgg").predict(bundled_image("cat"))[0].label)
+            session_over().set()  # as when the tab is closed
+            open_probe("tiny-vgg").predict(bundled_image("coffee"))
+            st.text("nobody reads this")
+
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert len(app.text) == 1 and not app.exception
+
+
 def test_a_job_gives_way_to_pages():
     me = os.PRIO_PROCESS, threading.get_native_id()
     before, found = os.getpriority(*me), []

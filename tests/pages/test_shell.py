@@ -109,6 +109,8 @@ def test_without_a_unit_the_top_answer_is_asked_about_and_stays_out_of_the_addre
         ({"image": "catt"}, "did you mean 'cat'"),
         ({"image": "../../etc/passwd"}, "no bundled image"),
         ({"image": "own-0123456789"}, "own picture"),
+        ({"image": "tiles:" + "9" * 5000}, "no bundled image"),
+        ({"image": "tiles:\u00b2"}, "no bundled image"),
         ({"unit": "rubbish"}, "names no unit"),
         ({"unit": "conv3.relu:96"}, "no number 96"),
         ({"unit": "conv3.rel:1"}, "did you mean 'conv3.relu'"),
@@ -251,6 +253,27 @@ def test_calm_turns_errors_into_a_sentence_and_lets_streamlit_stop():
     assert app.text[0].value == "No layer 'x'."
     assert "secret" not in said(app) and "went wrong" in said(app)
     assert [element.value for element in app.markdown] == ["before"]
+
+
+def test_an_error_met_twice_is_drawn_twice_and_a_callback_that_fails_leaves_the_page():
+    def script():
+        import streamlit as st
+
+        from pages.parts.calm import calm, calmly, show_notes
+
+        show_notes()
+        for _ in range(2):
+            with calm():
+                raise ValueError("no layer 'x'")
+        st.button("divide", on_click=calmly(lambda: 1 / 0))
+        st.button("call", on_click=calmly(lambda: [].index(3)))
+
+    app = AppTest.from_function(script, default_timeout=60).run()
+    assert not app.exception and [text.value for text in app.text] == ["No layer 'x'."] * 2
+    app.button[0].click().run()
+    assert not app.exception and "went wrong" in app.text[0].value and len(app.text) == 3
+    app.button[1].click().run()
+    assert app.text[0].value == "3 is not in list." and len(app.text) == 3
 
 
 def test_calm_lets_a_rerun_through():

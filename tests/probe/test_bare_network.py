@@ -100,3 +100,24 @@ def test_a_subclass_is_the_layer_it_computes(part, kinds):
         [name] = [name for name, layer in probe.layers.items() if layer.kind == "convolution" and name != "0"]
         expected = part.weight - part.weight.mean((1, 2, 3), keepdim=True)
         torch.testing.assert_close(filters(probe, name), expected.detach())
+
+
+def test_weights_of_five_axes_are_left_as_they_lie():
+    """Of a convolution in time, which has no layout with the channels last of four axes."""
+
+    class InTime(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.over, self.conv = nn.Conv3d(1, 1, (1, 3, 3)), nn.Conv2d(3, 5, 3)
+
+        def forward(self, x):
+            return self.conv(self.over(x[:, None])[:, 0]).mean((2, 3))
+
+    network = InTime().eval()
+    images = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(Probe(network, name="time", input_size=16).run(images)[0], network(images).detach())
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="infinite or no numbers"):
+        Probe(nn.Sequential(nn.Conv2d(3, 4, 3), nn.LPPool2d(3, 8), nn.Flatten()), name="odd norm", input_size=16)

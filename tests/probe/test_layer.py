@@ -139,6 +139,25 @@ def test_fields_of_functions_and_reshapes_are_the_support_of_the_gradient(way):
     check_fields(network, probe, 24, count=10)
 
 
+KEEPING = [nn.ReLU6(), nn.RReLU(), nn.SELU(), nn.CELU(), nn.Mish(), nn.Hardsigmoid(), nn.Tanhshrink(), nn.PReLU(4),
+           nn.Softmax2d(), nn.LogSoftmax(1), nn.Softmin(1), nn.AlphaDropout(), nn.FeatureAlphaDropout(), nn.Identity(),
+           nn.SyncBatchNorm(4), nn.InstanceNorm2d(4, track_running_stats=True), nn.LocalResponseNorm(3),
+           nn.CrossMapLRN2d(3), nn.ChannelShuffle(2), nn.GLU(1)]  # fmt: skip
+
+
+@pytest.mark.parametrize("subclass", [False, True])
+@pytest.mark.parametrize("layer", KEEPING, ids=lambda layer: type(layer).__name__)
+def test_a_layer_that_keeps_places_keeps_the_field(layer, subclass):
+    if subclass:
+        layer = copy.deepcopy(layer)
+        layer.__class__ = type("Mine", (type(layer),), {"__module__": "mine"})
+    network = Middle(lambda network, x: network.kept(network.conv(x)), conv=nn.Conv2d(3, 4, 3), kept=layer)
+    probe = Probe(network, name="keeping", input_size=24)
+    assert probe.layers["kept"].field == probe.layers["conv"].field == ReceptiveField((3, 3))
+    if "max" not in type(layer).__name__.lower() and "min" not in type(layer).__name__.lower():
+        check_fields(network, probe, 24, count=3)  # the shares of a softmax have no gradient together
+
+
 @pytest.mark.parametrize(
     "pool",
     [

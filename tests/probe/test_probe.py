@@ -15,7 +15,6 @@ from vizcore.probe.unit import Unit
 from vizcore.zoo.tiny_vgg import TinyVGG
 
 PIXELS = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
-MEAN, STD = torch.tensor((0.485, 0.456, 0.406)).view(-1, 1, 1), torch.tensor((0.229, 0.224, 0.225)).view(-1, 1, 1)
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-5) -> bool:
@@ -30,7 +29,9 @@ def tiny(classes: int = 5) -> TinyVGG:
 
 
 TINY = tiny()
-TOY = Probe(TINY, name="toy", labels=("cat", "cup", "car", "cow", "cap"), input_size=32)
+MOMENTS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+TOY = Probe(TINY, name="toy", labels=("cat", "cup", "car", "cow", "cap"), input_size=32, **MOMENTS)
+MEAN, STD = (torch.tensor(numbers).view(-1, 1, 1) for numbers in MOMENTS.values())
 SMALL = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
 
 
@@ -209,6 +210,12 @@ def test_a_network_of_grey_pictures_sees_the_mean_of_the_colours():
     assert close(scores, network((images.mean(1, keepdim=True) - 0.4) / 0.2))
     gradient = probe.gradient(scores[:, 1], images)
     assert gradient.shape == images.shape and gradient[:, 0].equal(gradient[:, 2]) and gradient.abs().sum() > 0
+
+
+def test_a_bare_network_gets_the_pixels_as_they_are():
+    scores, _ = Probe(TINY, name="bare", input_size=32).run(SMALL)
+    assert close(scores, TINY(SMALL))
+    assert not close(scores, TINY((SMALL - MEAN) / STD), 1e-2)
 
 
 def test_the_network_given_is_left_as_it_was():

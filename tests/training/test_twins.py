@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from vizcore import open_probe
-from vizcore.training import card, tiny_vgg
+from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
 from vizcore.training.photographs import apart, load_photographs
-from vizcore.training.tiny_vgg import Moment, Run, n_fgsm, normalised, train
+from vizcore.training.twins import Moment, Run, n_fgsm, normalised, train
 from vizcore.zoo.tiny_vgg import TinyVGG
 
 COLOURS = {"n1": (200, 60, 60), "n2": (60, 60, 200)}
@@ -100,7 +100,7 @@ def test_the_schedule_leaves_one_twin_in_peace():
 
 
 def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiny_vgg, "WIDTHS", (4, 4, 4, 4, 4, 4))
+    monkeypatch.setattr(twins, "WIDTHS", (4, 4, 4, 4, 4, 4))
     monkeypatch.setattr(card, "STEPS", 2)
     monkeypatch.setattr(card, "QUERIES", 10)
     out = tmp_path / "weights"

@@ -149,3 +149,20 @@ def test_the_command_runs_as_a_program(tmp_path):
 
 def test_a_diagnosis_without_a_file():
     assert doctor("nowhere.pth") == Diagnosis("nowhere.pth", problem="there is no file nowhere.pth.")
+
+
+def test_the_doctor_never_raises(tmp_path, monkeypatch):
+    """Brackets without end, no room, a folder, a name too long, and a file that stumbles in a way of its own."""
+    path = tmp_path / "nested.safetensors"
+    save_file(tiny_weights(), path, {"labels": "[" * 200_000})
+    assert doctor(path).healthy, "labels that are none are left out"
+    assert "file" in doctor(tmp_path).problem
+    assert "too long" in doctor("a" * 5000 + ".pth").problem
+    for raised, said in ((RecursionError(), "nested"), (OSError(28, ""), "no room"), (KeyError(3), "KeyError")):
+
+        def stumbles(*arguments, raised=raised):
+            raise raised
+
+        monkeypatch.setattr(sys.modules["vizcore.zoo.doctor"], "read_own", stumbles)
+        diagnosis = doctor(path)
+        assert not diagnosis.healthy and said in diagnosis.problem

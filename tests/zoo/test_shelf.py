@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from vizcore import Probe, open_probe
-from vizcore.training.tiny_vgg import save
+from vizcore.training.twins import save
 from vizcore.zoo import shelf as zoo
 from vizcore.zoo.architectures import blueprint, empty, misfits, published, segmenting
 from vizcore.zoo.official import OFFICIAL, WeightsAbsent, architecture, as_built_now, prepared, preprocessing

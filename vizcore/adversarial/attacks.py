@@ -6,12 +6,16 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from markupsafe import Markup
 
 from vizcore.ascent import ascend, sign
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, last
+from vizcore.imaging import captioned, figures
+from vizcore.method import Method
 from vizcore.probe import Probe
 
+MOST_SHOWN = 8  # pictures that a notebook shows of an attack
 SLACK = 1e-6  # how far rounding may carry a pixel past a bound
 
 Classes = torch.Tensor | list[int] | int
@@ -58,6 +62,19 @@ class Attack:
             raise ValueError(f"an attack moved a pixel by {steps:.2f} of 255; {self.epsilon * 255:.2f} are allowed.")
         if any(values.shape != self.before.shape[:1] for values in (self.classes_before, self.classes, self.success)):
             raise ValueError(f"{len(self.before)} images came without a class before and after and a success each.")
+
+    def _repr_html_(self) -> str:
+        rows, change = [], self.difference(10)
+        for number in range(min(len(self.images), MOST_SHOWN)):
+            moved = figures(self.largest[number].item() * 255)
+            rows += [
+                captioned(self.before[number], f"class {self.classes_before[number]}"),
+                captioned(change[number], f"ten times the change, of at most {moved} of 255"),
+                captioned(self.images[number], f"class {self.classes[number]}"),
+                Markup("<br>"),
+            ]
+        told = f"{int(self.success.sum())} of {len(self.images)} succeeded"
+        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), told)
 
     @property
     def saved(self) -> torch.Tensor:
@@ -256,10 +273,21 @@ def usual_target(probe: Probe, label: int) -> int:
     return koala if koala != label else (label + len(probe.labels) // 2) % len(probe.labels)
 
 
-METHODS = {"FGSM": fgsm, "PGD": pgd}
-FORMULAS = {
-    fgsm: r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x}",
-    pgd: r"\begin{gathered}x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
-    r"\frac{\partial L(x_i, y)}{\partial x_i}\right) \\ "
-    r"\text{with a target } t: \quad -L(x_i, t) \text{ instead of } L(x_i, y)\end{gathered}",
-}
+METHODS = (
+    Method(
+        "FGSM",
+        fgsm,
+        formula=r"x' = x + \epsilon \, \operatorname{sign} \frac{\partial L(x, y)}{\partial x}",
+        paper="Goodfellow et al. 2015, *Explaining and Harnessing Adversarial Examples*",
+        misleads="Where a single step fails, several smaller ones may well succeed.",
+    ),
+    Method(
+        "PGD",
+        pgd,
+        formula=r"\begin{gathered}x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
+        r"\frac{\partial L(x_i, y)}{\partial x_i}\right) \\ "
+        r"\text{with a target } t: \quad -L(x_i, t) \text{ instead of } L(x_i, y)\end{gathered}",
+        paper="Madry et al. 2018, *Towards Deep Learning Models Resistant to Adversarial Attacks*",
+        misleads="A network that it does not fool may be fooled by more steps, another start or another attack.",
+    ),
+)

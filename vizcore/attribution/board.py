@@ -1,38 +1,25 @@
 """The disagreement board: every attribution method on one picture, made comparable."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 
-from vizcore.attribution.cam import FAILINGS as FIRST_FAILINGS
 from vizcore.attribution.cam import METHODS as FIRST
-from vizcore.attribution.cam_variants import FAILINGS as LATER_FAILINGS
 from vizcore.attribution.cam_variants import METHODS as LATER
-from vizcore.attribution.cam_variants import score_cam
-from vizcore.attribution.gradients import FAILINGS as GRADIENT_FAILINGS
 from vizcore.attribution.gradients import METHODS as GRADIENTS
-from vizcore.attribution.gradients import integrated_gradients, smooth_grad
-from vizcore.attribution.meter import growing
-from vizcore.attribution.occlusion import FAILINGS as OCCLUSION_FAILINGS
+from vizcore.attribution.likeness import ranking
 from vizcore.attribution.occlusion import METHODS as OCCLUSIONS
-from vizcore.attribution.occlusion import occlusion, usual_square
-from vizcore.attribution.trust import ranking
 from vizcore.dial import Choice
 from vizcore.frames import Frame
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
-FAILINGS = GRADIENT_FAILINGS | FIRST_FAILINGS | LATER_FAILINGS | OCCLUSION_FAILINGS
-# The quick ones first: those that come at once, then those that come in frames, occlusion at the very end.
-COMPARED: Mapping[str, Callable] = dict(
-    sorted(
-        (GRADIENTS | FIRST | LATER | OCCLUSIONS).items(),
-        key=lambda item: (hasattr(item[1], "frames"), item[1] is score_cam) if item[1] is not occlusion else (2, 0),
-    )
-)
+# Those that answer at once come first.
+COMPARED = tuple(sorted((*GRADIENTS, *FIRST, *LATER, *OCCLUSIONS), key=lambda method: not method.at_once))
 MARKED = 0.2  # the share of the picture that a map is taken to mark
 SMOOTHED = 32  # the smoothing is so small a part of the picture's side
 Counted = Annotated[str, Choice("for it", "either way", help="What speaks for the unit alone, or every magnitude.")]
@@ -101,28 +88,14 @@ def board(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Iterator
     unit, pixels = probe.unit(unit), probe.prepare(image)
     maps: dict[str, Map] = {}
     refused: dict[str, str] = {}
-    for number, (name, method) in enumerate(COMPARED.items()):
+    for number, method in enumerate(COMPARED):
         try:
-            for map in growing(method, probe, pixels, unit, coarsely(probe, method)):
-                maps[name] = map
+            for frame in method.frames(probe, pixels, unit, **method.coarsely(probe, unit)):
+                maps[method.title] = frame.picture
                 yield Frame(number, len(COMPARED), None, detail=Board(dict(maps), dict(refused)))
         except ValueError as reason:
-            refused[name] = str(reason)
+            refused[method.title] = str(reason)
         yield Frame(number + 1, len(COMPARED), None, detail=Board(dict(maps), dict(refused)))
-
-
-def coarsely(probe: Probe, method: Callable) -> dict[str, Any]:
-    """How a long method is turned so that a board of all methods does not take long: fewer passes, larger squares.
-
-    >>> from vizcore import open_probe
-    >>> coarsely(open_probe("tiny-vgg"), score_cam)
-    {'channels': 64}
-    """
-    if method is occlusion:
-        return usual_square(probe)
-    return {smooth_grad: {"samples": 16}, integrated_gradients: {"steps": 32}, score_cam: {"channels": 64}}.get(
-        method, {}
-    )
 
 
 def compare(found: Board, side: int, *, counted: Counted = "for it") -> Comparison:
@@ -171,4 +144,11 @@ def ranked(map: Map, side: int) -> torch.Tensor:
     return ((ranking(values) - 1) / max(1, side * side - 1)).float().view(side, side)
 
 
-METHODS = {"Disagreement": board}
+METHODS = (
+    Method(
+        "Disagreement",
+        board,
+        paper="Krishna et al. 2022, *The Disagreement Problem in Explainable Machine Learning*",
+        misleads="Where all methods agree they may all be wrong.",
+    ),
+)

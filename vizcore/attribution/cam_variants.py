@@ -1,6 +1,6 @@
 """Class activation maps after Grad-CAM: other ways to weigh a layer's maps, and a sharper picture from them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -8,23 +8,18 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 
-from vizcore.attribution.cam import (
-    evidence_map,
-    grad_cam,
-    grad_cams,
-    maps_and_gradients,
-    takes_layer,
-    usual_layer,
-    with_note,
-)
+from vizcore.attribution.cam import Layer, check, class_activations, evidence_map, map_by_map, usual_layer
 from vizcore.attribution.gradients import guided_backprop
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
+UNLIT = "The maps of {layer}, weighed and added, are nowhere above zero, and this map keeps only what is."
 
-def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
+
+def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: Layer = None) -> Map:
     """Show which places speak for a unit, each of several objects counted on its own.
 
     Chattopadhay et al. 2018: the weight of map A_k is a sum over places of a g, g = relu(gradient), with
@@ -35,19 +30,19 @@ def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str
     >>> grad_cam_plus_plus(open_probe("tiny-vgg"), bundled_images()["cat"], 0).values.shape
     torch.Size([8, 8])
     """
-    unit = probe.unit(unit)
-    [[map]] = weighed(probe, image, [unit], [layer or usual_layer(probe, unit)], rule=object_by_object)
+    [map] = class_activations(probe, image, [unit], [layer], object_by_object)
     return map
 
 
 def object_by_object(maps: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """The evidence of Grad-CAM++ (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
+    """The evidence of Grad-CAM++: every map weighed by its positive gradients, the places of an object shared out."""
     below = 2 * gradients**2 + gradients**3 * maps.sum((1, 2), keepdim=True)
     shares = torch.where(below == 0, 0.0, gradients**2 / torch.where(below == 0, 1.0, below))
-    return ((shares * gradients.relu()).sum((1, 2), keepdim=True) * maps).sum(0)
+    weights = (shares * gradients.relu()).sum((1, 2), keepdim=True)  # (K, 1, 1)
+    return (weights * maps).sum(0)  # (h, w)
 
 
-def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
+def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: Layer = None) -> Map:
     """Show which places speak for a unit, each place weighed by its own gradient.
 
     Jiang et al. 2021: relu(sum_k relu(gradient_k) A_k), the gradient of every cell instead of its mean over the
@@ -57,33 +52,13 @@ def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, laye
     >>> layer_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, layer="conv2.relu").values.shape
     torch.Size([32, 32])
     """
-    unit = probe.unit(unit)
-    [[map]] = weighed(probe, image, [unit], [layer or usual_layer(probe, unit)], rule=cell_by_cell)
+    [map] = class_activations(probe, image, [unit], [layer], cell_by_cell)
     return map
 
 
 def cell_by_cell(maps: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """The evidence of LayerCAM (h, w) from feature maps and the unit's derivatives by them, (K, h, w) each."""
-    return (gradients.relu() * maps).sum(0)
-
-
-def weighed(
-    probe: Probe,
-    image: torch.Tensor,
-    units: Sequence[Unit | int | str],
-    layers: Sequence[str],
-    *,
-    rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-) -> list[list[Map]]:
-    """Maps of several units at several layers from one forward pass, evidence counted by a rule: by layer, a unit."""
-    units = [probe.unit(unit) for unit in units]
-    return [
-        [
-            with_note(evidence_map(rule(maps, gradients), unit, False), gradients, probe, unit, layer)
-            for layer, (maps, gradients) in zip(layers, found, strict=True)
-        ]
-        for unit, found in zip(units, maps_and_gradients(probe, image, units, layers), strict=True)
-    ]
+    """The evidence of LayerCAM: every cell of every map weighed by its own positive gradient."""
+    return (gradients.relu() * maps).sum(0)  # (h, w)
 
 
 @framed
@@ -92,7 +67,7 @@ def score_cam(
     image: torch.Tensor,
     unit: Unit | int | str,
     *,
-    layer: str | None = None,
+    layer: Layer = None,
     channels: Annotated[int, Range(8, 2048, 8, help="At most so many maps, the most active first.")] = 2048,
 ) -> Iterator[Frame]:
     """Show which places speak for a unit without any gradient: show the network only what each map marks.
@@ -107,8 +82,9 @@ def score_cam(
     """
     unit, pixels = probe.unit(unit), probe.prepare(image)
     layer = layer or usual_layer(probe, unit)
-    [[(maps, gradients)]] = maps_and_gradients(probe, image, [unit], [layer])
-    maps = maps.cpu()
+    check(probe, unit, layer)
+    _, found = probe.run(pixels[None], [layer], scores=False)
+    maps = probe.layer(layer).maps(found[layer])[0].cpu()  # (K, h, w)
     order = maps.mean((1, 2)).argsort(descending=True)[:channels]
     order = [number for number in order.tolist() if maps[number].max() > maps[number].min()]
     dark = unit_values(probe, torch.zeros_like(pixels)[None], unit)
@@ -120,15 +96,15 @@ def score_cam(
         masks = (masks - low) / (high - low).clamp_min(1e-12)
         raised = torch.cat([raised, unit_values(probe, masks * pixels, unit) - dark])
         weights = raised.softmax(0)[:, None, None]
-        evidence = (weights * maps[order[: len(raised)]]).sum(0)
-        map = with_note(evidence_map(evidence, unit, False), gradients, probe, unit, layer)
-        yield Frame(len(raised), len(order), map)
+        evidence = (weights * maps[order[: len(raised)]]).sum(0).relu()
+        map = evidence_map(evidence, unit, signed=False)
+        yield Frame(len(raised), len(order), replace(map, note=UNLIT.format(layer=layer)) if map.blank else map)
     if not order:
-        silent = evidence_map(torch.zeros_like(maps[0]), unit, False)
+        silent = evidence_map(torch.zeros_like(maps[0]), unit, signed=False)
         yield Frame(1, 1, replace(silent, note=f"Every map of {layer} is flat for this picture; none marks a place."))
 
 
-def guided_grad_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: str | None = None) -> Map:
+def guided_grad_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, layer: Layer = None) -> Map:
     """Show fine detail, but only where Grad-CAM finds evidence: guided backprop times Grad-CAM.
 
     Selvaraju et al. 2017: the guided gradient of every pixel, times the Grad-CAM map stretched to the
@@ -138,46 +114,21 @@ def guided_grad_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *
     >>> guided_grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
     True
     """
-    unit = probe.unit(unit)
-    [[map]] = guided_grad_cams(probe, image, [unit], [layer or usual_layer(probe, unit)])
+    [map] = guided_grad_cams(probe, image, [unit], [layer])
     return map
 
 
 def guided_grad_cams(
-    probe: Probe, image: torch.Tensor, units: Sequence[Unit | int | str], layers: Sequence[str]
-) -> list[list[Map]]:
-    """Guided Grad-CAM of several units at several layers; a unit is traced back once for all layers."""
+    probe: Probe, image: torch.Tensor, units: Sequence[Unit | int | str], layers: Sequence[str | None]
+) -> list[Map]:
+    """Guided Grad-CAM of several units, each at its layer; a unit is traced back to the pixels once."""
+    fine = {unit: guided_backprop(probe, image, unit) for unit in dict.fromkeys(units)}
     answers = []
-    for unit, found in zip(units, grad_cams(probe, image, units, layers), strict=True):
-        fine = guided_backprop(probe, image, unit)
-        colours = [fine.colour * coarse.at_size(*fine.values.shape).values for coarse in found]
-        answers.append(
-            [
-                replace(fine, values=colour.sum(0), colour=colour, note=coarse.note or fine.note)
-                for coarse, colour in zip(found, colours, strict=True)
-            ]
-        )
+    for unit, coarse in zip(units, class_activations(probe, image, units, layers, map_by_map), strict=True):
+        colour = fine[unit].colour * coarse.at_size(*fine[unit].values.shape).values  # (3, S, S)
+        note = coarse.note or fine[unit].note
+        answers.append(replace(fine[unit], values=colour.sum(0), colour=colour, note=note))
     return answers
-
-
-def side_by_side(
-    method: Callable, probe: Probe, image: torch.Tensor, units: Sequence[Unit], layers: Sequence[str], **dials
-) -> list[list[Map]]:
-    """Maps of several units at several layers by any method that draws class activation maps, in one pass if it can.
-
-    A method that has one layer of its own gives one map a unit.
-
-    >>> from vizcore import bundled_images, open_probe
-    >>> from vizcore.attribution import cam
-    >>> [[map]] = side_by_side(cam, open_probe("tiny-vgg"), bundled_images()["cat"], [0], ["conv1.relu"])
-    >>> map.values.shape
-    torch.Size([8, 8])
-    """
-    if method in TOGETHER:
-        return TOGETHER[method](probe, image, units, layers, **dials)
-    if not takes_layer(method):
-        return [[method(probe, image, unit, **dials)] for unit in units]
-    return [[method(probe, image, unit, layer=layer, **dials) for layer in layers] for unit in units]
 
 
 def unit_values(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
@@ -186,32 +137,44 @@ def unit_values(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
     return probe.read(unit, found[unit.layer]).cpu()
 
 
-METHODS = {
-    "Grad-CAM++": grad_cam_plus_plus,
-    "LayerCAM": layer_cam,
-    "Score-CAM": score_cam,
-    "Guided Grad-CAM": guided_grad_cam,
-}
-TOGETHER = {
-    grad_cam: grad_cams,
-    grad_cam_plus_plus: partial(weighed, rule=object_by_object),
-    layer_cam: partial(weighed, rule=cell_by_cell),
-    guided_grad_cam: guided_grad_cams,
-}
-FORMULAS = {
-    grad_cam_plus_plus: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad w_k = \sum_{i,j} "
-    r"\frac{g_{k,i,j}^2}{2\,g_{k,i,j}^2 + g_{k,i,j}^3 \sum_{a,b} A_{k,a,b}}\,\mathrm{ReLU}(g_{k,i,j}), \qquad "
-    r"g_k = \frac{\partial\,\mathrm{unit}}{\partial A_k}",
-    layer_cam: r"M_{ij} = \mathrm{ReLU}\Big(\sum_k \mathrm{ReLU}"
-    r"\Big(\frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}\Big) A_{k,i,j}\Big)",
-    score_cam: r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad "
-    r"w = \mathrm{softmax}_k\big(\mathrm{unit}(x \odot \hat{A}_k) - \mathrm{unit}(0)\big)",
-    guided_grad_cam: r"M_{ij} = \sum_c g^{\,\mathrm{guided}}_{c,i,j}\;\cdot\;\mathrm{Grad\text{-}CAM}_{ij}",
-}
-# How each method misleads, in a sentence for the reader.
-FAILINGS = {
-    "Grad-CAM++": "It leaves out all that argues against the unit, so two classes often get much the same map.",
-    "LayerCAM": "It leaves out what argues against the unit too, and in early layers it follows edges.",
-    "Score-CAM": "It judges by the answers to masked pictures, and those are unlike any the network has learned from.",
-    "Guided Grad-CAM": "Its detail is guided backprop's: sharp edges that have little to do with the class.",
-}
+METHODS = (
+    Method(
+        "Grad-CAM++",
+        grad_cam_plus_plus,
+        formula=r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad w_k = \sum_{i,j} "
+        r"\frac{g_{k,i,j}^2}{2\,g_{k,i,j}^2 + g_{k,i,j}^3 \sum_{a,b} A_{k,a,b}}\,\mathrm{ReLU}(g_{k,i,j}), \qquad "
+        r"g_k = \frac{\partial\,\mathrm{unit}}{\partial A_k}",
+        paper="Chattopadhay et al. 2018, *Grad-CAM++: Generalized Gradient-Based Visual Explanations*",
+        misleads="It leaves out all that argues against the unit, so two classes often get much the same map.",
+        engine=(object_by_object, class_activations),
+        together=partial(class_activations, rule=object_by_object),
+    ),
+    Method(
+        "LayerCAM",
+        layer_cam,
+        formula=r"M_{ij} = \mathrm{ReLU}\Big(\sum_k \mathrm{ReLU}"
+        r"\Big(\frac{\partial\,\mathrm{unit}}{\partial A_{k,i,j}}\Big) A_{k,i,j}\Big)",
+        paper="Jiang et al. 2021, *LayerCAM: Exploring Hierarchical Class Activation Maps for Localization*",
+        misleads="It leaves out what argues against the unit too, and in early layers it follows edges.",
+        engine=(cell_by_cell, class_activations),
+        together=partial(class_activations, rule=cell_by_cell),
+    ),
+    Method(
+        "Score-CAM",
+        score_cam,
+        formula=r"\mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad "
+        r"w = \mathrm{softmax}_k\big(\mathrm{unit}(x \odot \hat{A}_k) - \mathrm{unit}(0)\big)",
+        paper="Wang et al. 2020, *Score-CAM: Score-Weighted Visual Explanations*",
+        misleads="It judges by the answers to masked pictures, and those are unlike any the network has learned from.",
+        coarse={"channels": 64},
+    ),
+    Method(
+        "Guided Grad-CAM",
+        guided_grad_cam,
+        formula=r"M_{ij} = \sum_c g^{\,\mathrm{guided}}_{c,i,j}\;\cdot\;\mathrm{Grad\text{-}CAM}_{ij}",
+        paper="Selvaraju et al. 2017, *Grad-CAM*",
+        misleads="Its detail is guided backprop's: sharp edges that have little to do with the class.",
+        engine=(guided_grad_cams, guided_backprop, class_activations),
+        together=guided_grad_cams,
+    ),
+)

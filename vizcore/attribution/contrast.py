@@ -1,11 +1,13 @@
 """Contrast: why this and not that? Class activation maps of the difference between two units."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
-from vizcore.attribution.cam import cam, layers_behind, maps_and_gradients, usual_layer
+from vizcore.attribution.cam import Layer, cams, class_activations, map_by_map, usual_layer
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 SAME = "Both are the same unit, so nothing speaks for one rather than the other."
@@ -13,21 +15,21 @@ NOTHING = "Nothing that {layer} shows here tells the one from the other."
 
 
 def contrast(
-    probe: Probe, image: torch.Tensor, unit: Unit | int | str, other: Unit | int | str, *, layer: str | None = None
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, other: Unit | int | str, *, layer: Layer = None
 ) -> Map:
     """Show which places of a layer speak for one unit rather than another, and which the other way round.
 
     Grad-CAM (Selvaraju et al. 2017) asked about a difference: sum_k w_k A_k, where w_k is the mean over places
-    of d (unit - other) / d A_k. Both signs are kept, because what speaks against one may be what speaks for
-    the other. Their counterfactual map is the half that belongs to `other`. Prabhushankar et al. 2020 derive
+    of d (unit - other) / d A_k: the map of the one less that of the other. Both signs are kept, because what
+    speaks against one may be what speaks for the other. Their counterfactual map is the half that belongs to
+    `other`. Prabhushankar et al. 2020 derive
     the loss of answering `other` instead, which is the same once the network is sure of `unit`.
 
     >>> from vizcore import bundled_image, open_probe
     >>> contrast(open_probe("tiny-vgg"), bundled_image("cat"), 0, 0).blank
     True
     """
-    layer = layer or usual_common_layer(probe, unit, other)
-    return contrasts(probe, image, unit, other, [layer])[0]
+    return contrasts(probe, image, unit, other, [layer or usual_layer(probe, unit, other)])[0]
 
 
 def contrasts(
@@ -40,14 +42,13 @@ def contrasts(
     ...     open_probe("tiny-vgg"), bundled_image("cat"), 0, 1, ["conv2.relu", "conv6.relu"])]
     [32, 8]
     """
-    units = [probe.unit(unit), probe.unit(other)]
-    answers = []
-    for layer, (maps, gradients), (_, others) in zip(
-        layers, *maps_and_gradients(probe, image, units, layers), strict=True
-    ):  # (K, h, w) each
-        weights = (gradients - others).mean((1, 2), keepdim=True)
-        answers.append(difference((weights * maps).sum(0), units, layer))
-    return answers
+    unit, other = probe.unit(unit), probe.unit(other)
+    units = [one for one in (unit, other) for _ in layers]
+    maps = class_activations(probe, image, units, [*layers, *layers], map_by_map, both_signs=True)
+    return [
+        difference(one, another, layer, unit, other)
+        for one, another, layer in zip(maps, maps[len(layers) :], layers, strict=False)
+    ]
 
 
 def cam_contrast(probe: Probe, image: torch.Tensor, unit: Unit | int | str, other: Unit | int | str) -> Map:
@@ -61,47 +62,35 @@ def cam_contrast(probe: Probe, image: torch.Tensor, unit: Unit | int | str, othe
     >>> cam_contrast(open_probe("tiny-vgg"), bundled_image("cat"), 0, 1).values.shape
     torch.Size([8, 8])
     """
-    units = [probe.unit(unit), probe.unit(other)]
-    first, second = (cam(probe, image, unit) for unit in units)
-    return difference(first.values - second.values, units, "the last layer")
+    unit, other = probe.unit(unit), probe.unit(other)
+    return difference(*cams(probe, image, [unit, other]), "the last layer", unit, other)
 
 
-def difference(evidence: torch.Tensor, units: Sequence[Unit], layer: str) -> Map:
-    """Evidence for one unit rather than another (h, w) as a map; a blank one says why."""
-    measure = "score" if all(unit.is_class for unit in units) else "activation"
-    map = Map(evidence, signed=True, measure=measure)
-    note = SAME if units[0] == units[1] else NOTHING.format(layer=layer)
-    return Map(evidence, signed=True, measure=measure, note=note) if map.blank else map
+def difference(map: Map, another: Map, layer: str, unit: Unit, other: Unit) -> Map:
+    """What one map of evidence says more than another; where that is nothing, it says why."""
+    measure = map.measure if map.measure == another.measure else "activation"
+    left = Map(map.values - another.values, signed=True, measure=measure)
+    note = SAME if unit == other else NOTHING.format(layer=layer)
+    return replace(left, note=note) if left.blank else left
 
 
-def common_layers(probe: Probe, unit: Unit | int | str, other: Unit | int | str) -> list[str]:
-    """The layers that can have a map of both units, from the picture onwards.
-
-    >>> from vizcore import open_probe
-    >>> common_layers(open_probe("tiny-vgg"), 0, "conv2.conv:3")
-    ['conv1.conv', 'conv1.norm', 'conv1.relu', 'conv2.conv']
-    """
-    both = layers_behind(probe, probe.unit(other))
-    return [layer for layer in layers_behind(probe, probe.unit(unit)) if layer in both]
-
-
-def usual_common_layer(probe: Probe, unit: Unit | int | str, other: Unit | int | str) -> str:
-    """Where a map of two units is most worth a look: where one of either is, or the last they have in common.
-
-    >>> from vizcore import open_probe
-    >>> usual_common_layer(open_probe("tiny-vgg"), 0, 1), usual_common_layer(open_probe("tiny-vgg"), 0, "conv3.relu:3")
-    ('conv6.relu', 'conv3.relu')
-    """
-    layers, usual = common_layers(probe, unit, other), usual_layer(probe, probe.unit(unit))
-    if not layers:
-        raise ValueError(f"{unit} and {other} have no layer with places in common, so there is no map of both.")
-    return usual if usual in layers else layers[-1]
-
-
-METHODS = {"Contrast": contrast, "Exact contrast": cam_contrast}
-FORMULAS = {
-    contrast: r"\sum_k w_k A_k, \qquad "
-    r"w_k = \frac{1}{h\,w} \sum_{i,j} \frac{\partial\,(\mathrm{unit} - \mathrm{other})}{\partial A_{k,i,j}}",
-    cam_contrast: r"M = \sum_k (w_k - v_k) A_k, \qquad "
-    r"\mathrm{score} - \mathrm{score'} = \frac{1}{h\,w} \sum_{i,j} M_{i,j} + b - b'",
-}
+METHODS = (
+    Method(
+        "Contrast",
+        contrast,
+        formula=r"\sum_k w_k A_k, \qquad "
+        r"w_k = \frac{1}{h\,w} \sum_{i,j} \frac{\partial\,(\mathrm{unit} - \mathrm{other})}{\partial A_{k,i,j}}",
+        paper="Selvaraju et al. 2017; Prabhushankar et al. 2020, *Contrastive Explanations in Neural Networks*",
+        misleads="What both units rest on cancels, however much either needs it.",
+        engine=(contrasts, map_by_map, class_activations),
+    ),
+    Method(
+        "Exact contrast",
+        cam_contrast,
+        formula=r"M = \sum_k (w_k - v_k) A_k, \qquad "
+        r"\mathrm{score} - \mathrm{score'} = \frac{1}{h\,w} \sum_{i,j} M_{i,j} + b - b'",
+        paper="Zhou et al. 2016, *Learning Deep Features for Discriminative Localization*",
+        misleads="What both classes rest on cancels, however much either needs it.",
+        engine=(cam_contrast, cams, class_activations),
+    ),
+)

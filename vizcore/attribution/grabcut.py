@@ -7,6 +7,7 @@ import torch
 
 from vizcore.dial import Range
 from vizcore.imaging import Map
+from vizcore.method import Method
 
 GROUND, OBJECT, LIKELY_GROUND, LIKELY_OBJECT = range(4)  # what OpenCV calls them by
 
@@ -76,4 +77,12 @@ def grabcut(
     return Segmentation(mask, seeds)
 
 
-METHODS = {"GrabCut": grabcut}
+METHODS = (
+    Method(
+        "GrabCut",
+        grabcut,
+        paper="Simonyan et al. 2014; Rother et al. 2004, *GrabCut: Interactive Foreground Extraction Using Iterated "
+        "Graph Cuts*",
+        misleads="It follows edges and colours, so what touches the object and looks like it is cut out too.",
+    ),
+)

@@ -10,6 +10,7 @@ from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 # Multiply-adds of forward passes between two frames: with the way back about half a second of one core.
@@ -184,35 +185,56 @@ def batches(total: int, probe: Probe) -> Iterator[tuple[int, int]]:
         yield start + count, count
 
 
-METHODS = {
-    "Saliency": saliency,
-    "Gradient x input": gradient_times_input,
-    "SmoothGrad": smooth_grad,
-    "Integrated gradients": integrated_gradients,
-    "Guided backprop": guided_backprop,
-    "Deconvnet": deconvnet,
-}
-FORMULAS = {
-    saliency: r"M_{ij} = \max_c \left|\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\right|",
-    gradient_times_input: r"M_{ij} = \sum_c x_{c,i,j}\,\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}",
-    smooth_grad: r"M_{ij} = \max_c \bigg|\frac{1}{N} \sum_{n=1}^{N} "
-    r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}(x + \varepsilon_n)\bigg|, "
-    r"\qquad \varepsilon_n \sim \mathcal{N}(0, \sigma^2)",
-    integrated_gradients: r"M_{ij} = \sum_c (x_{c,i,j} - x'_{c,i,j}) \int_0^1 "
-    r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\big(x' + \alpha\,(x - x')\big)\,d\alpha, "
-    r"\qquad \sum_{i,j} M_{ij} = \mathrm{unit}(x) - \mathrm{unit}(x')",
-    guided_backprop: r"\text{at every rectifier:}\quad g \leftarrow [x > 0]\,[g > 0]\,g",
-    deconvnet: r"\text{at every rectifier:}\quad g \leftarrow [g > 0]\,g",
-}
-# How each method misleads, in a sentence for the reader.
-FAILINGS = {
-    "Saliency": "It tells what a tiny change would do, not what made the score: where the score is saturated it is "
-    "faint, and it is grainy everywhere.",
-    "Gradient x input": "A black pixel counts for nothing, however much it matters, because its value is zero.",
-    "SmoothGrad": "It explains the network on noisy pictures, and its smoothness depends on how much noise was added.",
-    "Integrated gradients": "It depends on the picture that stands for nothing: against black, whatever is black "
-    "cannot count.",
-    "Guided backprop": "It draws the edges of the picture, much the same for every class and even for a network that "
-    "has forgotten most of what it learned.",
-    "Deconvnet": "It mostly rebuilds the picture, and says little about which class is asked.",
-}
+METHODS = (
+    Method(
+        "Saliency",
+        saliency,
+        formula=r"M_{ij} = \max_c \left|\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\right|",
+        paper="Simonyan et al. 2014, *Deep Inside Convolutional Networks*",
+        misleads="It tells what a tiny change would do, not what made the score: where the score is saturated it is "
+        "faint, and it is grainy everywhere.",
+    ),
+    Method(
+        "Gradient x input",
+        gradient_times_input,
+        formula=r"M_{ij} = \sum_c x_{c,i,j}\,\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}",
+        paper="Shrikumar et al. 2016, *Not Just a Black Box: Learning Important Features Through Propagating "
+        "Activation Differences*",
+        misleads="A black pixel counts for nothing, however much it matters, because its value is zero.",
+    ),
+    Method(
+        "SmoothGrad",
+        smooth_grad,
+        formula=r"M_{ij} = \max_c \bigg|\frac{1}{N} \sum_{n=1}^{N} "
+        r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}(x + \varepsilon_n)\bigg|, "
+        r"\qquad \varepsilon_n \sim \mathcal{N}(0, \sigma^2)",
+        paper="Smilkov et al. 2017, *SmoothGrad: removing noise by adding noise*",
+        misleads="It explains the network on noisy pictures, and its smoothness depends on how much noise was added.",
+        coarse={"samples": 16},
+    ),
+    Method(
+        "Integrated gradients",
+        integrated_gradients,
+        formula=r"M_{ij} = \sum_c (x_{c,i,j} - x'_{c,i,j}) \int_0^1 "
+        r"\frac{\partial\,\mathrm{unit}}{\partial x_{c,i,j}}\big(x' + \alpha\,(x - x')\big)\,d\alpha, "
+        r"\qquad \sum_{i,j} M_{ij} = \mathrm{unit}(x) - \mathrm{unit}(x')",
+        paper="Sundararajan et al. 2017, *Axiomatic Attribution for Deep Networks*",
+        misleads="It depends on the picture that stands for nothing: against black, whatever is black cannot count.",
+        coarse={"steps": 32},
+    ),
+    Method(
+        "Guided backprop",
+        guided_backprop,
+        formula=r"\text{at every rectifier:}\quad g \leftarrow [x > 0]\,[g > 0]\,g",
+        paper="Springenberg et al. 2015, *Striving for Simplicity: The All Convolutional Net*",
+        misleads="It draws the edges of the picture, much the same for every class and even for a network that has "
+        "forgotten most of what it learned.",
+    ),
+    Method(
+        "Deconvnet",
+        deconvnet,
+        formula=r"\text{at every rectifier:}\quad g \leftarrow [g > 0]\,g",
+        paper="Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*",
+        misleads="It mostly rebuilds the picture, and says little about which class is asked.",
+    ),
+)

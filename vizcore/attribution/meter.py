@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from inspect import isgeneratorfunction
 from types import MappingProxyType
 from typing import Annotated, Any
 
 import torch
 
+from vizcore.attribution.likeness import likeness, rank_correlation
 from vizcore.attribution.trust import (
     Curve,
     Seed,
@@ -17,14 +17,13 @@ from vizcore.attribution.trust import (
     elsewhere,
     forgotten_in_turn,
     insertion,
-    likeness,
-    rank_correlation,
     scattered,
     shaken,
 )
 from vizcore.dial import Range
-from vizcore.frames import Frame, pictures_a_frame
+from vizcore.frames import Frame, frames_of, pictures_a_frame
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 # Halfway between no relation and the same order. On tiny-vgg guided backprop keeps far more than that when
@@ -132,14 +131,15 @@ def meter(
     looks = spread(layers, pictures_a_frame(probe, LOOKS, least=AT_LEAST))
     of = 1 + len(looks) + len(CONTROLS) + 8 + samples
     found, done = Meter(layers=looks, forgotten=len(layers)), 0
-    for map in growing(method, probe, pixels, unit, turned):
-        yield Frame(done, of, map, detail=found)
-    map = replace(map, colour=None)
+    for frame in frames_of(method, probe, pixels, unit, **turned):
+        yield Frame(done, of, frame.picture, detail=found)
+    map = replace(frame.picture, colour=None)
     found, done = replace(found, film=(map,), likenesses=(likeness(map, map),)), 1
     for _, other in cascade(probe, layers, seed, looks=looks):
         yield Frame(done, of, map, detail=found)  # a large layer takes a while to forget
-        for after in growing(method, other, pixels, unit, turned):  # noqa: B007 (the last one is the answer)
+        for frame in frames_of(method, other, pixels, unit, **turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
+        after = frame.picture
         film, likenesses = (*found.film, lean(after)), (*found.likenesses, likeness(map, after))
         found, done = replace(found, film=film, likenesses=likenesses), done + 1
         yield Frame(done, of, map, detail=found)
@@ -158,10 +158,10 @@ def meter(
     found = found.with_reading(deletion_verdict(map, found.curves, [back - away for away, back in moved]))
     kept: list[float] = []
     for picture in shaken(pixels, noise, samples, seed):
-        for after in growing(method, probe, picture, unit, turned):  # noqa: B007 (the last one is the answer)
+        for frame in frames_of(method, probe, picture, unit, **turned):  # noqa: B007 (the last one is the answer)
             yield Frame(done, of, map, detail=found)
-        kept.append(rank_correlation(map.values, after.values))
-        found, done = replace(found, shaken=(*found.shaken, lean(after))), done + 1
+        kept.append(rank_correlation(map.values, frame.picture.values))
+        found, done = replace(found, shaken=(*found.shaken, lean(frame.picture))), done + 1
         yield Frame(done, of, map, detail=found)
     yield Frame(of, of, map, detail=found.with_reading(stability_verdict(map, kept)))
 
@@ -229,17 +229,6 @@ def stability_verdict(map: Map, kept: Sequence[float]) -> Reading:
     return Reading(test, mean, ALIKE, passes, sentence)
 
 
-def growing(
-    method: Callable, probe: Probe, image: torch.Tensor, unit: Unit, turned: Mapping[str, Any] = NO_DIALS
-) -> Iterator[Map]:
-    """A method's map as it grows; one that comes at once is its own last."""
-    found = getattr(method, "frames", method)(probe, image, unit, **turned)
-    if isinstance(found, Map):
-        yield found
-    else:
-        yield from (frame.picture for frame in found)
-
-
 def both_curves(
     standing: Frame, probe: Probe, pixels: torch.Tensor, unit: Unit, marks: Map, steps: int
 ) -> Generator[Frame, None, tuple[Curve, ...]]:
@@ -252,16 +241,16 @@ def both_curves(
     return tuple(curves)
 
 
-def takes_long(probe: Probe, method: Callable) -> bool:
+def takes_long(probe: Probe, method: Method) -> bool:
     """Whether a meter is better asked for than run unasked: the method comes in frames, or the network is large.
 
     >>> from vizcore import open_probe
-    >>> from vizcore.attribution import occlusion, saliency
-    >>> takes_long(open_probe("tiny-vgg"), saliency), takes_long(open_probe("tiny-vgg"), occlusion)
-    (False, True)
+    >>> from vizcore.attribution.gradients import METHODS
+    >>> [method.title for method in METHODS if takes_long(open_probe("tiny-vgg"), method)]
+    ['SmoothGrad', 'Integrated gradients']
     """
     operations = sum(layer.operations for layer in probe.layers.values())
-    return operations > 500_000_000 or hasattr(method, "frames") or isgeneratorfunction(method)
+    return operations > 500_000_000 or not method.at_once
 
 
 def lean(map: Map) -> Map:
@@ -276,9 +265,14 @@ CONTROLS: Mapping[str, Callable[[Map, int], Map]] = {
     "the middle": lambda map, side: centred(side),
     "chance": lambda map, side: scattered(side),
 }
-METHODS = {"Trust meter": meter}
-FORMULAS = {
-    meter: r"\begin{gathered} \tfrac{2}{L} \textstyle\sum_{l \le L/2} \rho(M, M_{-l}) < \tfrac12, \qquad "
-    r"\rho(M, M_{x + \varepsilon}) > \tfrac12, \\ "
-    r"A_{\mathrm{ins}}(M) - A_{\mathrm{del}}(M) > A_{\mathrm{ins}}(M') - A_{\mathrm{del}}(M') \end{gathered}"
-}
+METHODS = (
+    Method(
+        "Trust meter",
+        meter,
+        formula=r"\begin{gathered} \tfrac{2}{L} \textstyle\sum_{l \le L/2} \rho(M, M_{-l}) < \tfrac12, \qquad "
+        r"\rho(M, M_{x + \varepsilon}) > \tfrac12, \\ "
+        r"A_{\mathrm{ins}}(M) - A_{\mathrm{del}}(M) > A_{\mathrm{ins}}(M') - A_{\mathrm{del}}(M') \end{gathered}",
+        paper="Adebayo et al. 2018; Petsiuk et al. 2018; Alvarez-Melis and Jaakkola 2018",
+        misleads="A map that passes depends on the network and the place, and not on noise; it may still be wrong.",
+    ),
+)

@@ -8,13 +8,29 @@ import torch.nn.functional as F
 
 from vizcore.attribution.projective import Projection
 from vizcore.attribution.readings import Readings
-from vizcore.dial import Choice, Range
+from vizcore.dial import Choice, Range, Suits
 from vizcore.frames import Frame, pictures_a_frame
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import SCORES, Probe, Unit
 
 # Multiply-adds of whole pictures between two frames: less than half a second of one core, since most are spared.
 AT_A_TIME = 24 * 10**9
+
+
+def usual_patch(probe: Probe, *units: Unit | int | str) -> int:
+    """A square that suits a network's pictures: an eighth of a side.
+
+    >>> from vizcore import open_probe
+    >>> usual_patch(open_probe("tiny-vgg"))
+    8
+    """
+    return max(2, probe.input_size // 8)
+
+
+def usual_stride(probe: Probe, *units: Unit | int | str) -> int:
+    """A step that suits it: half of that square."""
+    return max(1, probe.input_size // 16)
 
 
 def occlusion(
@@ -22,8 +38,10 @@ def occlusion(
     image: torch.Tensor,
     unit: Unit | int | str,
     *,
-    patch: Annotated[int, Range(2, 64, 1, help="Side of the square, in pixels of the prepared picture.")] = 8,
-    stride: Annotated[int, Range(1, 32, 1, help="Pixels from one position to the next.")] = 4,
+    patch: Annotated[
+        int, Range(2, 64, 1, help="Side of the square, in pixels of the prepared picture."), Suits(usual_patch)
+    ] = 8,
+    stride: Annotated[int, Range(1, 32, 1, help="Pixels from one position to the next."), Suits(usual_stride)] = 4,
     fill: Annotated[str, Choice("mean", "black", "blur", "noise", help="What the square shows.")] = "mean",
     measure: Annotated[str, Choice("probability", "score", help="What is watched, for a class.")] = "probability",
     seed: Annotated[int, Range(0, 99, 1)] = 0,
@@ -101,16 +119,6 @@ def covered(
     return pixels
 
 
-def usual_square(probe: Probe) -> dict[str, int]:
-    """A square that suits a network's pictures: an eighth of a side, moved by half of itself.
-
-    >>> from vizcore import open_probe
-    >>> usual_square(open_probe("tiny-vgg"))
-    {'patch': 8, 'stride': 4}
-    """
-    return {"patch": max(2, probe.input_size // 8), "stride": max(1, probe.input_size // 16)}
-
-
 def large_square(probe: Probe) -> dict[str, int]:
     """A square for a first, coarse look: a quarter of a side, moved by half of itself.
 
@@ -118,7 +126,7 @@ def large_square(probe: Probe) -> dict[str, int]:
     >>> large_square(open_probe("tiny-vgg"))
     {'patch': 16, 'stride': 8}
     """
-    return {name: 2 * value for name, value in usual_square(probe).items()}
+    return {"patch": 2 * usual_patch(probe), "stride": 2 * usual_stride(probe)}
 
 
 class Watch:
@@ -222,13 +230,14 @@ def batches(places: torch.Tensor, probe: Probe, exact_parts: bool) -> Iterator[t
         yield from places[first:].split(size)
 
 
-METHODS = {"Occlusion": occlusion}
-FORMULAS = {
-    occlusion: r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s\,\ni\,(i,j)} \big( \mathrm{unit}(x) - "
-    r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big)"
-}
-# How the method misleads, in a sentence for the reader.
-FAILINGS = {
-    "Occlusion": "The square is something new in the picture: size and filling change the map, and what is there twice "
-    "is never missed.",
-}
+METHODS = (
+    Method(
+        "Occlusion",
+        occlusion,
+        formula=r"M_{ij} = \frac{1}{|S_{ij}|} \sum_{s\,\ni\,(i,j)} \big( \mathrm{unit}(x) - "
+        r"\mathrm{unit}(x \text{ with square } s \text{ covered}) \big)",
+        paper="Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*",
+        misleads="The square is something new in the picture: size and filling change the map, and what is there "
+        "twice is never missed.",
+    ),
+)

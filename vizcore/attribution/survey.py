@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from vizcore.attribution.cam import cam, grad_cam
-from vizcore.attribution.cam_variants import grad_cam_plus_plus, guided_grad_cam, layer_cam
-from vizcore.attribution.gradients import deconvnet, gradient_times_input, guided_backprop, saliency
+from vizcore.attribution.board import COMPARED
 from vizcore.attribution.trust import centred, deletion, insertion, scattered
 from vizcore.frames import Frame
 from vizcore.imaging import Map
@@ -20,15 +18,7 @@ Box = tuple[int, int, int, int]
 MIDDLE = "the middle"
 SMALL = 0.25  # of the picture: Zhang et al. call a photograph difficult where the object covers less
 METHODS_SURVEYED: dict[str, Callable[..., Map]] = {
-    "Grad-CAM": grad_cam,
-    "CAM": cam,
-    "Grad-CAM++": grad_cam_plus_plus,
-    "LayerCAM": layer_cam,
-    "Guided Grad-CAM": guided_grad_cam,
-    "Saliency": saliency,
-    "Gradient x input": gradient_times_input,
-    "Guided backprop": guided_backprop,
-    "Deconvnet": deconvnet,
+    **{method.title: method.function for method in COMPARED if method.at_once},
     MIDDLE: lambda probe, image, unit: centred(probe.input_size),
     "chance": lambda probe, image, unit: scattered(probe.input_size, seed=int(image.sum() * 1000)),
 }

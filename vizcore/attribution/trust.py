@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vizcore.attribution.likeness import likeness, rank_correlation
 from vizcore.dial import Range
-from vizcore.frames import Frame, framed, pictures_a_frame
+from vizcore.frames import Frame, framed, frames_of, last, pictures_a_frame
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Step, Unit, check_cancel
 
-Method = Callable[..., Map]
 Seed = Annotated[int, Range(0, 99, 1)]
 AT_A_TIME = 12 * 10**9  # multiply-adds between two frames
 PIECE = 2**22  # numbers drawn between two looks at whether to stop
@@ -103,7 +104,7 @@ def reading(probe: Probe, images: torch.Tensor, unit: Unit) -> torch.Tensor:
 
 @framed
 def randomisation(
-    probe: Probe, image: torch.Tensor, unit: Unit | int | str, method: Method, *, seed: Seed = 0, **dials: Any
+    probe: Probe, image: torch.Tensor, unit: Unit | int | str, method: Callable, *, seed: Seed = 0, **dials: Any
 ) -> Iterator[Frame]:
     """Let the network forget layer after layer, from the scores down, and watch whether the map notices.
 
@@ -118,11 +119,11 @@ def randomisation(
     1.0
     """
     unit = probe.unit(unit)
-    intact = method(probe, image, unit, **dials)
+    intact = last(frames_of(method, probe, image, unit, **dials)).picture
     layers = forgotten_in_turn(probe, unit)
     yield Frame(0, len(layers), intact, likeness(intact, intact))
     for number, (name, other) in enumerate(cascade(probe, layers, seed), 1):
-        map = method(other, image, unit, **dials)
+        map = last(frames_of(method, other, image, unit, **dials)).picture
         yield Frame(number, len(layers), map, likeness(intact, map), detail=name)
 
 
@@ -189,7 +190,7 @@ def stability(
     probe: Probe,
     image: torch.Tensor,
     unit: Unit | int | str,
-    method: Method,
+    method: Callable,
     *,
     noise: Annotated[float, Range(0, 0.05, 0.001)] = 2 / 255,
     samples: Annotated[int, Range(1, 32, 1)] = 4,
@@ -207,8 +208,8 @@ def stability(
     1.0
     """
     pixels = probe.prepare(image)
-    first = method(probe, pixels, unit, **dials)
-    maps = [method(probe, picture, unit, **dials) for picture in shaken(pixels, noise, samples, seed)]
+    pictures = [pixels, *shaken(pixels, noise, samples, seed)]
+    first, *maps = (last(frames_of(method, probe, picture, unit, **dials)).picture for picture in pictures)
     return sum(rank_correlation(first.values, map.values) for map in maps) / len(maps)
 
 
@@ -217,48 +218,6 @@ def shaken(pixels: torch.Tensor, noise: float, samples: int, seed: int) -> Itera
     generator = torch.Generator().manual_seed(seed)
     for _ in range(samples):
         yield (pixels + noise * (2 * torch.rand(pixels.shape, generator=generator) - 1)).clamp(0, 1)
-
-
-def likeness(first: Map, second: Map) -> dict[str, float]:
-    """Three ways in which two maps may be alike, each 1 where they are the same."""
-    a, b = first.values, second.values.expand_as(first.values)
-    return {
-        "rank correlation": rank_correlation(a, b),
-        "rank correlation of magnitudes": rank_correlation(a.abs(), b.abs()),
-        "structural similarity": similarity_of_structure(a.abs(), b.abs()),
-    }
-
-
-def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Spearman's rank correlation of two maps; 0 where one of them has no order at all.
-
-    >>> rank_correlation(torch.tensor([1.0, 2, 3]), torch.tensor([10.0, 20, 500]))
-    1.0
-    """
-    if a.min() == a.max() or b.min() == b.max():
-        return 0.0
-    return round(torch.corrcoef(torch.stack([ranking(a), ranking(b)]))[0, 1].item(), 12)
-
-
-def ranking(values: torch.Tensor) -> torch.Tensor:
-    """The rank of every value from 1 on, in one row (N,) of double precision; equals share their mean rank.
-
-    >>> ranking(torch.tensor([0.5, 9.0, 0.5, 7.0]))
-    tensor([1.5000, 4.0000, 1.5000, 3.0000], dtype=torch.float64)
-    """
-    _, place, counts = values.flatten().unique(return_inverse=True, return_counts=True)
-    return (counts.cumsum(0) - (counts - 1).double() / 2)[place]
-
-
-def similarity_of_structure(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The structural similarity (Wang et al. 2004) of two unsigned maps, each on its own scale."""
-    from skimage.metrics import structural_similarity
-
-    a, b = (values / values.max().clamp_min(1e-12) for values in (a, b))
-    side = min(7, min(a.shape) // 2 * 2 - 1)
-    if side < 3:
-        return rank_correlation(a, b)
-    return float(structural_similarity(a.numpy(), b.numpy(), data_range=1.0, win_size=side))
 
 
 def blurred(pixels: torch.Tensor, *, size: int = 11, sigma: float = 5.0) -> torch.Tensor:
@@ -296,4 +255,29 @@ def scattered(side: int, seed: int = 0) -> Map:
     return Map(torch.rand(side, side, generator=torch.Generator().manual_seed(seed)), signed=False, measure="chance")
 
 
-METHODS = {"Randomisation": randomisation, "Deletion": deletion, "Insertion": insertion, "Stability": stability}
+METHODS = (
+    Method(
+        "Randomisation",
+        randomisation,
+        paper="Adebayo et al. 2018, *Sanity Checks for Saliency Maps*",
+        misleads="A map that changes has noticed that the network forgot; it need not be right about the trained one.",
+    ),
+    Method(
+        "Deletion",
+        deletion,
+        paper="Petsiuk et al. 2018, *RISE: Randomized Input Sampling for Explanation of Black-box Models*",
+        misleads="A picture with black holes is unlike any the network has learned from.",
+    ),
+    Method(
+        "Insertion",
+        insertion,
+        paper="Petsiuk et al. 2018, *RISE*",
+        misleads="A blurred picture still tells much, so that the answer may be there before anything is brought back.",
+    ),
+    Method(
+        "Stability",
+        stability,
+        paper="Alvarez-Melis and Jaakkola 2018, *On the Robustness of Interpretability Methods*",
+        misleads="A map that never changes is stable too.",
+    ),
+)

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from vizcore.corpora.bundled import digits, tiles
 from vizcore.corpora.datasets import DATASETS, dataset_pictures
-from vizcore.corpora.files import Pictures, folder_pictures
-from vizcore.corpora.packs import PARQUET, ZIP, packed_pictures
+from vizcore.corpora.files import Pictures, as_text, folder_pictures
+from vizcore.corpora.packs import packed_pictures
+from vizcore.corpora.parquet import PARQUET
+from vizcore.corpora.zips import ZIP
 from vizcore.frames import Frame, framed
 
 BUNDLED: dict[str, Callable[[], Pictures]] = {"tiles": tiles, "digits": digits}
@@ -82,7 +84,7 @@ def open_corpus(name: str | Path) -> Iterator[Frame]:
     if path.is_dir():
         for frame in folder_pictures(path):
             done = frame.picture is not None
-            yield Frame(frame.step, frame.of, corpus(path.resolve().name, frame.picture) if done else None)
+            yield Frame(frame.step, frame.of, corpus(as_text(path.resolve().name), frame.picture) if done else None)
     elif path.is_file() and path.suffix.lower() in (*ZIP, *PARQUET):
         for frame in packed_pictures(path):
             yield Frame(frame.step, frame.of, corpus(path.name, frame.picture) if frame.picture is not None else None)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.files import Pictures, written
+from vizcore.folders import cache_folder
 from vizcore.imaging import UnreadableImage, load_image
 from vizcore.zoo import FetchFailed, Received, download
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from vizcore.cache import cache_folder
+from vizcore.folders import cache_folder
 from vizcore.frames import Frame
 from vizcore.imaging import UnreadableImage, file_bytes, load_image, open_picture
+from vizcore.zoo import plain_label
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 LEFT_ALONE = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -22,6 +23,8 @@ ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
 STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 START = 16  # bytes that tell a format
 NO_PICTURE = "neither its name nor its first bytes are a picture's"
+NO_END = "it does not end as such a picture does, and there are too many like it to look into"
+NO_NAME = "its name is not written in UTF-8; rename it"
 TAIL = 1024  # bytes at the end of a file that are searched; some cameras write more after the picture
 EVERY = 256  # files from one frame to the next
 
@@ -55,7 +58,11 @@ class FilePictures:
         path = self.folder / self.names[number]
         if mark(path) != self.marks[number].tolist():
             raise CorpusChanged(f"{self.names[number]} has changed since the corpus was opened; open it once more.")
-        return load_image(path)
+        try:
+            with path.open("rb") as file:
+                return load_image(file)
+        except OSError as problem:
+            raise UnreadableImage(f"{self.names[number]} cannot be opened; open the collection once more.") from problem
 
 
 def mark(path: Path) -> list[int]:
@@ -74,7 +81,7 @@ def folder_pictures(folder: Path) -> Iterator[Frame]:
     file holds is kept with its size and time of change, and only what changed is read again.
     """
     names, others = listed(folder)
-    memory = cache_folder("corpora") / f"{key(str(folder.resolve()).encode())}.json"
+    memory = cache_folder("corpora") / f"{key(os.fsencode(folder.resolve()))}.json"
     known, seen = remembered(memory), {}
     for number, name in enumerate(names, 1):
         now, before = mark(folder / name) or [0, 0], known.get(name)
@@ -102,11 +109,27 @@ def listed(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
     for place, files in walked(folder, ()):
         for file in files:
             name = (place / file).relative_to(folder).as_posix()
-            if promising(file, start_of(place / file)):
+            if not is_text(name):
+                others.append((as_text(name), NO_NAME))
+            elif promising(file, start_of(place / file)):
                 names.append(name)
             else:
                 others.append((name, NO_PICTURE))
     return sorted(names), others
+
+
+def is_text(name: str) -> bool:
+    r"""Whether a file's name is one that can be written down; systems allow any bytes.
+
+    >>> is_text("Käfer.png"), is_text(os.fsdecode(b"K\xe4fer.png")), as_text(os.fsdecode(b"K\xe4fer.png"))
+    (True, False, 'K�fer.png')
+    """
+    return name.encode("utf-8", "replace") == os.fsencode(name)
+
+
+def as_text(name: str) -> str:
+    """A name with a mark in place of every byte that is no letter."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def walked(place: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, list[str]]]:
@@ -156,26 +179,41 @@ def hidden(name: str) -> bool:
 def examined(path: Path) -> tuple[str, str]:
     """What a file holds as a key, and why it is no picture; empty if it is one, as far as its two ends tell."""
     try:
-        data = file_bytes(path)
+        with path.open("rb") as file:
+            data = file_bytes(file)
         return key(data), fault(data)
     except UnreadableImage as problem:
         return "", str(problem)
+    except OSError as problem:
+        return "", f"it cannot be opened ({(problem.strerror or 'input or output error').lower()})"
 
 
-def fault(data: bytes) -> str:
+@dataclass
+class Patience:
+    """How many pixels are still decoded only to see whether pictures without the usual end are whole."""
+
+    pixels: float = float("inf")
+
+    def is_over(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of that size is too much; if not, it is counted."""
+        self.pixels -= size[0] * size[1]
+        return self.pixels < 0
+
+
+def fault(data: bytes, patience: Patience | None = None) -> str:
     """Why these bytes are no picture, or a picture that was cut off; empty where nothing is wrong at both ends.
 
     >>> fault(b"none")[:36]
     'These 4 bytes are no picture in a kn'
     """
     try:
-        form = open_picture(data).format
+        picture = open_picture(data)
     except UnreadableImage as problem:
         return str(problem)
-    end = ENDS.get(form)
-    if end and end not in data[-TAIL:] and end not in data.rstrip(b"\0")[-TAIL:]:
-        return cut_off(data)
-    return ""
+    end = ENDS.get(picture.format)
+    if not end or end in data[-TAIL:] or end in data.rstrip(b"\0")[-TAIL:]:
+        return ""
+    return NO_END if patience and patience.is_over(picture.size) else cut_off(data)
 
 
 def cut_off(data: bytes) -> str:
@@ -197,9 +235,10 @@ def sorted_out(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
     common = 0
     while all(len(part) > common for part in parts) and len({part[common] for part in parts}) == 1:
         common += 1
-    labels = tuple(sorted({part[common] for part in parts if len(part) > common}))
-    number = {label: place for place, label in enumerate(labels)}
-    return [number[part[common]] if len(part) > common else -1 for part in parts], labels
+    words = [plain_label(part[common]) if len(part) > common else "" for part in parts]
+    labels = tuple(sorted(set(words) - {""}))
+    number = {label: place for place, label in enumerate(labels)} | {"": -1}
+    return [number[word] for word in words], labels
 
 
 def remembered(memory: Path) -> dict[str, list]:

@@ -18,10 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.corpus import Corpus
 from vizcore.corpora.files import written
 from vizcore.corpora.measures import KEPT, Extremes, Measured, nothing, penultimate
+from vizcore.folders import cache_folder
 from vizcore.probe import Probe
 
 LAYOUT = 2  # another number makes every pass anew

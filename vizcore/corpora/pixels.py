@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vizcore.cache import cache_folder
 from vizcore.corpora.corpus import Corpus
+from vizcore.folders import cache_folder
 from vizcore.frames import Frame, framed
 from vizcore.imaging import UnreadableImage, middle
 

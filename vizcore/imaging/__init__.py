@@ -2,10 +2,23 @@
 
 from vizcore.imaging import render as render
 from vizcore.imaging.decoding import UnreadableImage, open_picture
-from vizcore.imaging.encoding import Sheet, contact_sheet, jpeg, middle, npy, numbers, png, ramp_bytes, sheet
+from vizcore.imaging.encoding import (
+    Sheet,
+    contact_sheet,
+    data_address,
+    jpeg,
+    middle,
+    npy,
+    numbers,
+    png,
+    ramp_bytes,
+    sheet,
+)
+from vizcore.imaging.figures import figures, percent, readings
 from vizcore.imaging.gallery import bundled_image, bundled_images, bundled_names, levels
 from vizcore.imaging.images import LARGEST_BYTES, file_bytes, image_digest, load_image, thumbnail, to_picture
 from vizcore.imaging.map import Map, shared_extent
+from vizcore.imaging.notebook import captioned
 from vizcore.imaging.render import boxed, enlarged
 
 __all__ = [
@@ -17,8 +30,11 @@ __all__ = [
     "bundled_image",
     "bundled_images",
     "bundled_names",
+    "captioned",
     "contact_sheet",
+    "data_address",
     "enlarged",
+    "figures",
     "file_bytes",
     "image_digest",
     "jpeg",
@@ -28,8 +44,10 @@ __all__ = [
     "npy",
     "numbers",
     "open_picture",
+    "percent",
     "png",
     "ramp_bytes",
+    "readings",
     "render",
     "shared_extent",
     "sheet",

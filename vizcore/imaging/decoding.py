@@ -8,6 +8,8 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, features
 
+from vizcore.imaging.hidden_costs import has_too_little, hidden_cost, too_many_parts
+
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if features.check("avif") else ())
 FORMAT_NAMES = ", ".join(FORMATS).replace("WEBP", "WebP")
 LARGEST_PIXELS = 50_000_000
@@ -48,6 +50,8 @@ def open_picture(data: bytes) -> Image.Image:
     >>> open_picture(file.getvalue()).size
     (4, 2)
     """
+    if too_many_parts(data):
+        raise UnreadableImage("The picture's file consists of far too many parts; save it anew as an ordinary picture.")
     try:
         picture = Image.open(BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -61,6 +65,13 @@ def open_picture(data: bytes) -> Image.Image:
             f"{FORMAT_NAMES} can be read, so save it as one of these."
         ) from error
     check_pixels(*picture.size)
+    if reason := hidden_cost(picture, data):
+        raise UnreadableImage(f"The picture takes too long to decode: {reason}; save it anew as an ordinary picture.")
+    if has_too_little(picture, data):
+        raise UnreadableImage(
+            f"This {picture.format} picture is cut off: {picture.width} x {picture.height} pixels need more data than "
+            "it has; save or download it again."
+        )
     # A JPEG can be decoded at an eighth of its size; twice what is wanted leaves enough for a fine reduction.
     width, height = picture.size
     scale = 2 * reduction(*kept(width, height))

@@ -1,5 +1,6 @@
 """Pictures and numbers as bytes: what a page draws, and what a reader takes away."""
 
+import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from markupsafe import Markup
 from PIL import Image
 
-from vizcore.imaging.render import ramp
+from vizcore.imaging.ramps import coverage, ramp
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,12 @@ class Sheet:
     height: int
     width: int
     kind: str = "image/png"
+
+    def _repr_html_(self) -> str:
+        scale = max(1, round(48 / max(self.height, self.width)))  # small ones are drawn in whole pixels, large enough
+        return Markup('<img src="{}" alt="{} pictures" width="{}" style="image-rendering: pixelated">').format(
+            data_address(self.file, self.kind), self.count, scale * self.columns * self.width
+        )
 
 
 def png(picture: torch.Tensor) -> bytes:
@@ -52,6 +60,15 @@ def image(picture: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.numpy())
 
 
+def data_address(content: bytes, kind: str = "image/png") -> str:
+    """A file as an address that needs no request.
+
+    >>> data_address(b"GIF89a", "image/gif")
+    'data:image/gif;base64,R0lGODlh'
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def npy(values: torch.Tensor) -> bytes:
     """Numbers of any shape as a NumPy file.
 
@@ -64,21 +81,27 @@ def npy(values: torch.Tensor) -> bytes:
 
 
 def numbers(values: torch.Tensor) -> bytes:
-    """Numbers of any shape as bare float32, row after row: what a canvas in the browser reads.
+    """Numbers of any shape row after row, as a canvas in the browser reads them: float32, or uint32 where they count.
 
-    >>> len(numbers(torch.zeros(2, 3)))
-    24
+    >>> len(numbers(torch.zeros(2, 3))), numbers(torch.tensor([1, 258])).hex()
+    (24, '0100000002010000')
     """
-    return values.detach().cpu().numpy().astype("<f4").tobytes()
+    kind = "<f4" if values.is_floating_point() else "<u4"
+    return values.detach().cpu().numpy().astype(kind).tobytes()
 
 
-def ramp_bytes(name: str) -> bytes:
-    """A colour ramp as 256 red, green and blue bytes.
+def ramp_bytes(name: str, *, signed: bool = False, solid: bool = False) -> bytes:
+    """A colour ramp as 256 times red, green, blue and how much of the picture they cover, a byte each.
 
-    >>> ramp_bytes("grey")[:3], ramp_bytes("grey")[-3:].hex()
-    (b'\\x00\\x00\\x00', 'ffffff')
+    What a `solid` map covers is everything; others cover the more, the further a value lies from zero, which is in the
+    middle of the ramp of a `signed` map.
+
+    >>> [tuple(ramp_bytes("grey", signed=True)[4 * place : 4 * place + 4]) for place in (0, 128, 255)]
+    [(0, 0, 0, 255), (100, 100, 100, 5), (255, 255, 255, 255)]
     """
-    return (ramp(name) * 255).round().byte().numpy().tobytes()
+    places = torch.linspace(-1 if signed else 0, 1, 256)
+    covers = torch.ones(256) if solid else coverage(places)
+    return (torch.cat([ramp(name), covers[:, None]], 1) * 255).round().byte().numpy().tobytes()
 
 
 def sheet(pictures: torch.Tensor, *, largest: int = 96, photographs: bool = False) -> Sheet:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
+from vizcore.imaging.figures import figures
+from vizcore.imaging.notebook import captioned
+from vizcore.imaging.ramps import scaled
+
 
 @dataclass(frozen=True)
 class Map:
@@ -30,6 +34,11 @@ class Map:
         if self.values.ndim != 2:
             raise ValueError(f"a map came as {tuple(self.values.shape)}; it has rows and columns, (H, W).")
         object.__setattr__(self, "values", self.values.detach().float().cpu())
+
+    def _repr_html_(self) -> str:
+        low, high = self.values.min().item(), self.values.max().item()
+        picture = scaled(self.values, self.extent, signed=self.signed)
+        return captioned(picture, f"{self.measure}, from {figures(low)} to {figures(high)}. {self.note}".strip())
 
     @property
     def extent(self) -> float:

@@ -1,77 +1,23 @@
-"""Maps, filters and grids as pictures. The colours live here; nobody else knows them.
-
-Signed values go from blue through white to orange, centred on zero; unsigned values climb one ramp
-from near-black through violet and coral to pale yellow; activations and weights may also be plain grey.
-All ramps are drawn in OKLab (Ottosson 2020), so that equal steps look equal.
-"""
+"""Maps, filters and grids as pictures. The colours live here and in `ramps.py`; nobody else knows them."""
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 
 from vizcore.imaging.map import Map
+from vizcore.imaging.ramps import colours, coverage, from_oklab, lab, scaled
 
-# Lightness, chroma and hue (degrees) at even distances along each ramp.
-RAMPS = {
-    "signed": ((0.42, 0.16, 255), (0.66, 0.12, 245), (0.97, 0.0, 245), (0.74, 0.14, 60), (0.52, 0.17, 38)),
-    "unsigned": ((0.13, 0.02, 290), (0.36, 0.14, 300), (0.58, 0.19, 355), (0.78, 0.15, 50), (0.97, 0.09, 105)),
-    "grey": ((0.0, 0.0, 0), (1.0, 0.0, 0)),
-}
 # Two units on one picture, each by lightness, chroma and hue; as lights, so that where both shine it is nearly white.
 PAIR = (0.74, 0.19, 155), (0.66, 0.27, 345)
 # The ways of looking at a map of pixels, and the ramp of each; None where the map's sign decides.
 VIEWS = {"usual": None, "colour": "grey", "grey": "grey", "absolute": "grey", "blurred": None}
 
 
-@cache
-def ramp(name: str) -> torch.Tensor:
-    """A colour ramp as 256 colours in [0, 1]: (256, 3).
-
-    >>> ramp("grey")[255].round().tolist()
-    [1.0, 1.0, 1.0]
-    """
-    return from_oklab(F.interpolate(lab(RAMPS[name])[None], 256, mode="linear", align_corners=True)[0]).T.contiguous()
-
-
-def lab(colours: Sequence[tuple[float, float, float]]) -> torch.Tensor:
-    """Colours given by lightness, chroma and hue in degrees, in OKLab: (3, N)."""
-    return torch.tensor(
-        [(light, chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue)))
-         for light, chroma, hue in colours]
-    ).T  # fmt: skip
-
-
-def from_oklab(lab: torch.Tensor) -> torch.Tensor:
-    """Colours in OKLab (3, N) as red, green and blue in [0, 1]: (3, N).
-
-    >>> from_oklab(torch.tensor([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])).round().abs()
-    tensor([[0., 1.],
-            [0., 1.],
-            [0., 1.]])
-    """
-    roots = torch.tensor([(1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728),
-                          (1, -0.0894841775, -1.2914855480)]) @ lab  # fmt: skip
-    linear = torch.tensor([(4.0767416621, -3.3077115913, 0.2309699292), (-1.2684380046, 2.6097574011, -0.3413193965),
-                           (-0.0041960863, -0.7034186147, 1.7076147010)]) @ roots**3  # fmt: skip
-    linear = linear.clamp(0, 1)
-    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def colours(values: torch.Tensor, name: str, low: float, high: float) -> torch.Tensor:
-    """Values of any shape (...) as colours (..., 3): `low` takes the ramp's first colour, `high` its last."""
-    span = max(high - low, 1e-12)
-    places = ((values - low) / span).nan_to_num(0.0).clamp(0, 1) * 255
-    return ramp(name)[places.round().long()]
-
-
 def heatmap(map: Map, *, extent: float | None = None, ramp: str | None = None) -> torch.Tensor:
     """A map as a picture (3, H, W): centred on zero where it is signed, from zero up where it is not."""
-    end = extent or map.extent
-    low = -end if map.signed else 0.0
-    return colours(map.values, ramp or ("signed" if map.signed else "unsigned"), low, end).permute(2, 0, 1)
+    return scaled(map.values, extent or map.extent, signed=map.signed, ramp=ramp)
 
 
 def overlay(
@@ -83,7 +29,7 @@ def overlay(
     """
     map = map.at_size(*image.shape[1:])
     end = extent or map.extent
-    weight = (map.values.abs() / max(end, 1e-12)).clamp_max(1) ** 0.7 * opacity
+    weight = coverage(map.values / max(end, 1e-12)) * opacity
     return faded(image) * (1 - weight) + heatmap(map, extent=end, ramp=ramp) * weight
 
 
@@ -162,8 +108,10 @@ def viewed(map: Map, how: str, image: torch.Tensor | None = None) -> torch.Tenso
 
 
 def side_by_side(maps: Sequence[Map], how: str, image: torch.Tensor | None = None) -> torch.Tensor:
-    """Several maps of pixels, each on its own scale by the same rule: (N, 3, H, W)."""
-    return torch.stack([viewed(map, how, image) for map in maps])
+    """Several maps, each on its own scale by the same rule, the coarse ones in larger cells: (N, 3, H, W)."""
+    pictures = [viewed(map, how, image) for map in maps]
+    height, width = (max(picture.shape[along] for picture in pictures) for along in (1, 2))
+    return torch.cat([F.interpolate(picture[None], (height, width)) for picture in pictures])
 
 
 def label_map(labels: torch.Tensor, first: int) -> tuple[torch.Tensor, list[tuple[int, float, str]]]:

@@ -6,6 +6,7 @@ import torch
 
 from vizcore.dial import Choice
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 
@@ -104,3 +105,14 @@ def cell_box(probe: Probe, layer: str, at: tuple[int, int]) -> tuple[int, int, i
     at = probe.unit(Unit(layer, 0, at)).at
     field, side = probe.layer(layer).field, probe.input_size
     return field.box(at, (side, side)) if field else (0, 0, side, side)
+
+
+METHODS = (
+    Method(
+        "Activations",
+        activations,
+        formula=r"A_k = \text{channel } k \text{ of the layer}, \qquad A_k \in \mathbb{R}^{h \times w}",
+        paper="Yosinski et al. 2015, *Understanding Neural Networks Through Deep Visualization*",
+        misleads="That a channel answers here does not tell what else it answers to, nor whether it matters.",
+    ),
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from vizcore.inspection.blocks import Block, Strip, strips
+from vizcore.method import Method
 from vizcore.probe import Layer, Probe
 
 WIDTH = 860
@@ -56,9 +57,10 @@ class Place:
 def architecture(probe: Probe, layer: str) -> str:
     """A network as a drawing (SVG): blocks from the picture to the scores, `layer` in the accent colour.
 
-    The height of a block is the square root of how many cells its maps have along a side, its width the logarithm
-    of how many channels; thin slabs are what follows a convolution. Arcs are branches and residual additions.
-    Stages of a long network are folded into one block each, and those around `layer` are unfolded beneath.
+    After the drawing of LeNet-5 (LeCun et al. 1998). The height of a block is the square root of how many cells its
+    maps have along a side, its width the logarithm of how many channels; thin slabs are what follows a convolution.
+    Arcs are branches and residual additions. Stages of a long network are folded into one block each, and those
+    around `layer` are unfolded beneath.
 
     >>> from vizcore import open_probe
     >>> architecture(open_probe("tiny-vgg"), "conv1.conv").count('class="layer')
@@ -246,3 +248,15 @@ def facts(layer: Layer) -> str:
 def caption(block: Block) -> str:
     """A folded stage in one line."""
     return f"{block.name}: {len(block.layers)} layers, to {' × '.join(map(str, block.last.shape))}"
+
+
+METHODS = (
+    Method(
+        "Architecture",
+        architecture,
+        formula=r"\text{height} \propto \sqrt{h\,w}, \qquad \text{width} \propto \log K, \qquad "
+        r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
+        paper="LeCun et al. 1998, *Gradient-Based Learning Applied to Document Recognition* (the drawing of LeNet-5)",
+        misleads="A large block is a large map, not an important one.",
+    ),
+)

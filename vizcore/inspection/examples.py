@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from vizcore.corpora import KEPT, Example, Index
 from vizcore.dial import Choice, Range
 from vizcore.imaging import boxed, enlarged
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 SIDE = 96  # pixels of a patch as it is shown, at least
@@ -170,4 +171,14 @@ def selectivity(index: Index, unit: Unit | int | str) -> Selectivity | None:
     return Selectivity(index.corpus.labels[best], mean, others, share)
 
 
-METHODS = {"Maximally activating patches": examples}
+METHODS = (
+    Method(
+        "Maximally activating patches",
+        examples,
+        formula=r"\operatorname{top}_k\; \max_{x, y} A_c(x, y; I) \quad \text{over all pictures } I",
+        paper="Girshick et al. 2014, *Rich Feature Hierarchies for Accurate Object Detection and Semantic "
+        "Segmentation*; Morcos et al. 2018 (class selectivity)",
+        misleads="The few strongest say little about the many pictures that excite a unit less, and nothing about "
+        "what the collection lacks.",
+    ),
+)

@@ -2,6 +2,7 @@
 
 import torch
 
+from vizcore.method import Method
 from vizcore.probe import Probe
 
 
@@ -159,3 +160,14 @@ def histogram(weights: torch.Tensor, bins: int = 41) -> tuple[list[float], list[
     edges = torch.linspace(-extent, extent, bins + 1)
     counts = torch.histc(weights.float(), bins, -extent, extent).int().tolist()
     return ((edges[:-1] + edges[1:]) / 2).tolist(), counts
+
+
+METHODS = (
+    Method(
+        "Filters",
+        filters,
+        formula=r"a_k(x, y) = \sum_{c, i, j} w_{k c i j}\; p_c(x + i,\, y + j)",
+        paper="Krizhevsky et al. 2012, *ImageNet Classification with Deep Convolutional Neural Networks*",
+        misleads="Only the first layer reads colours; what a later filter looks for its weights alone do not show.",
+    ),
+)

@@ -1,6 +1,7 @@
 """Network: what is it made of? Its layers as a table, its totals, what each layer can see, how it was trained."""
 
 from vizcore.inspection.activations import cell_box
+from vizcore.method import Method
 from vizcore.probe import Probe
 
 
@@ -24,8 +25,9 @@ def totals(probe: Probe) -> dict[str, int]:
 def layer_table(probe: Probe) -> list[dict[str, str | int | None]]:
     """One row a layer: its kind, shape, receptive field and stride in pixels, parameters and multiply-adds.
 
-    Receptive field and stride are numbers where they are square, `high × wide` where they are not, and None
-    where a cell may see the whole picture.
+    Araujo et al. 2019 (Computing Receptive Fields): a layer sees as many pixels as the one before and, for each of
+    its own k - 1 further cells, as many more as its input's stride. Receptive field and stride are numbers where they
+    are square, `high × wide` where they are not, and None where a cell may see the whole picture.
 
     >>> from vizcore import open_probe
     >>> layer_table(open_probe("tiny-vgg"))[3]["receptive field"]
@@ -65,3 +67,14 @@ def central_fields(probe: Probe) -> dict[str, tuple[int, int, int, int]]:
     return {
         name: cell_box(probe, name, (layer.cells[0] // 2, layer.cells[1] // 2)) for name, layer in probe.layers.items()
     }
+
+
+METHODS = (
+    Method(
+        "Receptive fields",
+        layer_table,
+        formula=r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
+        paper="Araujo et al. 2019, *Computing Receptive Fields of Convolutional Neural Networks*",
+        misleads="A cell can see all of its field, but what lies in the middle of it counts most.",
+    ),
+)

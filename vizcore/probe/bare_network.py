@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from vizcore.probe.cancel import cancellable
 from vizcore.probe.graph import first_sentence
 from vizcore.probe.segmentation import alone
 
@@ -90,7 +91,7 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     """
     kind = type(network).__name__
     try:
-        with torch.no_grad():
+        with torch.no_grad(), cancellable():
             scores = alone(network(picture.clone()))
     except Exception as problem:
         shape = tuple(picture.shape)
@@ -102,6 +103,8 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
             f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes), "
             "or for every pixel (N, classes, H, W)."
         )
+    if not scores.isfinite().all():
+        raise ValueError(f"{kind} answers a picture with scores that are infinite or no numbers.")
     return scores
 
 
@@ -110,14 +113,21 @@ def channels_last(network: nn.Module, picture: torch.Tensor, expected: torch.Ten
 
     A network that answers otherwise then, or not at all, since it looks at its memory itself, stays as it was.
     """
-    network.to(memory_format=torch.channels_last)
+    laid_out(network, torch.channels_last)
     try:
         found, apart = bare_scores(network, picture), 1e-3 * expected.abs().max().item()
         same = torch.allclose(found, expected, rtol=1e-3, atol=apart)
     except ValueError:
         same = False
     if not same:
-        network.to(memory_format=torch.contiguous_format)
+        laid_out(network, torch.contiguous_format)
+
+
+def laid_out(network: nn.Module, layout: torch.memory_format) -> None:
+    """Lay every weight of four axes out in memory; those of a convolution in time have five, and stay as they are."""
+    for value in (*network.parameters(), *network.buffers()):
+        if value.ndim == 4:
+            value.data = value.data.contiguous(memory_format=layout)
 
 
 def noting_views(views: list[str], layer: str) -> Callable:

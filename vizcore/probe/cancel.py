@@ -6,11 +6,12 @@ it says how it can tell (`cancel_when`); a probe asks after every layer, on the 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 ASKED: ContextVar[Callable[[], bool] | None] = ContextVar("asked", default=None)
 
@@ -48,6 +49,27 @@ def check_cancel(value: Any = None) -> Any:
     if isinstance(value, torch.Tensor) and value.requires_grad:
         return CancelCheck.apply(value, asked)
     return value
+
+
+class CancelBetweenOperations(TorchDispatchMode):
+    """Within this block torch asks before each of its operations: for networks that run as a whole."""
+
+    def __torch_dispatch__(self, function: Any, kinds: Any, given: tuple = (), named: dict | None = None) -> Any:
+        check_cancel()
+        return function(*given, **(named or {}))
+
+
+def cancellable() -> AbstractContextManager:
+    """A block in which whatever torch computes may be cancelled; nothing is asked where nobody may cancel.
+
+    >>> try:
+    ...     with cancel_when(lambda: True), cancellable():
+    ...         torch.ones(2) + 1
+    ... except Cancelled:
+    ...     "cancelled before the first operation"
+    'cancelled before the first operation'
+    """
+    return CancelBetweenOperations() if ASKED.get() else nullcontext()
 
 
 class CancelCheck(torch.autograd.Function):

@@ -9,7 +9,7 @@ from vizcore.probe.unit import SCORES
 
 # Kinds and words of steps that only add up what they read, weighed by constants; of those, the ones that take sums.
 AFFINE = ("linear", "convolution", "average pooling", "dropout", "reshape", "addition", "two classes")
-SUMS = ("sum", "einsum", "matmul", "bmm")
+SUMS = ("sum", "einsum", "matmul", "bmm", "baddbmm", "tensordot", "inner")
 AFFINE_STEPS = (*SUMS, "mul", "multiply", "sub", "mv", "expand", "contiguous", "clone", "float", "to", "BatchNorm1d",
                 "BatchNorm2d", "batch_norm")  # fmt: skip
 QUOTIENTS = ("div", "truediv", "true_divide", "divide")
@@ -26,12 +26,19 @@ def pooling(probe: Probe) -> tuple[str, str]:
     while layer.inputs and affine(steps[layer.name], layer):
         before = probe.layer(layer.inputs[0])
         averaged = averaged or layer.kind == "average pooling" or steps[layer.name].word in SUMS
-        if before.spatial:
+        if before.spatial and not averaged_over_one_axis(probe, before):
             if averaged:
                 return before.name, layer.name
             break
         layer = before
     raise ValueError(inexact(probe))
+
+
+def averaged_over_one_axis(probe: Probe, layer: Layer) -> bool:
+    """Whether a layer has one row or column of cells, because what it reads was averaged over the other axis."""
+    if layer.kind != "average pooling" or 1 not in layer.cells or not layer.inputs:
+        return False
+    return 1 not in probe.layer(layer.inputs[0]).cells
 
 
 def affine(step: Step, layer: Layer) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import Ending
 from vizcore.probe.in_place import follow_changes, on_a_copy
 from vizcore.probe.segmentation import PIXEL_SCORES, alone
@@ -119,7 +120,7 @@ def computed_once(steps: list[Step]) -> tuple[Step, ...]:
         if all(source in known for source in step.node.all_input_nodes):
             arguments, named = step.inputs(known)
             with torch.no_grad():
-                value = known[step.node] = step.operation(*arguments, **named)
+                value = known[step.node] = check_cancel(step.operation(*arguments, **named))
             step = replace(step, operation=lambda *_, value=value, **__: value, constant=True)
         found.append(step)
     return tuple(found)

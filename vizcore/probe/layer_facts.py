@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from vizcore.probe.cancel import check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST, MAPS, TOKENS, VECTOR, found, labelled, laid_as, likely
 from vizcore.probe.graph import Step
 from vizcore.probe.layer import Layer
@@ -28,7 +29,8 @@ KINDS = {
                     "max_pool2d_with_indices"),
     "average pooling": ("AvgPool2d", "AdaptiveAvgPool2d", "avg_pool2d", "adaptive_avg_pool2d", "mean"),
     "other pooling": ("LPPool2d", "lp_pool2d"),
-    "normalisation": ("_BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "RMSNorm",
+    "normalisation": ("_BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm2d", "LocalResponseNorm", "CrossMapLRN2d",
+                      "RMSNorm",
                       "batch_norm", "native_batch_norm_legit_no_training", "layer_norm", "native_layer_norm",
                       "group_norm", "native_group_norm", "instance_norm", "local_response_norm", "rms_norm",
                       "fused_rms_norm"),
@@ -47,7 +49,7 @@ KINDS = {
     "reshape": ("Flatten", "Unflatten", "flatten", "unflatten", "reshape", "reshape_as", "view", "view_as",
                 "unsafe_view", "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t",
                 "unsqueeze", "squeeze", "getitem", "select", "slice", "narrow", "chunk", "split", "split_with_sizes",
-                "unbind", "roll"),
+                "unbind", "roll", "ChannelShuffle", "channel_shuffle", "native_channel_shuffle"),
     "two classes": ("two_classes",),
     "logarithm": ("logarithm",),
 }  # fmt: skip
@@ -76,7 +78,7 @@ ARGUMENTS = {
 }
 # Normalisations that look at a cell's own channels, or at statistics fixed in training.
 FIXED_NORMS = {"_BatchNorm", "batch_norm", "native_batch_norm_legit_no_training",
-               "LocalResponseNorm", "local_response_norm"}  # fmt: skip
+               "LocalResponseNorm", "CrossMapLRN2d", "local_response_norm"}  # fmt: skip
 DIMENSIONS = {MAPS: 4, CHANNELS_LAST: 4, TOKENS: 3, VECTOR: 2}
 Place = tuple[ReceptiveField | None, str]
 
@@ -93,9 +95,14 @@ def describe(steps: tuple[Step, ...], entry: fx.Node, pixels: torch.Tensor) -> t
     cells: dict[fx.Node, Pair] = {entry: tuple(pixels.shape[-2:])}
     carried: dict[fx.Node, list[nn.Parameter]] = {}  # by constants, until the first layer that reads them
     counted: set[int] = set()
+    gone: tuple[fx.Node, ...] = ()
     for step in steps:
+        for node in gone:  # no later step reads what they gave
+            values.pop(node, None)
+            labels.pop(node, None)
+        gone = step.frees
         arguments, named = step.inputs(values)
-        value = values[step.node] = step.operation(*arguments, **named)
+        value = values[step.node] = check_cancel(step.operation(*arguments, **named))
         read = step.node.all_input_nodes
         parameters = [parameter for source in read for parameter in carried.get(source, ())]
         if isinstance(step.operation, nn.Module):
@@ -242,7 +249,7 @@ class Facts:
 
     def normalises_over_places(self, layout: str) -> bool:
         """Whether a normalisation reads the statistics of the whole picture rather than of one cell."""
-        if FIXED_NORMS & set(self.words):
+        if FIXED_NORMS & set(self.words) or self.given.get("track_running_stats"):
             return False
         return layout != CHANNELS_LAST or len(self.given.get("normalized_shape", ())) != 1
 

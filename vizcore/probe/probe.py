@@ -16,7 +16,7 @@ from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
-from vizcore.probe.prediction import Prediction
+from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.preparation import prepared
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
 from vizcore.probe.unit import SCORES, Unit
@@ -27,10 +27,11 @@ Wrap = Callable[..., torch.Tensor]
 class Probe:
     """A classifier, of pictures or of every pixel, frozen, on one device, shared by every reader at once.
 
-    It takes RGB pixels (N, 3, H, W) in [0, 1] and does the network's own normalisation inside, so that a
-    gradient, an epsilon or a synthesized picture is always in pixels. The network given is copied;
-    nothing done through a probe changes it. A segmentation network, which scores every pixel, has as
-    `scores` each class summed where it wins; one pixel's is `pixel_scores:15@row,column`.
+    It takes RGB pixels (N, 3, H, W) in [0, 1] and does the network's normalisation inside, so that a gradient, an
+    epsilon or a synthesized picture is always in pixels: `mean` is taken away and the rest divided by `std`; without
+    them the network gets the pixels as they are. The network given is copied; nothing done here changes it. A
+    segmentation network, which scores every pixel, has as `scores` each class summed where it wins; one pixel's is
+    `pixel_scores:15@row,column`.
 
     >>> network = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     >>> probe = Probe(network, name="colour", input_size=8, mean=[0.5] * 3, std=[1] * 3)
@@ -47,8 +48,8 @@ class Probe:
         labels: Sequence[str] = (),
         input_size: int = 224,
         resize: int | None = None,
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
         interpolation: str = "bilinear",
         device: str | torch.device | None = None,
     ):
@@ -198,13 +199,13 @@ class Probe:
         """
         return self._ending.probabilities(scores)
 
-    def predict(self, image: torch.Tensor, k: int = 5) -> list[Prediction]:
+    def predict(self, image: torch.Tensor, k: int = 5) -> Predictions:
         """The network's k most probable classes for a picture (3, H, W) of any size, or the k with the most pixels."""
         scores, found = self.run(self.prepare(image)[None], [PIXEL_SCORES] if self.by_pixel else ())
         scores = scores[0].detach()
         probabilities = shares(found[PIXEL_SCORES])[0] if self.by_pixel else self.probabilities(scores[None])[0]
         best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
-        return [Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best]
+        return Predictions(Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best)
 
     def value(self, image: torch.Tensor, unit: Unit | int | str) -> float:
         """What a unit answers to a picture (3, H, W) of any size."""

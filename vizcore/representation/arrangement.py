@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from vizcore.corpora import Index, at, evenly, pixel_side, pixels, table
-from vizcore.frames import Frame
+from vizcore.frames import Frame, frames_of
 from vizcore.imaging import render
-from vizcore.representation.embedding import pca, tsne
+from vizcore.representation.embedding import Components, tsne
 from vizcore.representation.faithfulness import faithfulness
 from vizcore.representation.neighbors import SPACES
 
@@ -49,17 +49,20 @@ def arranged(
         if frame.picture is None:
             yield Frame(frame.step, 2 * frame.of, None)
     tables = [rows_of(index, space, numbers) for space in where]
-    if method is pca:
-        frame = Frame(1, 1, tuple(pca(rows).points for rows in tables))
-    else:
-        for together in zip(*(method(rows, **dials) for rows in tables), strict=True):
-            frame = Frame(together[0].step, together[0].of, tuple(one.picture for one in together), together[0].terms)
-            yield frame
+    for together in zip(*(frames_of(method, rows, **dials) for rows in tables), strict=True):
+        points = tuple(points_of(one.picture) for one in together)
+        frame = Frame(together[0].step, together[0].of, points, together[0].terms)
+        yield frame
     k = min(12, (len(numbers) - 1) // 2)
     judged = [
         faithfulness(rows, points, k=k) if k else None for rows, points in zip(tables, frame.picture, strict=True)
     ]
     yield Frame(frame.step, frame.of, frame.picture, frame.terms, tuple(judged))
+
+
+def points_of(found: torch.Tensor | Components) -> torch.Tensor:
+    """Where a method lays the pictures: (N, 2)."""
+    return found.points if isinstance(found, Components) else found
 
 
 def rows_of(index: Index, space: str, numbers: list[int]) -> torch.Tensor:
@@ -73,6 +76,21 @@ def pictures(index: Index, numbers: Sequence[int]) -> torch.Tensor:
     """Some pictures of a corpus, small, as they are compared by their pixels: (N, 3, s, s) in [0, 1]."""
     side = pixel_side(index.corpus)
     return table(pixels(index.corpus, list(numbers))).view(-1, 3, side, side) / 255
+
+
+def in_unit_square(points: torch.Tensor, cells: int | None = None) -> torch.Tensor:
+    """Points (N, 2) moved and scaled alike in both directions, until they fill the square from 0 to 1, in its middle.
+
+    Points that are columns and rows of a grid with so many `cells` to a side keep their places in the whole grid.
+
+    >>> in_unit_square(torch.tensor([[2.0, 0.0], [6.0, 2.0]])).tolist()
+    [[0.0, 0.25], [1.0, 0.75]]
+    """
+    if cells is not None:
+        return points.float() / max(cells - 1, 1)
+    low, high = points.amin(0), points.amax(0)
+    span = (high - low).amax().clamp_min(torch.finfo(points.dtype).tiny)
+    return 0.5 + (points - (low + high) / 2) / span
 
 
 @dataclass(frozen=True)

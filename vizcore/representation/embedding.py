@@ -10,6 +10,7 @@ import torch
 from vizcore.corpora import Rows, closest, table
 from vizcore.dial import Range
 from vizcore.frames import Frame
+from vizcore.method import Method
 
 FEWEST, MOST = 4, 5_000  # pictures that t-SNE arranges: with fewer nobody is closer than another
 SMALL = 1e-4  # how widely the points are spread before the first step
@@ -174,9 +175,22 @@ def beginning(rows: torch.Tensor, seed: int) -> torch.Tensor:
     return points / points[:, 0].std().clamp_min(1e-12) * SMALL + noise * SMALL / 100
 
 
-METHODS = {"Principal components": pca, "Embedding by t-SNE": tsne}
-FORMULAS = {
-    pca: r"y = W^\top (x - \bar x)",
-    tsne: r"\min_y \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad "
-    r"q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}}",
-}
+METHODS = (
+    Method(
+        "t-SNE",
+        tsne,
+        formula=r"\min_y \sum_{i \neq j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad "
+        r"q_{ij} = \frac{(1 + \lVert y_i - y_j \rVert^2)^{-1}}{\sum_{k \neq l} (1 + \lVert y_k - y_l \rVert^2)^{-1}}",
+        paper="van der Maaten and Hinton 2008, *Visualizing Data using t-SNE*",
+        misleads="How far groups lie apart, how large they are and how dense says little. Only who is next to whom is "
+        "meant, and trustworthiness and recall say how far even that can be believed.",
+    ),
+    Method(
+        "PCA",
+        pca,
+        formula=r"y = W^\top (x - \bar x)",
+        paper="Pearson 1901, *On Lines and Planes of Closest Fit to Systems of Points in Space*",
+        misleads="It keeps true distances, but only along the two directions in which the pictures differ most; "
+        "pictures that differ in other directions fall together.",
+    ),
+)

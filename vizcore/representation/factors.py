@@ -8,6 +8,7 @@ import torch
 
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, pictures_a_frame
+from vizcore.method import Method
 from vizcore.probe import Probe
 from vizcore.representation.invariance import AT_A_TIME, CHANGES, changed, checked, told
 
@@ -108,7 +109,13 @@ def components(centred: torch.Tensor) -> torch.Tensor:
     return (path * torch.where(path[-1] < 0, -1.0, 1.0)).float().cpu()
 
 
-METHODS = {"Factors": factors}
-FORMULAS = {
-    factors: r"\mathrm{Var}(F) = \sum_i \frac{1}{|A_i|}\sum_{a \in A_i} \lVert A_i(a) - \bar F \rVert^2 + \text{rest}"
-}
+METHODS = (
+    Method(
+        "Factors",
+        factors,
+        formula=r"\mathrm{Var}(F) = \sum_i \frac{1}{|A_i|}\sum_{a \in A_i} \lVert A_i(a) - \bar F \rVert^2 "
+        r"+ \text{rest}",
+        paper="Aubry and Russell 2015, *Understanding Deep Features with Computer-Generated Imagery*",
+        misleads="The shares depend on how far each change goes.",
+    ),
+)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.imaging import bundled_images
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
 # Every change: from where to where its amount goes, 0 being none, and one that is plain but not large.
@@ -238,8 +239,13 @@ def spaced(number: int, steps: int) -> int:
     return number & -number if number else steps
 
 
-METHODS = {"Invariance": invariance}
-FORMULAS = {
-    invariance: r"d_\ell(T) = \frac{\lVert f_\ell(T x) - f_\ell(x) \rVert}"
-    r"{\frac{1}{K} \sum_{k} \lVert f_\ell(x_k) - f_\ell(x) \rVert}"
-}
+METHODS = (
+    Method(
+        "Invariance",
+        invariance,
+        formula=r"d_\ell(T) = \frac{\lVert f_\ell(T x) - f_\ell(x) \rVert}"
+        r"{\frac{1}{K} \sum_{k} \lVert f_\ell(x_k) - f_\ell(x) \rVert}",
+        paper="Zeiler and Fergus 2014, *Visualizing and Understanding Convolutional Networks*",
+        misleads="What is moved in at the border is new in the picture too, and counts as part of the change.",
+    ),
+)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from vizcore.corpora import Index, closest, penultimate, pixel_side, pixels, row
 from vizcore.dial import Choice, Range
+from vizcore.method import Method
 from vizcore.probe import Probe
 
 SPACES = ("pixels", "features")
@@ -118,7 +119,20 @@ def similarity(
     return vectors[1:] @ vectors[0]
 
 
-METHODS = {"Nearest neighbours": nearest, "Cosine similarity of codes": similarity}
-FORMULAS = {
-    nearest: r"N_k(x) = \operatorname*{arg\,min}_{\lvert S \rvert = k} \sum_{x' \in S} \lVert f(x) - f(x') \rVert"
-}
+METHODS = (
+    Method(
+        "Nearest neighbours",
+        nearest,
+        formula=r"N_k(x) = \operatorname*{arg\,min}_{\lvert S \rvert = k} \sum_{x' \in S} "
+        r"\lVert f(x) - f(x') \rVert",
+        paper="Krizhevsky et al. 2012, *ImageNet Classification with Deep Convolutional Neural Networks*",
+        misleads="Something is always nearest, however far away it lies.",
+    ),
+    Method(
+        "Cosine similarity of codes",
+        similarity,
+        paper="Krizhevsky et al. 2012, *ImageNet Classification with Deep Convolutional Neural Networks*",
+        misleads="Features behind a rectifier are never negative, so that even unlike pictures have a similarity above "
+        "zero.",
+    ),
+)

@@ -10,6 +10,7 @@ import torch
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.imaging import Map
+from vizcore.method import Method
 from vizcore.probe import Probe
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -222,7 +223,12 @@ def untrained(probe: Probe, *, seed: Seed = 0) -> Probe:
     )  # fmt: skip
 
 
-METHODS = {"Linear probe": linear_probe}
-FORMULAS = {
-    linear_probe: r"\min_{W, b} \; \sum_i -\log \mathrm{softmax}(W f_i + b)_{y_i} + \tfrac{1}{2} \lVert W \rVert^2"
-}
+METHODS = (
+    Method(
+        "Linear probe",
+        linear_probe,
+        formula=r"\min_{W, b} \; \sum_i -\log \mathrm{softmax}(W f_i + b)_{y_i} + \tfrac{1}{2} \lVert W \rVert^2",
+        paper="Alain and Bengio 2016, *Understanding Intermediate Layers Using Linear Classifier Probes*",
+        misleads="It tells what can be read off a layer, not what the network itself makes of it.",
+    ),
+)

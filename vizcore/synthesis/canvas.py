@@ -6,7 +6,7 @@ import torch
 
 # The directions in which the colours of photographs vary, each as long as they do, strongest first (columns):
 # `python -m vizcore.training.colours FOLDER` makes them from the training photographs.
-COLOURS = ((0.250, 0.106, 0.030), (0.257, 0.006, -0.055), (0.255, -0.110, 0.026))
+COLOURS = ((0.25, 0.105, 0.029), (0.256, 0.006, -0.053), (0.255, -0.108, 0.025))
 # How fast a wave loses strength with its frequency. In the photographs, says the same script, it is 0.97; there, fine
 # noise comes before shapes do, so slow waves get more.
 STEEPNESS = 1.35

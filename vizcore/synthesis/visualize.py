@@ -7,14 +7,31 @@ from typing import Annotated
 import torch
 
 from vizcore.ascent import Dials, adam, ascend, relayed, value_of
-from vizcore.dial import Range
+from vizcore.dial import Range, Suits
 from vizcore.frames import Frame
+from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 from vizcore.synthesis.canvas import fourier
 from vizcore.synthesis.views import glimpse
 
 LARGEST = 192  # pixels of a canvas's side where no size is asked for
 SEEN = 160  # pixels of it that a network sees where it is content with fewer than its own
+
+
+def usual_size(probe: Probe, *units: Unit | int | str) -> int:
+    """How wide the canvas is where no size is asked for: as wide as the network's pictures, but at most 192 pixels.
+
+    >>> from vizcore import open_probe
+    >>> usual_size(open_probe("tiny-vgg"))
+    64
+    """
+    return min(LARGEST, probe.input_size)
+
+
+def canvas_sizes(probe: Probe, *units: Unit | int | str) -> list[int]:
+    """Canvases worth a choice: half as wide as usual, usual, and as wide as the network's pictures."""
+    usual = usual_size(probe)
+    return sorted({usual // 2, usual, probe.input_size})
 
 
 def visualize(
@@ -24,7 +41,7 @@ def visualize(
     steps: Annotated[int, Range(16, 512, 16)] = 128,
     pictures: Annotated[int, Range(1, 8, help="painted beside one another, each from a beginning of its own")] = 1,
     seed: Annotated[int, Range(0, 99)] = 0,
-    size: int | None = None,
+    size: Annotated[int | None, Suits(usual_size, among=canvas_sizes, help="Side of the canvas, in pixels.")] = None,
 ) -> Generator[Frame, Dials | None, None]:
     """Paint, step by step, a picture that a unit answers to as strongly as it can.
 
@@ -77,16 +94,6 @@ def clean(probe: Probe, unit: Unit | int | str, images: torch.Tensor) -> torch.T
     return probe.read(unit, values).cpu()
 
 
-def usual_size(probe: Probe) -> int:
-    """How wide the canvas is where no size is asked for: as wide as the network's pictures, but at most 192 pixels.
-
-    >>> from vizcore import open_probe
-    >>> usual_size(open_probe("tiny-vgg"))
-    64
-    """
-    return min(LARGEST, probe.input_size)
-
-
 def seen_size(probe: Probe, unit: Unit) -> int:
     """How many pixels wide a network sees what is painted: its own size, or 160 where it is content with fewer.
 
@@ -104,14 +111,13 @@ def seen_size(probe: Probe, unit: Unit) -> int:
     return min(SEEN, probe.input_size)
 
 
-def canvas_sizes(probe: Probe) -> list[int]:
-    """Canvases worth a choice: half as wide as usual, usual, and as wide as the network's pictures."""
-    usual = usual_size(probe)
-    return sorted({usual // 2, usual, probe.input_size})
-
-
-METHODS = {"Class visualization": visualize}
-FORMULAS = {
-    visualize: r"x^* = \arg\max_x \; \mathbb{E}_{\text{view } v} \big[ S_u(v(x)) \big], \qquad "
-    r"x = \operatorname{sigmoid}\!\left(C \, \mathcal{F}^{-1}\!\left(w / f\right)\right)",
-}
+METHODS = (
+    Method(
+        "Class visualization",
+        visualize,
+        formula=r"x^* = \arg\max_x \; \mathbb{E}_{\text{view } v} \big[ S_u(v(x)) \big], \qquad "
+        r"x = \operatorname{sigmoid}\!\left(C \, \mathcal{F}^{-1}\!\left(w / f\right)\right)",
+        paper="Simonyan et al. 2014; Yosinski et al. 2015; Olah et al. 2017, *Feature Visualization*",
+        misleads="It shows what excites a unit most, which need not be what excites it in photographs.",
+    ),
+)

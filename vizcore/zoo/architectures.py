@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from vizcore.zoo.costs import Limits, weights_bytes
 from vizcore.zoo.timm_networks import TIMM, build_timm, candidates, known_timm, named_as_now, timm_options, timm_sizes
 from vizcore.zoo.tiny_vgg import TinyVGG
 
@@ -243,8 +244,13 @@ def fits(name: str, weights: Weights) -> bool:
     return not misfits(shapes(empty(name, **options(name, weights))), weights)
 
 
-def with_weights(architecture: str, weights: Weights, name: str | None = None) -> nn.Module:
-    """An architecture filled with weights, in single precision; raises ValueError unless they fit exactly."""
+def with_weights(
+    architecture: str, weights: Weights, name: str | None = None, allowed: Limits | None = None
+) -> nn.Module:
+    """An architecture filled with weights, in single precision; raises ValueError unless they fit exactly.
+
+    Weights may lie on one another in a file; what would take more memory than is `allowed` is not laid out.
+    """
     settings = options(architecture, weights)
     network = empty(architecture, **settings)
     problems = misfits(shapes(network), weights)
@@ -256,6 +262,8 @@ def with_weights(architecture: str, weights: Weights, name: str | None = None) -
         listed = "; ".join(problem[:120] for problem in problems[:3])
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(f"the weights in {name} do not fit {architecture}: {listed}{more}.")
+    if allowed:
+        allowed.check_memory(weights_bytes(network))
     if parts_outside(network):
         with Unfilled():
             network = build(architecture, **settings)

@@ -1,5 +1,6 @@
 """Weights files from strangers: recognised by their content, bounded, and opened without running anything in them."""
 
+import io
 import json
 import pickle
 import re
@@ -7,17 +8,24 @@ import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from vizcore.zoo.zip_directory import directory_bytes
+
 LARGEST = 2 * 2**30
-LARGEST_HEADER = 16 * 2**20
+LARGEST_HEADER = 4 * 2**20
+LARGEST_DIRECTORY = 4 * 2**20  # bytes of a zip's list of files, which is read into memory
 SAFETENSORS, STATE_DICT, EXPORTED = "safetensors", "state dict", "torch.export program"
 # Copies of the weights that are averaged over the training, and what in a checkpoint is no network.
 AVERAGED = re.compile(r"(^|[._])(ema|averaged?|swa|shadow|teacher|momentum_encoder)([._]|$)|ema$", re.I)
 OTHER_THAN_WEIGHTS = re.compile(r"optim|sched|scaler|callback|loop|hyper|history|rng|args|config", re.I)
 DEEPEST = 4  # tables within tables
+MOST_SHARED = 4  # weights in the place of one, on average; tied layers share theirs
+LONGEST_NAME = 500  # letters
+LARGEST_PICKLE = 4 * 2**20  # bytes of a file without its numbers, which are read one by one
 
 
 def format_of(path: Path) -> str:
@@ -51,6 +59,8 @@ def format_of(path: Path) -> str:
 
 def zip_format(path: Path) -> str:
     """Which of torch's zipped formats a file is in; bombs, TorchScript and other zips are refused."""
+    if directory_bytes(path) > LARGEST_DIRECTORY:
+        raise ValueError(f"{path.name} lists far more parts than weights have.")
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -70,6 +80,8 @@ def zip_format(path: Path) -> str:
             f"{path.name} is a TorchScript program, which can only be opened by running it; "
             "save the network's state_dict or use torch.export.save instead."
         )
+    if any(entry.filename.endswith("/data.pkl") and entry.file_size > LARGEST_PICKLE for entry in entries):
+        raise ValueError(too_much_beside(path.name))
     if "data.pkl" in names:
         return STATE_DICT
     raise ValueError(f"{path.name} is a zip file without weights in it.")
@@ -86,7 +98,10 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         except (SafetensorError, ValueError, OSError) as problem:
             raise ValueError(f"{path.name} is cut off or damaged: {problem}.") from problem
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file, Bounded(file) as bounded:
+            content = torch.load(bounded, map_location="cpu", weights_only=True)
+    except TooMuchBeside as problem:
+        raise ValueError(too_much_beside(path.name)) from problem
     except pickle.UnpicklingError as problem:
         raise ValueError(
             f"{path.name} holds more than weights and could only be opened by running code in it; "
@@ -96,6 +111,41 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise ValueError(f"{path.name} is cut off or damaged ({type(problem).__name__}).") from problem
     weights, place = state_dict(content, path.name)
     return weights, {"place": place} if AVERAGED.search(place) else {}
+
+
+class TooMuchBeside(Exception):
+    """More was read of a pickle than the weights of any network need."""
+
+
+class Bounded(io.BufferedReader):
+    """A file of which only so much may be read piece by piece; numbers are read past it, as they lie in the file.
+
+    Files of an older torch are one pickle, which is followed step by step before anything in it is known.
+    """
+
+    def __init__(self, file: BinaryIO):
+        super().__init__(file.raw)
+        self.left = LARGEST_PICKLE
+
+    def counted(self, data: bytes) -> bytes:
+        self.left -= len(data)
+        if self.left < 0:
+            raise TooMuchBeside
+        return data
+
+    def read(self, size: int = -1) -> bytes:
+        return self.counted(super().read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self.counted(super().readline(size))
+
+
+def too_much_beside(name: str) -> str:
+    """The sentence for a file with more in it than a network's weights."""
+    return (
+        f"{name} lists more than {LARGEST_PICKLE / 1e6:.0f} MB of things beside its numbers; "
+        "save the network's state_dict alone."
+    )
 
 
 def state_dict(content: object, name: str) -> tuple[dict[str, torch.Tensor], str]:
@@ -132,6 +182,9 @@ def tables_in(content: object, place: str = "", depth: int = 0) -> Iterator[tupl
 
 def checked(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
     """The weights as they are; a ValueError where some are quantized, or claim more than the file holds."""
+    claimed, held = 0, {}
+    if endless := next((key for key in weights if len(key) > LONGEST_NAME), None):
+        raise ValueError(f"{name} holds weights with names of {len(endless):,} letters; no network calls its own so.")
     for key, value in weights.items():
         whole = key.endswith("weight") and value.ndim > 1 and not value.is_floating_point() and not value.is_complex()
         if value.is_quantized or whole:
@@ -139,6 +192,14 @@ def checked(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tens
         backed = value.layout == torch.strided and value.device.type == "cpu"
         if not backed or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ValueError(f"{key[:80]} in {name} is no plain tensor: it claims more numbers than the file holds.")
+        claimed += value.numel() * value.element_size()
+        held[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+    there = sum(held.values())
+    if claimed > MOST_SHARED * there:
+        raise ValueError(
+            f"the weights in {name} claim {claimed / 1e6:,.1f} MB, but only {there / 1e6:,.1f} MB are there; "
+            "save every weight by itself."
+        )
     return weights
 
 
@@ -159,5 +220,5 @@ def labels_in(notes: Mapping[str, str]) -> object:
     """The labels a safetensors file carries in its notes, if they can be read."""
     try:
         return json.loads(notes.get("labels", "null")[:LARGEST_HEADER])
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or brackets within brackets without end
         return None

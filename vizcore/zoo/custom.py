@@ -11,6 +11,7 @@ from torch import nn
 from vizcore.probe import Probe
 from vizcore.zoo.architectures import finite, known, options, published_sizes, with_weights
 from vizcore.zoo.checkpoint import EXPORTED, format_of, labels_in, read_weights
+from vizcore.zoo.costs import TooCostly, check_costs, limits
 from vizcore.zoo.exported import read_exported
 from vizcore.zoo.labels import read_labels
 from vizcore.zoo.recognition import recognised
@@ -82,7 +83,10 @@ def read_own(path: str | Path, architecture: str | None = None, base: Callable[[
             f"the weights in {path.name} fit no architecture that is known here; name the one they were made for, "
             "as resnet50 or timm/resnet50d, or save the network with torch.export.save, which keeps its architecture."
         )
-    network = with_weights(known(architecture), weights, path.name)
+    try:
+        network = with_weights(known(architecture), weights, path.name, limits(path))
+    except TooCostly as problem:
+        raise ValueError(f"{path.name} cannot be opened: {problem}.") from problem
     settings = options(architecture, weights)
     size, resize = sizes(architecture)
     own_size = settings.get("image_size") or settings.get("img_size") or size
@@ -94,6 +98,19 @@ def read_own(path: str | Path, architecture: str | None = None, base: Callable[[
         labels = labels or timm_labels(settings.get("num_classes", 0))
         return replace(found, labels=labels, **timm_preprocessing(architecture, channels))
     return found
+
+
+def check_affordable(own: Own, path: Path, size: int) -> None:
+    """Refuse a network that costs too much on pictures of that size; an exported one was asked at its own."""
+    if own.format == EXPORTED and size == own.input_size:
+        return
+    try:
+        check_costs(own.network, (own.channels, size, size), limits(path))
+    except TooCostly as problem:
+        raise ValueError(f"{path.name} cannot be opened for {size} x {size} pixels: {problem}.") from problem
+    except Exception as problem:  # some known architectures look at numbers, which are not there without memory
+        if own.format == EXPORTED:
+            raise ValueError(f"{path.name} does not take pictures of {size} x {size} pixels.") from problem
 
 
 def sizes(architecture: str) -> tuple[int, int]:
@@ -132,6 +149,7 @@ def open_own(
     mean, std = (tuple(given or default) for given, default in zip((mean, std), usual, strict=True))
     if len(mean) != own.channels or len(std) != own.channels or min(std) <= 0:
         raise ValueError(f"{name} needs {own.channels} means and {own.channels} deviations above zero.")
+    check_affordable(own, Path(path), size)
     try:
         probe = Probe(
             own.network,

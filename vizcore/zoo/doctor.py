@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vizcore.probe import Probe, pooling
 from vizcore.zoo.custom import Labels, open_own, read_own
+from vizcore.zoo.failures import in_words
 from vizcore.zoo.shelf import known_probe
 
 
@@ -62,8 +63,11 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
     try:
         own = read_own(path, architecture, known_probe)
         probe = open_own(path, labels=labels, own=own)
-    except (ValueError, OSError) as problem:
-        return Diagnosis(file, problem=str(problem))
+    except ValueError as problem:
+        return Diagnosis(file, problem=str(problem).removeprefix(f"{file} cannot be opened: "))
+    except Exception as problem:  # a stranger's file may stumble in any way
+        reason = in_words(problem) or f"it is damaged, or a kind that is not known here ({type(problem).__name__})."
+        return Diagnosis(file, problem=reason[0].lower() + reason[1:])
     return Diagnosis(
         file,
         None,

@@ -5,18 +5,17 @@ program could run code. Here the graph is read as data: named weights, and calls
 operations from a list. Whatever else a program holds is refused.
 """
 
-import copy
 import json
 import operator
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import fx, nn
 
-from vizcore.probe import operation_name
+from vizcore.probe import check_cancel, operation_name
+from vizcore.zoo.costs import Limits, TooCostly, check_costs, limits
 from vizcore.zoo.exported_operations import (
     COUNTING,
     IGNORED,
@@ -24,16 +23,17 @@ from vizcore.zoo.exported_operations import (
     Refused,
     allowed,
     arranged,
+    as_many_as,
     as_written,
     names_in,
+    names_within,
     of_numbers,
     value_of,
 )
 
 LARGEST_GRAPH = 64 * 2**20
-LARGEST_VALUE = 2**28  # numbers in one activation
-MADE_OF_NUMBERS = ("torch.ops.aten.arange.start_step", "torch.ops.aten.arange.start", "torch.ops.aten.arange.default",
-                   "torch.ops.aten.full.default")  # fmt: skip
+MOST_CALLS = 10_000  # of operations; the longest networks have about half as many
+PICTURES = ""  # what no value is called
 SIZES = ("view", "reshape", "unsafe_view", "expand")
 
 
@@ -44,8 +44,8 @@ def read_exported(path: Path) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return program(Records(archive))
-    except Refused as problem:
+            return program(Records(archive, path), limits(path))
+    except (Refused, TooCostly) as problem:
         raise ValueError(f"{path.name} cannot be opened: {problem}.") from problem
     except Exception as problem:  # a table that is not what it should be can make the reader stumble in any way
         reason = f"{problem!r:.200}"
@@ -55,8 +55,9 @@ def read_exported(path: Path) -> tuple[fx.GraphModule, tuple[int, int, int]]:
 class Records:
     """The parts of a saved program's archive, by their paths inside it."""
 
-    def __init__(self, archive: zipfile.ZipFile):
+    def __init__(self, archive: zipfile.ZipFile, path: Path):
         self.archive = archive
+        self.left = path.stat().st_size  # bytes that its tensors may have together
         self.root = archive.namelist()[0].partition("/")[0]
 
     def table(self, name: str) -> dict:
@@ -81,13 +82,14 @@ class Records:
             sizes, strides = ([int(axis["as_int"]) for axis in meta[word]] for word in ("sizes", "strides"))
             start = int(meta["storage_offset"]["as_int"])
             # as_strided refuses what lies outside of the numbers, but not one number repeated a billion times.
-            if torch.Size(sizes).numel() > numbers.numel():
+            self.left -= numbers.nbytes
+            if torch.Size(sizes).numel() > numbers.numel() or self.left < 0:
                 raise Refused(f"{name[:80]} claims more numbers than the file holds")
             found[name] = numbers.as_strided(sizes, strides, start).clone()
         return found
 
 
-def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
+def program(records: Records, allowed: Limits) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     """Build the network: its weights by name, then its calls in order."""
     module = records.table("models/model.json")["graph_module"]
     graph, signature = module["graph"], module["signature"]
@@ -102,7 +104,7 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
             if shape is not None:
                 raise Refused("it takes more than one input; a network here takes pictures alone")
             shape = graph["tensor_values"][name]["sizes"]
-            values[name] = built.placeholder("images")
+            values[name] = values[PICTURES] = built.placeholder("images")
         elif kind in ("parameter", "buffer", "tensor_constant"):
             key = entry[f"{kind}_name"]
             place = f"_{len(values)}_" + re.sub(r"\W", "_", key)[:120]  # a name that nothing else has
@@ -118,18 +120,22 @@ def program(records: Records) -> tuple[fx.GraphModule, tuple[int, int, int]]:
     # An open size is an expression, which is not evaluated; the size at export stands beside it.
     channels, height, width = (int((axis.get("as_expr") or {"hint": axis})["hint"]["as_int"]) for axis in shape[1:])
     batch = shape[0].get("as_int")
+    if len(graph["nodes"]) > MOST_CALLS:
+        raise Refused(f"it calls {len(graph['nodes']):,} operations; up to {MOST_CALLS:,} are followed")
+    read = names_within([entry["arg"] for node in graph["nodes"] for entry in node["inputs"]])
     for number, node in enumerate(graph["nodes"]):
-        made = of_numbers(node) if node["target"] in MADE_OF_NUMBERS else None
+        check_cancel()
+        made = of_numbers(node)
         if made is not None:
             network.register_buffer(f"made_{number}", made)
             values[names_in(node["outputs"][0])[0]] = built.get_attr(f"made_{number}")
             continue
-        call(built, node, values, batch, graph["tensor_values"])
+        call(built, node, values, batch, graph["tensor_values"], read)
     built.output(values[alone_in(signature["output_specs"], graph["tensor_values"])])
     built.eliminate_dead_code()
     numbered(built)
     network = fx.GraphModule(network, built)
-    bounded(network, (channels, height, width))
+    bounded(network, (channels, height, width), allowed)
     return network, (channels, height, width)
 
 
@@ -147,8 +153,10 @@ def alone_in(outputs: list[dict], recorded: dict) -> str:
     return names[0]
 
 
-def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | None, recorded: dict) -> None:
-    """Add one call of an operation to the graph."""
+def call(
+    built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | None, recorded: dict, read: set[str]
+) -> None:
+    """Add one call of an operation to the graph; `read` are the values that any call reads."""
     if node["target"] in IGNORED:
         return
     outputs = [name for output in node["outputs"] for name in names_in(output)]
@@ -156,7 +164,7 @@ def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | N
     if node["target"] in COUNTING:
         values[outputs[0]] = built.call_function(COUNTING[node["target"]], tuple(given.values()))
         return
-    function = allowed(node["target"])
+    function, given = as_many_as(values[PICTURES], allowed(node["target"]), given)
     word = operation_name(function)
     if given.get("training") or given.get("train"):
         raise Refused("it was exported in training mode; call network.eval() before torch.export")
@@ -164,7 +172,7 @@ def call(built: fx.Graph, node: dict, values: dict[str, fx.Node], batch: int | N
         # The number of pictures at export was written into the graph; it is left open again.
         sizes = [axis["as_int"] for axis in recorded[outputs[0]]["sizes"]]
         given["size"] = [-1, *sizes[1:]]
-    function, given = as_written(function, given)
+    function, given = as_written(function, given, read.isdisjoint(outputs[1:]))
     made = built.call_function(function, *arranged(function, given))
     made.meta["layer"] = layer_name(node, word)
     if function._schema.is_mutable:  # whoever reads the old value from here on means the new one
@@ -196,25 +204,10 @@ def numbered(graph: fx.Graph) -> None:
         node.meta["layer"] = f"{name}_{again}" if again else name
 
 
-class Bounded(fx.Interpreter):
-    """Follows a program on tensors that take no memory, and stops where one would take too much."""
-
-    def __init__(self, network: fx.GraphModule):
-        super().__init__(network)
-        self.extra_traceback = False  # it would make a page of the one sentence
-
-    def run_node(self, node: fx.Node) -> Any:
-        value = super().run_node(node)
-        if isinstance(value, torch.Tensor) and value.numel() > LARGEST_VALUE:
-            raise Refused(f"its {node.name[:80]} would have {value.numel():,} numbers for two pictures")
-        return value
-
-
-def bounded(network: fx.GraphModule, shape: tuple[int, int, int]) -> None:
-    """Refuse a program that takes too much memory, or that takes only as many pictures as it was exported with."""
-    outline = copy.deepcopy(network).to("meta")
+def bounded(network: fx.GraphModule, shape: tuple[int, int, int], allowed: Limits) -> None:
+    """Refuse a program that costs too much, or that takes only as many pictures as it was exported with."""
     try:
-        scores = Bounded(outline).run(torch.empty(2, *shape, device="meta"))
+        scores = check_costs(network, shape, allowed)
     except RuntimeError as problem:
         scores = problem
     if not isinstance(scores, torch.Tensor) or scores.ndim not in (1, 2) or len(scores) != 2:

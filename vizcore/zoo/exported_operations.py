@@ -10,33 +10,39 @@ import torch
 from torch import fx
 
 OPERATIONS = {
-    "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm "
-    "mm bmm mv dot matmul baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
+    "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm mm "
+    "bmm mv dot inner tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
     "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
     "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
     "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
-    "_weight_norm_interface cosine_similarity renorm",
+    "_weight_norm_interface cosine_similarity pairwise_distance cdist renorm",
     "rectifiers and their kind": "relu relu6 leaky_relu rrelu elu selu celu gelu glu silu mish hardtanh hardswish "
     "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
     "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
     "pooling": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d "
     "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum "
-    "prod cumsum logsumexp max min amax amin argmax argmin topk sort var std var_mean std_mean median",
-    "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute "
-    "exp exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder "
-    "fmod sin cos tan asin acos atan sinh cosh atanh erf lerp addcmul addcdiv xlogy nan_to_num",
-    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or bitwise_not where masked_fill gather "
-    "scatter index _unsafe_index tril triu fill copy",
-    "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind "
-    "select slice narrow index_select select_scatter slice_scatter roll flip pad constant_pad_nd reflection_pad1d "
-    "reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold",
+    "prod cumsum logsumexp max min amax amin aminmax argmax argmin topk kthvalue sort argsort var std var_mean "
+    "std_mean median max_unpool2d",
+    "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute exp "
+    "exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder fmod "
+    "sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc erfinv lerp addcmul addcdiv xlogy "
+    "nan_to_num log10 frac hypot sinc sgn copysign logaddexp special_expit floor_divide cumprod diff",
+    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and "
+    "bitwise_or bitwise_xor __and__ __or__ __xor__ isnan isinf isfinite any all where masked_fill gather "
+    "take_along_dim scatter scatter_add index index_add index_put _unsafe_index tril triu fill copy one_hot "
+    "bucketize searchsorted zero",
+    "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind select "
+    "slice narrow index_select select_scatter slice_scatter diagonal diag_embed rot90 fliplr flipud roll flip pad "
+    "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold "
+    "meshgrid",
     "shape": "flatten view view_as reshape reshape_as _unsafe_view unflatten permute transpose swapaxes movedim t "
     "numpy_T mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle "
     "pixel_unshuffle channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d "
-    "upsample_bilinear2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
+    "upsample_bilinear2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
     "full_like new_zeros new_ones new_full",
-    "frequencies": "fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c _fft_c2r _fft_c2c "
-    "view_as_real view_as_complex real imag",
+    "frequencies": "fft_fftshift fft_ifftshift fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c "
+    "_fft_c2r _fft_c2c view_as_real view_as_complex real imag",
     "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
     "native_dropout to _to_copy type_as lift_fresh_copy",
 }
@@ -46,6 +52,8 @@ TYPES = {  # by the numbers that torch.export writes
     7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
 LARGEST_CONSTANT = 2**22  # numbers that a program may make of nothing
+MAKING = ("arange", "full", "zeros", "ones", "eye", "linspace", "logspace", "scalar_tensor", "tril_indices",
+          "triu_indices")  # fmt: skip
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists")
 IGNORED = tuple(
     f"torch.ops.aten.{word}.default"
@@ -83,8 +91,13 @@ def variants(word: str) -> list[str]:
     return operations.overloads() if operations else []
 
 
-def as_written(function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
-    """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ..."""
+def as_written(
+    function: torch._ops.OpOverload, given: dict, alone: bool = True
+) -> tuple[torch._ops.OpOverload, dict]:
+    """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ...
+
+    `alone` says that of several results none but the first is read.
+    """
     word = function.overloadpacket.__name__
     if word == "convolution" and not given["transposed"] and len(given["stride"]) < 3:
         plain = torch.ops.aten.conv2d if len(given["stride"]) == 2 else torch.ops.aten.conv1d
@@ -93,7 +106,7 @@ def as_written(function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops
         return plain.default, given
     if word == "_native_batch_norm_legit_no_training":
         return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
-    if word == "max_pool2d_with_indices":
+    if word == "max_pool2d_with_indices" and alone:
         return torch.ops.aten.max_pool2d.default, given
     if word == "addmm" and given["mat2"].target in TURNS and given["mat2"].args[0].op == "get_attr":
         return torch.ops.aten.linear.default, {
@@ -112,19 +125,30 @@ def arranged(function: torch._ops.OpOverload, given: dict) -> tuple[tuple, dict]
 
 
 def of_numbers(node: dict) -> torch.Tensor | None:
-    """The tensor that a call makes of nothing but numbers, if it makes one and that is not large."""
-    word = node["target"].removeprefix("torch.ops.aten.").partition(".")[0]
+    """The tensor that a call makes of nothing but numbers, if it does; where they depend on the pictures, it does not.
+
+    Raises Refused where it is a large one.
+    """
+    word, _, variant = node["target"].removeprefix("torch.ops.aten.").partition(".")
+    if word not in MAKING or variant not in variants(word):
+        return None
     try:
         given = {entry["name"]: value_of(entry["arg"], {}) for entry in node["inputs"]}
-    except KeyError:  # how much it makes depends on the pictures
+    except KeyError:
         return None
-    if word == "arange":
-        start, end, step = given.get("start", 0), given["end"], given.get("step", 1)
-        if abs(end - start) <= LARGEST_CONSTANT * abs(step):
-            return torch.arange(start, end, step, dtype=given.get("dtype"))
-    if word == "full" and torch.Size(given["size"]).numel() <= LARGEST_CONSTANT:
-        return torch.full(given["size"], given["fill_value"], dtype=given.get("dtype"))
-    return None
+    function = getattr(getattr(torch.ops.aten, word), variant)
+    given = {name: value for name, value in given.items() if name not in ("device", "layout", "pin_memory")}
+    arguments, named = arranged(function, given)
+    if (numbers := function(*arguments, **named, device="meta").numel()) > LARGEST_CONSTANT:
+        raise Refused(f"it makes {numbers:,} numbers of nothing")
+    return function(*arguments, **named, device="cpu")
+
+
+def as_many_as(images: fx.Node, function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
+    """A call that makes numbers for as many pictures as there are, as one that looks at the pictures."""
+    new = {"zeros": torch.ops.aten.new_zeros, "ones": torch.ops.aten.new_ones, "full": torch.ops.aten.new_full}
+    word = function.overloadpacket.__name__
+    return (new[word].default, {"self": images, **given}) if word in new else (function, given)
 
 
 def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
@@ -157,3 +181,15 @@ def names_in(value: dict) -> list[str]:
     if kind == "as_tensors":
         return [each["name"] for each in content]
     return [content.get("name") or content["as_name"]] if isinstance(content, dict) else []
+
+
+def names_within(value: Any) -> set[str]:
+    """Every name of a value in an argument, however deep it lies.
+
+    >>> sorted(names_within({"as_tensors": [{"name": "x"}, {"name": "y"}], "as_int": 3}))
+    ['x', 'y']
+    """
+    if isinstance(value, dict):
+        found = {value[word] for word in ("name", "as_name") if isinstance(value.get(word), str)}
+        return found.union(*map(names_within, value.values()))
+    return set().union(*map(names_within, value)) if isinstance(value, list) else set()

@@ -25,7 +25,7 @@ def read_labels(source: str | Path | Sequence[str] | Mapping, classes: int) -> t
         raise ValueError("labels are a list of names, or a table from class number to name.")
     if len(source) != classes:
         raise ValueError(f"the network has {classes} classes but {len(source)} labels came; one a class is needed.")
-    return tuple(plain(label) for label in source)
+    return tuple(plain_label(label) for label in source)
 
 
 def labels_of_file(path: Path) -> list | dict:
@@ -56,10 +56,17 @@ def in_order(table: Mapping, classes: int) -> list:
     return [numbered[str(number)] for number in range(classes)]
 
 
-def plain(label: object) -> str:
-    """A label as one line of text."""
+def plain_label(label: object) -> str:
+    """A label as one line of text, of at most 200 letters.
+
+    >>> plain_label("  a\tcat "), len(plain_label("cat" * 100_000)), plain_label("")
+    ('a cat', 200, '(no name)')
+    """
     if isinstance(label, Sequence) and not isinstance(label, str) and label:
         label = label[-1]
     if not isinstance(label, (str, int)):
         raise ValueError(f"a label is a name, not a {type(label).__name__}.")
-    return "".join(letter if letter.isprintable() else " " for letter in str(label)).strip()[:LONGEST] or "(no name)"
+    if isinstance(label, int) and abs(label) >= 10**18:
+        raise ValueError("a label is a name, not a number of so many digits.")
+    text = str(label)[: 10 * LONGEST]
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:LONGEST] or "(no name)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vizcore.cache import cache_folder
+from vizcore.folders import cache_folder
 from vizcore.probe import Probe
 from vizcore.zoo.architectures import as_built_now, build, published, published_sizes, with_weights
 from vizcore.zoo.checkpoint import read_weights

@@ -6,13 +6,15 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 
-from vizcore.probe import Probe
+from vizcore.folders import project_folder
+from vizcore.probe import Cancelled, Probe, check_cancel
 from vizcore.zoo import efficientnet_lite
 from vizcore.zoo.architectures import with_weights
 from vizcore.zoo.checkpoint import read_weights
@@ -20,11 +22,17 @@ from vizcore.zoo.custom import open_own
 from vizcore.zoo.official import OFFICIAL, Network, official
 from vizcore.zoo.timm_hub import open_published, timm_network
 from vizcore.zoo.timm_networks import TIMM, known_timm
+from vizcore.zoo.tiny_vgg import MEAN, STD
 
 IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
-BUNDLED = Path(__file__).parents[2] / "assets" / "weights"
+BUNDLED = project_folder() / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
+ASK_EVERY = 0.25  # seconds after which one who waits asks whether it is cancelled
+
+
+class Abandoned(Exception):
+    """Whoever opened a network was cancelled before it was open."""
 
 
 class Shelf:
@@ -40,7 +48,15 @@ class Shelf:
         self._changing = threading.Lock()
 
     def probe(self, key: tuple, opening: Callable[[], Probe]) -> Probe:
-        """The network under this key, opened by the first who asks for it; the others wait for that one."""
+        """The network under this key, opened by the first who asks for it; the others wait for that one.
+
+        Who waits may be cancelled meanwhile; where the one who opens is cancelled, the next who waits opens it.
+        """
+        while True:
+            with suppress(Abandoned):
+                return self._opened(key, opening)
+
+    def _opened(self, key: tuple, opening: Callable[[], Probe]) -> Probe:
         with self._changing:
             promise = self._probes.get(key)
             mine = promise is None
@@ -53,9 +69,12 @@ class Shelf:
             except BaseException as problem:
                 with self._changing:
                     self._probes.pop(key, None)
-                promise.set_exception(problem)
-            else:
-                self._make_room()
+                promise.set_exception(Abandoned() if isinstance(problem, Cancelled) else problem)
+                raise
+            self._make_room()
+        while not promise.done():
+            wait([promise], timeout=ASK_EVERY)
+            check_cancel()
         return promise.result()
 
     def _make_room(self) -> None:
@@ -124,7 +143,7 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
         settings = {"labels": card(name)["labels"], **efficientnet_lite.PREPROCESSING}
     else:
         network = with_weights("tiny-vgg", weights)
-        settings = {"labels": json.loads(notes["labels"]), "input_size": 64}
+        settings = {"labels": json.loads(notes["labels"]), "input_size": 64, "mean": MEAN, "std": STD}
     return Probe(network, name=name, device=device, **settings)
 
 

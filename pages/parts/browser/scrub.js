@@ -107,24 +107,23 @@ class Scrub {
   }
 
   panel(panel, top, high) {
-    const most = Math.max(panel.high, ...panel.series.flatMap((one) => one.values.filter((value) => value !== null)))
-    const y = (value) => top + high * (1 - (value - panel.low) / (most - panel.low || 1))
+    const y = (value) => top + high * (1 - (value - panel.low) / (panel.high - panel.low || 1))
     const parts = [text(0, top - 10, panel.title, "title", "start")]
-    for (const value of panel.ticks) {
+    for (const { value, text: words } of panel.ticks) {
       parts.push(`<line class="rule" x1="${this.left}" x2="${this.left + this.across}" y1="${y(value)}" y2="${y(value)}"/>`)
-      parts.push(text(this.left - 6, y(value) + 4, String(value), "quiet", "end"))
+      parts.push(text(this.left - 6, y(value) + 4, words, "quiet", "end"))
     }
     const names = []
     panel.series.forEach((one, number) => {
       const share = panel.series.length > 1 ? number / (panel.series.length - 1) : 1
       const colour = `color-mix(in oklab, var(--st-primary-color) ${Math.round(100 * share)}%, light-dark(#b9b4aa, #6d6a66))`
       const known = one.values.map((value, place) => [place, value]).filter(([, value]) => value !== null)
-      const path = known.map(([place, value], index) => `${index ? "L" : "M"}${this.x(place).toFixed(1)} ${y(value).toFixed(1)}`)
+      const path = known.map(([place, value], index) => `${index ? "L" : "M"}${this.x(place)} ${y(value)}`)
       parts.push(`<path d="${path.join("")}" style="stroke:${colour}"/>`)
       const here = one.values[this.place]
       if (here !== null) parts.push(`<circle cx="${this.x(this.place)}" cy="${y(here)}" r="3.2" style="fill:${colour}"/>`)
       const end = known.length ? known[known.length - 1][1] : panel.low
-      names.push({ y: y(here ?? end), text: `${one.name}  ${here === null ? "" : here.toFixed(2)}`, colour })
+      names.push({ y: y(here ?? end), text: `${one.name}  ${one.texts[this.place]}`, colour })
     })
     // Names keep the order of what they name and stay a line apart.
     names.sort((one, other) => one.y - other.y)

@@ -51,6 +51,7 @@ class MapView {
     if (!this.awaited) this.chosen = data.cell
     if (before && same(data, before)) return this.frameCell() // a page with a job is drawn again, frame or no frame
     this.values = data.values ? new Float32Array(bytes(data.values).buffer) : null
+    this.places = data.places ? new Uint32Array(bytes(data.places).buffer) : null
     this.ramp = data.ramp ? bytes(data.ramp) : null
     if (data.smooth !== before?.smooth) this.smooth = data.smooth
     this.picture.src = data.picture
@@ -91,20 +92,20 @@ class MapView {
   }
 
   legend() {
-    const { low, high, measure } = this.data
+    const { ends, measure } = this.data
     const ramp = this.ramp
     const brush = this.bar.getContext("2d")
     const strip = brush.createImageData(256, 1)
-    for (let step = 0; step < 256; step++) strip.data.set([ramp[3 * step], ramp[3 * step + 1], ramp[3 * step + 2], 255], 4 * step)
+    for (let step = 0; step < 256; step++) strip.data.set([...ramp.subarray(4 * step, 4 * step + 3), 255], 4 * step)
     brush.putImageData(strip, 0, 0)
-    this.low.textContent = figure(low)
-    this.high.textContent = figure(high)
+    this.low.textContent = ends[0]
+    this.high.textContent = ends[1]
     this.measure.textContent = measure
   }
 
   draw() {
     if (!this.values || !this.stage.clientWidth) return
-    const { rows, columns, low, high, solid } = this.data
+    const { rows, columns, low, high } = this.data
     const ramp = this.ramp
     const ratio = window.devicePixelRatio || 1
     const width = Math.round(this.stage.clientWidth * ratio)
@@ -113,7 +114,6 @@ class MapView {
     this.heat.height = height
     const brush = this.heat.getContext("2d")
     const pixels = brush.createImageData(width, height)
-    const end = Math.max(Math.abs(low), Math.abs(high), 1e-12)
     const span = Math.max(high - low, 1e-12)
     const values = this.values
     for (let y = 0, place = 0; y < height; y++) {
@@ -132,11 +132,8 @@ class MapView {
           const below = values[bottom * columns + left] * (1 - along) + values[bottom * columns + right] * along
           value = above * (1 - down) + below * down
         } else value = values[top * columns + left]
-        const step = 3 * Math.round(255 * Math.min(1, Math.max(0, (value - low) / span)))
-        pixels.data[place] = ramp[step]
-        pixels.data[place + 1] = ramp[step + 1]
-        pixels.data[place + 2] = ramp[step + 2]
-        pixels.data[place + 3] = solid ? 255 : 255 * Math.min(1, (Math.abs(value) / end) ** 0.7)
+        const step = 4 * Math.round(255 * Math.min(1, Math.max(0, (value - low) / span)))
+        for (let part = 0; part < 4; part++) pixels.data[place + part] = ramp[step + part]
       }
     }
     brush.putImageData(pixels, 0, 0)
@@ -178,19 +175,18 @@ class MapView {
   }
 
   point(cell) {
-    const { field, pictureHeight, pictureWidth, columns, measure } = this.data
+    const { fields, pictureHeight, pictureWidth, columns, measure, readings } = this.data
     let seen = ""
-    this.field.style.display = cell && field ? "block" : "none"
-    if (cell && field) {
-      const low = [0, 1].map((axis) => Math.max(0, field.start[axis] + cell[axis] * field.stride[axis]))
-      const high = [0, 1].map((axis) => Math.min([pictureHeight, pictureWidth][axis], field.start[axis] + cell[axis] * field.stride[axis] + field.size[axis]))
-      lay(this.field, [...low, ...high], pictureHeight, pictureWidth)
-      if (low.every((side) => side === 0) && high[0] === pictureHeight && high[1] === pictureWidth) {
+    this.field.style.display = cell && fields ? "block" : "none"
+    if (cell && fields) {
+      const [[top, bottom], [left, right]] = [fields.rows[cell[0]], fields.columns[cell[1]]]
+      lay(this.field, [top, left, bottom, right], pictureHeight, pictureWidth)
+      if (bottom - top === pictureHeight && right - left === pictureWidth) {
         this.field.style.display = "none"
         seen = ", which can see the whole picture"
       }
     }
-    const value = cell && this.values ? `: ${figure(this.values[cell[0] * columns + cell[1]])} ${measure}` : ""
+    const value = cell && this.places ? `: ${readings[this.places[cell[0] * columns + cell[1]]]} ${measure}` : ""
     this.reading.textContent = cell ? `row ${cell[0]}, column ${cell[1]}${seen}${value}` : this.data.note
   }
 
@@ -230,15 +226,4 @@ function lay(element, [top, left, bottom, right], height, width) {
   element.style.left = `${(100 * left) / width}%`
   element.style.height = `${(100 * (bottom - top)) / height}%`
   element.style.width = `${(100 * (right - left)) / width}%`
-}
-
-function figure(value) {
-  if (value === 0) return "0"
-  const size = Math.abs(value)
-  if (size >= 1e5 || size < 1e-3) {
-    const [mantissa, exponent] = value.toExponential(1).split("e")
-    const raised = String(Number(exponent)).replace(/./g, (letter) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(letter)])
-    return `${mantissa} × 10${raised}`.replace("-", "−")
-  }
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace("-", "−")
 }

@@ -104,7 +104,7 @@ class Cloud {
     const { count, cells } = { count: points.length / 2, cells: this.data.cells }
     const tile = cells ? (side - 8) / cells : this.small ? Math.max(10, Math.min(30, side / Math.sqrt(count) * 0.9)) : 0
     const edge = cells ? 4 + tile / 2 : tile / 2 + 12
-    panel.at = spread(points, side, edge, cells)
+    panel.at = points.map((place, axis) => edge + (side - 2 * edge) * (axis % 2 ? 1 - place : place))
     panel.tile = tile
     const style = getComputedStyle(this.root)
     const accent = style.getPropertyValue("--st-primary-color")
@@ -265,26 +265,6 @@ class Cloud {
     }
     if (best !== null) this.hover(panel, best)
   }
-}
-
-// Places of the points in a square of so many pixels, the second coordinate upwards, both on one scale.
-function spread(points, side, edge, cells) {
-  const at = new Float32Array(points.length)
-  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity]
-  for (let i = 0; i < points.length; i += 2) {
-    left = Math.min(left, points[i])
-    right = Math.max(right, points[i])
-    low = Math.min(low, points[i + 1])
-    high = Math.max(high, points[i + 1])
-  }
-  if (cells) [left, right, low, high] = [0, cells - 1, 0, cells - 1]
-  const span = Math.max(right - left, high - low) || 1
-  const scale = (side - 2 * edge) / span
-  for (let i = 0; i < points.length; i += 2) {
-    at[i] = side / 2 + (points[i] - (left + right) / 2) * scale
-    at[i + 1] = side / 2 - (points[i + 1] - (low + high) / 2) * scale
-  }
-  return at
 }
 
 function inside(path, x, y) {

@@ -253,7 +253,7 @@ def train(
         "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
         "held out": accuracy(run.average, chosen_on),
     }  # fmt: skip
-    probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, device=device)
+    probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
     facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
     write(facts, out / f"{name}.json")
     return facts

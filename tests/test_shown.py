@@ -1,0 +1,117 @@
+"""What is shown is what ran: every function whose source a page shows was called for the answer beside it."""
+
+import inspect
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import CodeType
+
+import pytest
+import streamlit as st
+
+from pages.parts import meter
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said
+from tests.test_methods import arguments, tables
+from vizcore import bundled_image, last, open_probe
+from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.attribution.cam import METHODS as FIRST
+from vizcore.attribution.cam_variants import METHODS as LATER
+from vizcore.attribution.gradients import METHODS as GRADIENTS
+from vizcore.frames import frames_of
+from vizcore.representation import build_index, open_corpus
+from vizcore.representation.embedding import METHODS as EMBEDDINGS
+
+SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
+PAGES = [
+    ("activations.py", {}),
+    ("filters.py", {}),
+    ("network.py", {}),
+    ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
+    ("visualize.py", {"visualize.steps": "16"}),
+    ("invariance.py", {}),
+    ("trust.py", {}),
+    ("examples.py", {"corpus": "digits"}),
+    ("neighbors.py", {"corpus": "digits"}),
+    ("transfer.py", {"corpus": "digits"}),
+    *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
+    *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
+    *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
+    *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
+    *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),
+    *(("cam.py", {"cam.units": "difference", "cam.method": title}) for title in ("Grad-CAM", "CAM")),
+]
+
+
+@contextmanager
+def watched() -> Iterator[set[CodeType]]:
+    """The functions of the library that are called meanwhile, here and in the threads that begin."""
+    called: set[CodeType] = set()
+
+    def note(frame, event: str, argument) -> None:
+        if event == "call" and "vizcore" in frame.f_code.co_filename:
+            called.add(frame.f_code)
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def code_of(function) -> CodeType:
+    """A function's own code, or that of the generator in it."""
+    return inspect.unwrap(function).__code__
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_cache(tmp_path_factory):
+    """One index for all pages of collections."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        last(build_index(open_probe("tiny-vgg"), open_corpus("digits")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_cache():
+    """The tests of this file share theirs."""
+
+
+@pytest.mark.parametrize(
+    ("family", "method"), [pytest.param(family, method, id=method.title) for family, method in tables()]
+)
+def test_every_function_that_a_record_shows_is_called_when_the_method_runs(family, method):
+    given = arguments(family, method.function)
+    with watched() as called:
+        last(frames_of(method.function, **given))
+    assert [part.__name__ for part in method.source if code_of(part) not in called] == []
+
+
+@pytest.mark.parametrize(
+    "method", [method for method in (*FIRST, *LATER) if method.together], ids=lambda method: method.title
+)
+def test_it_is_called_as_well_when_the_method_answers_for_several_units(method):
+    layers = [None, None] if method.title == "CAM" else ["conv4.relu", "conv6.relu"]
+    with watched() as called:
+        method.several(open_probe("tiny-vgg"), bundled_image("cat"), [3, 8], layers)
+    assert [part.__name__ for part in method.source if code_of(part) not in called] == []
+
+
+@pytest.mark.parametrize(("page", "address"), PAGES, ids=str)
+def test_the_source_that_a_page_shows_ran_for_its_answer(page, address, monkeypatch):
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    monkeypatch.setattr(meter, "strip", lambda *asked: None)  # the meter asks the plain function again, and unasked
+    with watched() as called:
+        app = finished(opened(page, unit="scores:19", **address))
+    assert "went wrong" not in said(app)
+    [text] = [one.value for one in app.code if re.match(r"(@\w+\n)?def ", one.value)]
+    shown = re.split(r"\n\n\n(?=@|def )", text.strip())
+    names = [re.search(r"^def (\w+)", part, re.MULTILINE)[1] for part in shown]
+    ran = {inspect.getsource(code).strip() for code in called if code.co_name in names}
+    assert [name for name, part in zip(names, shown, strict=True) if part not in ran] == []
