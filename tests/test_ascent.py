@@ -141,13 +141,13 @@ def test_dials_changed_between_steps_count_from_the_next_step_on():
 
 
 def test_adam_remembers_across_a_change():
+    second = value_of(probe, Unit("scores", 1))
     climb = ascend(probe, first_class, (grey, plain), step=adam(0.1), steps=9)
-    memory, numbers = None, grey
-    next(climb)
-    for rate in (0.1, 0.02):
-        change, memory = adam(rate)(weights, memory)
-        numbers = numbers + change
-    torch.testing.assert_close(climb.send({"step": adam(0.02)}).picture, numbers)
+    first_step, memory = adam(0.1)(weights, None)
+    second_step, _ = adam(0.02)(probe.network[1].weight[1].view(1, 3, SIDE, SIDE), memory)
+    torch.testing.assert_close(next(climb).picture, grey + first_step)
+    frame = climb.send({"objective": second, "step": adam(0.02)})
+    torch.testing.assert_close(frame.picture, grey + first_step + second_step)
 
 
 @pytest.mark.parametrize("through", [lambda frames: frames, lambda frames: relayed(frames, lambda frame: frame, {})])
