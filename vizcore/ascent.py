@@ -73,8 +73,8 @@ def value_of(probe: Probe, unit: Unit) -> Objective:
 def adam(rate: float, steps: int | None = None) -> Step:
     """Steps of about `rate` for every number, whatever the size of its gradient (Kingma and Ba 2015).
 
-    Where it is known that there will be so many `steps`, the rate falls to nothing over their second half: numbers
-    whose gradient is mostly chance then come to rest, and a picture loses its grain. A step takes the gradient and
+    Where it is known that there will be so many `steps`, the rate falls to zero over their second half: numbers
+    whose gradient is mostly noise then stop moving, and an image loses its grain. A step takes the gradient and
     what it remembers, None at first, and gives the change and what to remember.
 
     >>> change, memory = adam(0.05)(torch.tensor([3.0, -0.001]), None)

@@ -73,8 +73,8 @@ class Attack:
                 captioned(self.images[number], f"class {self.classes[number]}"),
                 Markup("<br>"),
             ]
-        told = f"{int(self.success.sum())} of {len(self.images)} succeeded"
-        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), told)
+        summary = f"{int(self.success.sum())} of {len(self.images)} succeeded"
+        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), summary)
 
     @property
     def saved(self) -> torch.Tensor:
@@ -200,7 +200,7 @@ def random_signs(
 ) -> Attack:
     """Change every pixel value by epsilon, up or down at random: no attack, but the control that belongs beside one.
 
-    It is as long as the step of `fgsm` and asks the network for no gradient. Szegedy et al. 2014 and Goodfellow
+    It is as long as the step of `fgsm` and takes no gradient. Szegedy et al. 2014 and Goodfellow
     et al. 2015 set such noise beside their attacks; networks hardly mind it.
 
     >>> from vizcore import bundled_images, open_probe
@@ -252,7 +252,7 @@ def judged(
     gradients: int = 0,
     forwards: int = 2,
 ) -> Attack:
-    """Ask the network about pictures as they were and as they would be saved, in 8 bits, and whether it counts."""
+    """Run the network on the images before and after, rounded to 8 bits, and judge whether the attack succeeded."""
     scores = [probe.run(shown)[0].detach().cpu() for shown in (images, rounded(changed))]
     before, after = (given.argmax(1) for given in scores)
     aim = classes(labels if target is None else target, scores[0])

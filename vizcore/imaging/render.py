@@ -23,7 +23,7 @@ def heatmap(map: Map, *, extent: float | None = None, ramp: str | None = None) -
 def overlay(
     image: torch.Tensor, map: Map, *, opacity: float = 0.6, extent: float | None = None, ramp: str | None = None
 ) -> torch.Tensor:
-    """A map over the picture it explains, (3, H, W): the picture in grey beneath, colour only where the map speaks.
+    """A map over the picture it explains, (3, H, W): the picture in grey, colour only where the map is not zero.
 
     How much colour a place takes grows with its value, so what the map does not mark stays visible.
     """

@@ -61,7 +61,7 @@ def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, tor
 
     Frequency is the mean distance from zero of the filter's power spectrum, in cycles per pixel, its
     mean left out; a single pixel has none. Orientation is 1 where all of that power lies along one direction, an
-    edge or a bar, and 0 where it lies in all alike; it is asked of filters that read pixels or a single map.
+    edge or a bar, and 0 where it lies in all alike; it is computed for filters that read pixels or a single map.
     Colourfulness is the share of its energy that differs between the colours; it is left out unless the filters are
     `coloured` and read red, green and blue.
 

@@ -6,7 +6,7 @@ import torch
 
 from vizcore.corpora import Rows, closest, evenly, table
 
-ASKED = 1_000  # points at most that are judged, spread evenly over a larger collection
+SAMPLED = 1_000  # points at most that are judged, spread evenly over a larger collection
 BLOCK = 256  # of them at a time
 
 
@@ -41,7 +41,7 @@ def faithfulness(features: Rows, points: Rows, *, k: int = 12) -> Faithfulness:
         raise ValueError(f"a map of {len(places)} points came with {count} rows of features; give each row its point.")
     if not 1 <= k < count / 2:
         raise ValueError(f"k={k} neighbours of {count} points cannot be judged; k is 1 or more and less than half.")
-    own = evenly(count, ASKED)
+    own = evenly(count, SAMPLED)
     shown, _ = closest(places, places[own], k, own=own)
     true, _ = closest(rows, rows[own], k, own=own)
     found = (shown[:, :, None] == true[:, None]).any(2).float().mean().item()

@@ -14,12 +14,12 @@ from vizcore.probe import Probe, Unit
 from vizcore.synthesis.canvas import fourier
 from vizcore.synthesis.views import glimpse
 
-LARGEST = 192  # pixels of a canvas's side where no size is asked for
-SEEN = 160  # pixels of it that a network sees where it is content with fewer than its own
+LARGEST = 192  # pixels of a canvas's side where no size is given
+SEEN = 160  # pixels of it that a network sees where it takes fewer than its own
 
 
 def usual_size(probe: Probe, *units: Unit | int | str) -> int:
-    """How wide the canvas is where no size is asked for: as wide as the network's pictures, but at most 192 pixels.
+    """How wide the canvas is where no size is given: as wide as the network's pictures, but at most 192 pixels.
 
     >>> from vizcore import open_probe
     >>> usual_size(open_probe("tiny-vgg"))
@@ -50,7 +50,7 @@ def visualize(
     moved, scaled and turned a little at every step, so that it holds for more than one view. The steps shorten over the
     second half, which takes the grain away.
 
-    A channel that rectifies is climbed by what it rectifies, since where it is silent it has no gradient. The canvas is
+    A rectified channel is climbed by its input, since where a rectifier gives zero it has no gradient. The canvas is
     `size` pixels wide, at most 192 where none is given. A frame's picture is (3, size, size); where there are several
     `pictures`, one for each of the seeds from `seed` on, they come first. Its detail is their values (pictures,).
     Between two frames, `send` changes the `unit` or the number of `steps`.
@@ -95,10 +95,10 @@ def clean(probe: Probe, unit: Unit | int | str, images: torch.Tensor) -> torch.T
 
 
 def seen_size(probe: Probe, unit: Unit) -> int:
-    """How many pixels wide a network sees what is painted: its own size, or 160 where it is content with fewer.
+    """How many pixels wide a network sees what is painted: its own size, or 160 where it takes fewer.
 
-    With fewer pixels a step is quicker, and what a network looks for comes out larger on the canvas. It is content
-    where it averages over all places at its end; not where a cell is asked for, since there would be other cells.
+    With fewer pixels a step is quicker, and what a network looks for comes out larger on the canvas. It takes
+    fewer where it averages over all places at its end; not for a single cell, since there would be other cells.
 
     >>> from vizcore import open_probe
     >>> seen_size(open_probe("tiny-vgg"), Unit("scores", 3))
