@@ -27,7 +27,7 @@ def map_page(bare: bool) -> None:
 
 
 def test_a_map_brings_its_readings_the_ends_of_its_scale_and_what_its_cells_see():
-    drawn = canvas(AppTest.from_function(map_page, kwargs={"bare": False}, default_timeout=60).run(), "map")
+    drawn = canvas(AppTest.from_function(map_page, kwargs={"bare": False}, default_timeout=150).run(), "map")
     values = (torch.arange(12.0) / 7 - 1).tolist()
     places = torch.frombuffer(bytearray(base64.b64decode(drawn["places"])), dtype=torch.int32).tolist()
     assert [drawn["readings"][place] for place in places] == [figures(value) for value in values]
@@ -41,7 +41,7 @@ def test_a_map_brings_its_readings_the_ends_of_its_scale_and_what_its_cells_see(
 
 
 def test_a_bare_map_has_nothing_to_read():
-    drawn = canvas(AppTest.from_function(map_page, kwargs={"bare": True}, default_timeout=60).run(), "map")
+    drawn = canvas(AppTest.from_function(map_page, kwargs={"bare": True}, default_timeout=150).run(), "map")
     assert "readings" not in drawn and "places" not in drawn
 
 

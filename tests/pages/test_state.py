@@ -27,7 +27,7 @@ def page(ending: str) -> None:
 
 @pytest.mark.parametrize("ending", ["whole", "stopped", "cut off"])
 def test_what_was_put_is_shown_and_gives_way_to_the_reader(ending):
-    app = AppTest.from_function(page, kwargs={"ending": ending}, default_timeout=60).run()
+    app = AppTest.from_function(page, kwargs={"ending": ending}, default_timeout=150).run()
     next(button for button in app.button if button.label == "put").click().run()
     assert app.selectbox("letter").value == "c"
     app.selectbox("letter").select("b").run()
@@ -53,7 +53,7 @@ def part() -> None:
 
 
 def test_a_part_that_draws_itself_again_sets_a_widget_outside_it_once():
-    app = AppTest.from_function(part, default_timeout=60).run()
+    app = AppTest.from_function(part, default_timeout=150).run()
     next(button for button in app.button if button.label == "inside").click().run()
     assert app.selectbox("letter").value == "b"
     app.selectbox("letter").select("c").run()
@@ -72,6 +72,6 @@ def test_what_was_put_counts_before_it_is_drawn():
         state.waiting().clear()
         st.text(f"{state.stands('letter')} {state.stands('asked')} {state.stands('nothing')}")
 
-    app = AppTest.from_function(page, default_timeout=60)
+    app = AppTest.from_function(page, default_timeout=150)
     app.query_params["asked"] = "c"
     assert [text.value for text in app.run().text] == ["b", "a c None"]

@@ -44,7 +44,7 @@ def session(*contents: bytes) -> AppTest:
                 with calm():
                     st.session_state["kept"].append(uploads.keep(content, f"<b>{number}</b>.bin", "picture"))
 
-    app = AppTest.from_function(page, kwargs={"contents": contents}, default_timeout=60).run()
+    app = AppTest.from_function(page, kwargs={"contents": contents}, default_timeout=150).run()
     assert not app.exception
     return app
 
