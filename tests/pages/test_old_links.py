@@ -31,7 +31,7 @@ def test_a_link_of_the_old_form_opens_what_it_named(page):
     for name, value in LINKS[page].items():
         stands = found[name]
         stands = stands[0] if isinstance(stands, list) else stands
-        assert str(stands).lower() == value or float(stands) == float(value), f"{name} stands at {stands}"
+        assert str(stands).lower() == value.lower() or float(stands) == float(value), f"{name} stands at {stands}"
     assert not said(app)
 
 
