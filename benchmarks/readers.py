@@ -67,9 +67,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder, "log.txt"), Path(folder, "cache")) as url:
         asyncio.run(crowd(url, page, network, 1))  # the network is open, the code compiled
         found = asyncio.run(crowd(url, page, network, readers + 1))[1:]  # the first of them has its answer already
-    maps, pages = zip(*found, strict=True)
-    print(f"{readers} readers of {page}     median   95 %   (seconds)")
-    print(f"  the first map    {late(maps)}\n  the page         {late(pages)}")
+        maps, pages = zip(*found, strict=True)
+        print(f"{readers} readers of {page}     median   95 %   (seconds)")
+        print(f"  the first map    {late(maps)}\n  the page         {late(pages)}")
 
 
 if __name__ == "__main__":
