@@ -80,7 +80,7 @@ def draw(frame) -> None:
         thumbnails=shown != POINTS, cells=grid_side(len(numbers)) if in_cells else None,
         selected=drawn_round(), on_lasso=lasso,
     )  # fmt: skip
-    st.caption(f"How it can mislead: {show.plain(method.misleads)}")
+    st.caption(f"How it can mislead: {show.prose(method.misleads)}")
     if rests:
         contact_sheet()
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, meter, show, state, twin
 from pages.parts.calm import apology, calm
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore import Frame, Unit, last, zoo
 from vizcore.attribution.grabcut import METHODS as SEGMENTATIONS
@@ -28,9 +29,9 @@ HOW = {
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def answer(network: str, picture: str, method: str, unit: Unit, turned: tuple, _chosen):
+def answer(key: tuple, _question: Question):
     """The map of a method that takes no time."""
-    return last(titled(METHODS)[method].frames(_chosen.probe, _chosen.image, unit, **dict(turned))).picture
+    return last(_question.frames()).picture
 
 
 def quick_maps(probe, image, unit: Unit, turned: dict, known: dict):
@@ -76,7 +77,7 @@ def large(map, of, key: str = "gradients map") -> None:
     """The map as large as there is room, in the view that was chosen."""
     seen = render.view(map, view)
     options = {"key": key, "label": f"{name} of {of.name} in {of.network}", "width": 520, "smooth": False}
-    options["stamp"] = meter.stamp(meter.asked(of, method, dict(turned)))
+    options["stamp"] = meter.stamp(meter.asked(of, method, turned))
     if view == "colour" and map.colour is not None:
         picture = render.coloured(map, of.prepared if place == OVER else None)
         components.map_view(picture, **options)
@@ -91,11 +92,11 @@ def large(map, of, key: str = "gradients map") -> None:
 
 def twin_beside(other) -> None:
     """The same question to the twin, and why the two maps differ."""
-    asked = (other.network, other.picture, name, unit, turned)
+    asked = Question(other, method, turned)
     if method.at_once:
-        large(answer(*asked, other), other, "gradients of the twin")
+        large(answer(asked.key, asked), other, "gradients of the twin")
     else:
-        jobs.ask(TWIN, asked, lambda: method.frames(other.probe, other.image, unit, **dict(turned)))
+        asked.ask(TWIN)
         jobs.watch(TWIN, lambda frame: large(frame.picture, other, "gradients of the twin"), what=name)
     st.caption(twin.WHY)
 
@@ -107,7 +108,7 @@ def object_of(map) -> None:
     with st.container(horizontal=True, gap="large"):
         turned = tuple(dials.draw(GRABCUT, in_sight=2).items())
     with shown, calm():
-        found = segmentation(question, turned, chosen, map)
+        found = segmentation(question.key, turned, chosen, map)
         show.row(
             [render.seeded(chosen.prepared, found.seeds), render.cut_out(chosen.prepared, found.mask)],
             ["Seeds from the map: orange is certainly object, blue certainly ground",
@@ -124,18 +125,18 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     method = titled(METHODS)[name]
     view = dials.choose("shown as", render.VIEWS, key=VIEW)
     place = dials.choose("laid", PLACES, key=PLACE)
-    turned = tuple(dials.draw(method, chosen.probe, unit, in_sight=2).items())
+    turned = dials.draw(method, chosen.probe, unit, in_sight=2)
 
 with calm():
-    question = (chosen.network, chosen.picture, name, unit, turned)
+    question = Question(chosen, method, turned)
     left, right = st.columns([1, 1], gap="large")
     with left:
         show.chip(chosen)
         if method.at_once:
-            map, done = answer(*question, chosen), True
+            map, done = answer(question.key, question), True
             large(map, chosen)
         else:
-            job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, unit, **dict(turned)))
+            job = question.ask(JOB)
             jobs.watch(JOB, lambda frame: large(frame.picture, chosen), what=name)
             map, done = job.latest.picture if job.latest else None, not job.going
         if map and done:
@@ -150,7 +151,7 @@ with calm():
         if other := twin.beside(chosen, key="gradients.twin"):
             twin_beside(other)
         show.heading("The quick methods side by side")
-        shared, known = {"begin": dict(turned).get("begin", "value")}, {name: map} if method.at_once else {}
+        shared, known = {"begin": turned.get("begin", "value")}, {name: map} if method.at_once else {}
         of = chosen.network, chosen.picture, unit, *shared.values()
         probe, image = chosen.probe, chosen.image
         jobs.ask(STRIP, of, lambda: quick_maps(probe, image, unit, shared, known), patience=0.5 if done else 0)
@@ -159,8 +160,7 @@ with calm():
             object_of(map)
     if map and done:
         with left:
-            meter.strip(chosen, method, dict(turned))
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned)
+            meter.strip(chosen, method, turned)
     learn.below(
         method,
         seen=SEEN.format(
@@ -192,5 +192,5 @@ with calm():
             render.viewed(map, view, chosen.prepared if place == OVER else None), 512
         )),
         data=map and map.values,
-        snippet=f"map = vizcore.attribution.{method.name}(probe, image, unit{arguments})",
+        snippet=question.lines("map"),
     )  # fmt: skip

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, show
 from pages.parts.calm import calm
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore.imaging import render
 from vizcore.representation import factors as grid
@@ -72,8 +73,8 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
 
 with calm():
     show.chip(chosen)
-    question = (chosen.network, chosen.picture, unit, tuple(turned.items()))
-    job = jobs.ask(CURVES, question, lambda: METHOD.frames(chosen.probe, chosen.image, unit, **turned))
+    question = Question(chosen, METHOD, turned)
+    job = question.ask(CURVES)
     jobs.watch(CURVES, draw, what=METHOD.title)
     frame = job.latest
     if frame and not job.going:
@@ -82,9 +83,8 @@ with calm():
         with left:
             along(turned["change"])
         with right:
-            jobs.ask(GRID, question[:2], lambda: grid.frames(chosen.probe, chosen.image))
+            jobs.ask(GRID, (chosen.network, chosen.picture), lambda: grid.frames(chosen.probe, chosen.image))
             jobs.watch(GRID, shares, what="Combinations")
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
@@ -95,5 +95,5 @@ with calm():
         ],
         picture=frame and (lambda: render.grid(changed(chosen.prepared, turned["change"], frame.picture.amounts), 11)),
         data=frame and frame.picture.rows,
-        snippet=f"curves = vizcore.representation.invariance(probe, image, unit{arguments})",
+        snippet=question.lines("curves"),
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, meter, show, state
 from pages.parts.calm import apology, calm
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore.attribution.occlusion import METHODS, covered, large_square
 from vizcore.attribution.readings import so_far
@@ -25,14 +26,14 @@ def seen(network: str, picture: str, place: tuple, square: tuple, _chosen) -> tu
 
 def look_at(place: tuple) -> None:
     """Look closer at the square of a place."""
-    state.place(PLACE, (question, place))
+    state.place(PLACE, (question.key, place))
 
 
 def draw(frame) -> None:
     """The map as far as it is, the three readings, and once it rests the picture with one square covered."""
     readings, map = frame.detail.filled, so_far(frame)
     asked, place = st.session_state.get(PLACE, (None, None))
-    place = place if asked == question else readings.lowest
+    place = place if asked == question.key else readings.lowest
     rests = not jobs.running(JOB).going
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -81,7 +82,7 @@ def closer(readings, place: tuple) -> None:
     """The picture as the network saw it with one square covered, and what it then answered."""
     square = tuple((dial, turned[dial]) for dial in ("patch", "stride", "fill", "seed"))
     image, predictions = seen(chosen.network, chosen.picture, place, square, chosen)
-    asked = st.session_state.get(PLACE, (None, None))[0] == question
+    asked = st.session_state.get(PLACE, (None, None))[0] == question.key
     show.heading("With this square covered" if asked else "Where covering hurts most")
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=190):
@@ -101,8 +102,8 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     turned = dials.draw(METHOD, chosen.probe, unit, without=("exact_parts",), in_sight=4)
 
 with calm():
-    question = (chosen.network, chosen.picture, unit, tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: METHOD.frames(chosen.probe, chosen.image, unit, **turned))
+    question = Question(chosen, METHOD, turned)
+    job = question.ask(JOB)
     jobs.watch(JOB, draw, what=METHOD.title)
     frame = job.latest
     if frame and not job.going:
@@ -114,7 +115,6 @@ with calm():
             }
         )
         meter.strip(chosen, METHOD, turned)
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
@@ -125,6 +125,5 @@ with calm():
         ],
         picture=frame and (lambda: render.overlays(chosen.prepared, [frame.picture], side=512)[0]),
         data=frame and frame.picture.values,
-        snippet=f"frames = vizcore.attribution.occlusion(probe, image, unit{arguments})\n"
-        "map = vizcore.last(frames).picture",
+        snippet=question.lines("map"),
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, show
 from pages.parts.calm import calm
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore import Unit
 from vizcore.imaging import render
@@ -57,12 +58,11 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     turned = dials.draw(METHOD, chosen.probe, unit)
 
 with calm():
-    question = (chosen.network, unit, tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: METHOD.frames(chosen.probe, unit, **turned))
+    question = Question(chosen, METHOD, turned)
+    job = question.ask(JOB)
     jobs.watch(JOB, draw, what=METHOD.title)
     frame = job.latest
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         METHOD,
         seen=SEEN.format(unit=show.plain(chosen.name)),
@@ -73,6 +73,5 @@ with calm():
         ],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and frame.picture,
-        snippet=f"frames = vizcore.synthesis.visualize(\n    probe, unit{arguments}\n)\n"
-        "picture = vizcore.last(frames).picture",
+        snippet=question.lines("picture"),
     )

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,6 +60,24 @@ def answers(url: str) -> bool:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def ask(url: str, path: str = "/", method: str = "GET", *, body: bytes = b"", **headers: str) -> tuple[int, str]:
+    """The status and the body that a raw request gets; `Host` is as given, else the server's own."""
+    home = urlsplit(url)
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in ({"Host": home.netloc} | headers).items()]
+    with closing(socket.create_connection((home.hostname, home.port), timeout=30)) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
+            answer += part
+        head, _, content = answer.partition(b"\r\n\r\n")
+        fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
+        length = int(fields.get(b"content-length", 0))
+        while len(content) < length and (part := connection.recv(65536)):
+            content += part
+    return int(head.split()[1]), content.decode("utf-8", "replace")
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""The ascent: it climbs, pictures of a batch each for itself, and views, penalties and projections are heard."""
+"""The ascent: closed forms on a linear network, dials changed between steps, and images that do not mix."""
 
 import pytest
 import torch
 from torch import nn
 
-from vizcore.ascent import adam, ascend, sign
+from vizcore.ascent import Objective, adam, ascend, relayed, sign, value_of
 from vizcore.frames import last
+from vizcore.probe import Unit
 from vizcore.probe.probe import Probe
 from vizcore.synthesis.canvas import fourier
 from vizcore.synthesis.views import glimpse
@@ -89,3 +90,104 @@ def test_pictures_of_a_batch_are_painted_as_each_alone():
     torch.testing.assert_close(together, torch.cat([painted(3), painted(4)]))
     assert not torch.allclose(together[0], together[1])
     assert torch.equal(together, painted(3, 4))
+
+
+def test_what_one_image_of_a_batch_is_does_nothing_to_the_other():
+    """Whatever lies beside it, another image or one that is no number, an image takes the same steps, bit for bit."""
+    squared = Objective(lambda found: found["scores"][:, 0].square())
+    one, other = torch.rand(2, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    for neighbour in (other, one * 1e6, one * torch.nan):
+        pair = last(ascend(probe, squared, (torch.cat([one, neighbour]), plain), steps=5)).picture
+        same = last(ascend(probe, squared, (torch.cat([one, one]), plain), steps=5)).picture
+        assert torch.equal(pair[0], same[0])
+
+
+def climbing(**options):
+    """Twelve steps of two painted images, each step with views of its own."""
+    drawn = chance(0, 1)
+    parts = {"objective": first_class, "views": [glimpse(drawn, SIDE)], "step": adam(0.05, 12), "steps": 12}
+    return ascend(probe, canvas=fourier(SIDE, drawn), **(parts | options)), parts
+
+
+@pytest.mark.parametrize("sent", [None, {}, "the same dials anew"])
+def test_changing_no_dial_is_not_pausing_bit_for_bit(sent):
+    frames, _ = climbing()
+    straight = [frame.picture for frame in frames]
+    paused, parts = climbing()
+    pictures = [next(paused).picture]
+    for number in range(11):
+        other, _ = climbing()  # somebody else runs one meanwhile
+        next(other)
+        same = {"step": adam(0.05, 12), "steps": 12, "objective": first_class, "views": parts["views"]}
+        pictures.append(paused.send(sent if number % 3 == 1 and not isinstance(sent, str) else same).picture)
+    assert len(straight) == 12
+    assert all(torch.equal(one, other) for one, other in zip(straight, pictures, strict=True))
+
+
+def test_dials_changed_between_steps_count_from_the_next_step_on():
+    climb = ascend(probe, first_class, (grey, plain), step=sign(0.1), steps=2)
+    torch.testing.assert_close(next(climb).picture, grey + 0.1 * weights.sign())
+    second = value_of(probe, Unit("scores", 1))
+    frame = climb.send({"objective": second, "step": sign(0.05), "steps": 3})
+    other = probe.network[1].weight[1].view(1, 3, SIDE, SIDE)
+    torch.testing.assert_close(frame.picture, grey + 0.1 * weights.sign() + 0.05 * other.sign())
+    assert (frame.step, frame.of) == (2, 3)
+    assert [frame.step for frame in climb] == [3]
+    held = ascend(probe, first_class, (grey, plain), step=sign(0.1), steps=3)
+    next(held)
+    assert held.send({"projections": [lambda pixels: pixels.clamp(0.45, 0.55)]}).picture.sub(0.5).abs().max() <= 0.0501
+    masked = held.send({"views": [lambda pixels: pixels * 0], "penalties": [lambda pixels: pixels.flatten(1).sum(1)]})
+    torch.testing.assert_close(masked.picture, torch.full_like(grey, 0.45))  # all of it darker, and still held
+
+
+def test_adam_remembers_across_a_change():
+    second = value_of(probe, Unit("scores", 1))
+    climb = ascend(probe, first_class, (grey, plain), step=adam(0.1), steps=9)
+    first_step, memory = adam(0.1)(weights, None)
+    second_step, _ = adam(0.02)(probe.network[1].weight[1].view(1, 3, SIDE, SIDE), memory)
+    torch.testing.assert_close(next(climb).picture, grey + first_step)
+    frame = climb.send({"objective": second, "step": adam(0.02)})
+    torch.testing.assert_close(frame.picture, grey + first_step + second_step)
+
+
+@pytest.mark.parametrize("through", [lambda frames: frames, lambda frames: relayed(frames, lambda frame: frame, {})])
+def test_a_dial_that_is_not_there_is_a_sentence(through):
+    climb = through(ascend(probe, first_class, (grey, plain), step=sign(0.1), steps=2))
+    next(climb)
+    with pytest.raises(ValueError, match="'temper' cannot be changed between two steps"):
+        climb.send({"temper": 1})
+
+
+def test_objectives_add_and_multiply():
+    first, second = (value_of(probe, Unit("scores", channel)) for channel in (0, 1))
+    found = {"scores": torch.tensor([[3.0, 4.0], [-1.0, 0.5]])}
+    for objective, expected in (
+        (first + second, [7.0, -0.5]),
+        (first * second, [12.0, -0.5]),
+        (2 * first - second, [2.0, -2.5]),
+        (first * 0.5 + 1, [2.5, 0.5]),
+        (1 + first * first_class, [10.0, 2.0]),
+    ):
+        assert objective(found).tolist() == pytest.approx(expected)
+    # The gradient of a sum is the sum of the gradients: on a linear network a plain step shows it.
+    whole = lambda gradient, memory: (gradient, None)  # noqa: E731
+    frame = next(ascend(probe, 3 * first - second, (grey, plain), step=whole, steps=1))
+    other = probe.network[1].weight[1].view(1, 3, SIDE, SIDE)
+    torch.testing.assert_close(frame.picture, grey + 3 * weights - other)
+
+
+def test_objectives_bring_along_the_layers_they_read():
+    flat = Objective(lambda found: found["0"].mean(1), ["0"])
+    both = flat + 2 * value_of(probe, Unit("scores", 0)) + flat
+    assert both.taps == ("0", "scores")
+    frame = next(ascend(probe, both, (grey, plain), step=sign(0.1), steps=1))
+    score = probe.run(grey)[0][0, 0].item()
+    assert frame.detail.item() == pytest.approx(0.5 + 2 * score + 0.5, rel=1e-5)
+
+
+def test_closing_a_method_closes_its_ascent():
+    climb = ascend(probe, first_class, (grey, plain), step=sign(0.1), steps=9)
+    shown = relayed(climb, lambda frame: frame, {})
+    next(shown)
+    shown.close()
+    assert climb.gi_frame is None

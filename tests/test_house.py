@@ -1,6 +1,7 @@
 """The house: what lies where in vizcore, which way imports run, and what one room may take from another."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -82,6 +83,12 @@ def listed(name: str) -> list[str]:
 def test_every_room_has_a_floor():
     rooms = {room(module) for module in MODULES} - {""}
     assert rooms - FLOOR.keys() == set(), "a new room or root module needs its floor in FLOORS"
+
+
+def test_contributing_draws_the_same_floors():
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("| floor | rooms and modules |")[2].partition("\n\n")[0]
+    drawn = [set(re.findall(r"`(\w+)`", row)) for row in table.splitlines()[2:]]
+    assert drawn == [set(floor) for floor in reversed(FLOORS)]
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "vizcore"])

@@ -1,6 +1,7 @@
 """The laws of the house that can be read off its sources."""
 
 import ast
+import doctest
 import importlib
 import inspect
 import pkgutil
@@ -159,6 +160,29 @@ def test_every_public_name_is_documented_and_shown(module, name):
     assert re.match(r"[A-Z].*[.]( |\n|$)", documentation, re.DOTALL), f"the docstring of {name} begins with no sentence"
     assert not documentation.startswith(f"{name}("), f"{name} was given no docstring of its own"
     assert ">>>" in documentation, f"{name} has no doctest that shows it at work"
+
+
+SHAPE_OR_SIGN = re.compile(r"True|False|\(?(torch\.Size\(.*\)[, )]*)+")
+
+
+def answers(node: ast.AST) -> list[str]:
+    """What the examples in a docstring say comes out."""
+    examples = doctest.DocTestParser().get_examples(ast.get_docstring(node) or "")
+    return [example.want.strip() for example in examples if example.want.strip()]
+
+
+def test_examples_show_a_value_and_not_a_shape_or_a_sign_alone():
+    """Where True or False is the value, of a function that gives a `bool`, it may stand alone."""
+    alone = []
+    for path in SCIENCE:
+        if path.parent.name == "attribution":  # still to be gone through
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and (shown := answers(node)):
+                yes_or_no = getattr(node, "returns", None) is not None and ast.unparse(node.returns) == "bool"
+                if not yes_or_no and all(SHAPE_OR_SIGN.fullmatch(one) for one in shown):
+                    alone.append(f"{short(path)}: {node.name}")
+    assert not alone, f"a shape or a sign proves little; show a value: {', '.join(alone)}"
 
 
 @pytest.mark.parametrize(("module", "name"), public_names(), ids=lambda part: getattr(part, "__name__", part))

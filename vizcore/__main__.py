@@ -126,9 +126,10 @@ def list_networks(given: argparse.Namespace) -> int:
     """Print the zoo as a table."""
     from vizcore.zoo import networks
 
+    width = max(len(network.title) for network in networks())
     for network in networks():
         here = "here" if network.available else f"{network.megabytes:.0f} MB to fetch"
-        print(f"{network.name:20} {network.title:20} {network.parameters / 1e6:6.1f} M parameters  {here}")
+        print(f"{network.name:20} {network.title:{width}} {network.parameters / 1e6:6.1f} M parameters  {here}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Frames: how anything that takes longer than half a second tells how far it is."""
+"""Frames: how anything that takes longer than half a second reports its progress."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Frame:
-    """A moment of a long run: the step, how many there are, the picture or map so far, and what is being weighed.
+    """A moment of a long run: the step, how many there are, the image or map so far, and the terms optimised.
 
     `detail` is whatever else a method has to tell; the method says what.
 

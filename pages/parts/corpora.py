@@ -161,7 +161,7 @@ def watch(
             draw(index)
         begin(question, probe, found, f"{found.name} is {len(found):,} pictures; {pictures:,} are not indexed yet.")
         return
-    jobs.ask(JOB, question, lambda: build_index(probe, found, layers=question[2] or None))
+    jobs.ask(JOB, question, lambda: build_index(probe, found, layers=question[2] or None), behind=True)
     jobs.watch(JOB, lambda frame: growing(frame, draw, layers), what=f"{what} of {found.name}")
 
 

@@ -16,13 +16,14 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import streamlit as st
 
-from pages.parts import state
+from pages.parts import show, state
 from pages.parts.calm import calm, calmly, sentence
-from vizcore.probe import Cancelled, cancel_when, check_cancel
+from vizcore.probe import Cancelled, background, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
 GIVES_WAY = 5  # how far a job's priority is below a page's, of 19
@@ -31,10 +32,15 @@ ALL: weakref.WeakSet = weakref.WeakSet()
 
 
 class Job:
-    """A generator run in a thread of its own; its last frame stays, also after a stop or an error."""
+    """A generator run in a thread of its own; its last frame stays, also after a stop or an error.
 
-    def __init__(self, frames: Callable[[], Iterator[Any]], question: Any = None):
+    Its first frame is an answer like others; what refines it, and a job that runs `behind` the answers from the start,
+    waits at the network while anybody waits for a first answer.
+    """
+
+    def __init__(self, frames: Callable[[], Iterator[Any]], question: Any = None, *, behind: bool = False):
         self.question = question
+        self.behind = behind
         self.latest: Any = None
         self.problem = ""
         self.done = False
@@ -49,14 +55,21 @@ class Job:
         give_way()
         try:
             with cancel_when(self._stopped.is_set):
-                for frame in frames():
-                    self.latest = frame
-                    check_cancel()
+                found = frames()
+                if not self.behind:
+                    self._keep(islice(found, 1))
+                with background():
+                    self._keep(found)
         except Cancelled:
             pass
         except Exception as error:
             self.problem = sentence(error)
         self.done = True
+
+    def _keep(self, frames: Iterator[Any]) -> None:
+        for frame in frames:
+            self.latest = frame
+            check_cancel()
 
     def stop(self) -> None:
         """Stop at the next layer or frame; what was reached stays."""
@@ -129,22 +142,24 @@ def running(name: str) -> Job | None:
     return session_jobs().get(name)
 
 
-def start(name: str, frames: Callable[[], Iterator[Any]], question: Any = None) -> Job:
+def start(name: str, frames: Callable[[], Iterator[Any]], question: Any = None, *, behind: bool = False) -> Job:
     """Run a generator of frames as the session's job of that name."""
     if name in session_jobs():
         session_jobs()[name].stop()
-    session_jobs()[name] = Job(frames, question)
+    session_jobs()[name] = Job(frames, question, behind=behind)
     return session_jobs()[name]
 
 
-def ask(name: str, question: Any, frames: Callable[[], Iterator[Any]], *, patience: float = 0) -> Job:
+def ask(
+    name: str, question: Any, frames: Callable[[], Iterator[Any]], *, patience: float = 0, behind: bool = False
+) -> Job:
     """The session's job of that name if it was started for this question, done or not; else a new one for it.
 
     A job that may well be over at once is waited for, so many seconds, before its progress is shown.
     """
     job = running(name)
     if job is None or job.question != question:
-        job = start(name, frames, question)
+        job = start(name, frames, question, behind=behind)
         job.thread.join(patience)
         job.seen = job.done  # the page that asks will see its end, and need not run again for it
     return job
@@ -161,7 +176,8 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
     step, of = (frame.step, frame.of) if frame else (0, 0)
     if job.going:
         left = job.seconds_left
-        st.progress(min(1.0, step / of) if of else 0.0, f"{what}  {'' if left is None else f'{left:.0f} s left'}")
+        told = f"{show.plain(what)}  {'' if left is None else f'{left:.0f} s left'}"
+        st.progress(min(1.0, step / of) if of else 0.0, told)
         st.button("Stop", key=f"stop {name}", on_click=calmly(job.stop))
     elif job.stopped and job.question is not None and (step < of or frame is None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):

@@ -2,21 +2,19 @@
 
 below(method, seen=..., tries=[Try(...)], picture=..., data=..., snippet=...)    all four
 Try(label, network=, image=, unit=, method=, dials={...}, session={...})    one experiment, one click
-notebook(selection, lines)                                                  a snippet that runs as it stands
 """
 
 import inspect
 import json
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import corpora, dials, selection, show, state
+from pages.parts import dials, selection, show, state
 from pages.parts.calm import calmly
+from pages.parts.question import link, notebook
 from vizcore.imaging import npy, png
 from vizcore.method import Method
 
@@ -94,7 +92,7 @@ def how_it_works(method: Method) -> None:
     for paragraph in rest:
         st.markdown(paragraph)
     if method.misleads:
-        st.markdown(f"How it can mislead: {show.plain(method.misleads)}")
+        st.markdown(f"How it can mislead: {show.prose(method.misleads)}")
     if method.paper:
         st.caption(method.paper)
     named = ", ".join(f"`{part.__module__}.{part.__name__}`" for part in method.source)
@@ -169,25 +167,3 @@ def csv(rows: list[dict]) -> bytes:
 def harmless(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
-def notebook(chosen: selection.Selection, lines: str) -> str:
-    """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`."""
-    image = f'vizcore.bundled_images()["{chosen.picture}"]'
-    if corpora.known(chosen.picture):
-        image = corpora.snippet(chosen.picture)
-    elif chosen.picture not in selection.pictures.bundled_names():
-        image = 'vizcore.load_image("your-picture.jpg")'
-    unit = str(chosen.unit.channel) if chosen.unit.is_class else f'vizcore.Unit.parse("{chosen.unit}")'
-    opening = (
-        f'import vizcore\n\nprobe = vizcore.open_probe("{chosen.network}")\nimage = {image}\n'
-        f"unit = {unit}  # {chosen.name}\n"
-    )
-    return opening + textwrap.dedent(lines).strip() + "\n"
-
-
-def link(chosen: selection.Selection) -> str:
-    """The address of exactly this view: the page, the selection, and every dial that is not where it was at first."""
-    address = (st.context.url or "").split("?")[0]
-    kept = {name: st.query_params.get_all(name) for name in st.query_params if name not in selection.DEFAULTS}
-    return f"{address}?{chosen.link}" + (f"&{urlencode(kept, doseq=True)}" if kept else "")

@@ -75,14 +75,14 @@ def strip(chosen, method: Method, turned: Mapping[str, Any]) -> None:
     job, frames = jobs.running(JOB), run(chosen, method, turned)
     mine = job is not None and job.question == question
     if not mine and not takes_long(chosen.probe, method):
-        job, mine = jobs.start(JOB, lambda: frames, question), True
+        job, mine = jobs.start(JOB, lambda: frames, question, behind=True), True
     if mine and not job.stopped:
         follow(job, may_stop=takes_long(chosen.probe, method))
         return
     readings(job.latest.detail if mine and job.latest else Meter())
     st.button(
         "Can it be trusted? Ask", key="meter ask", type="tertiary",
-        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question)),
+        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question, behind=True)),
         help="Lets the network forget, deletes what the map marks, and shakes the picture: a dozen maps more.",
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ def draw(chosen: Selection, method: Method, found: Meter) -> None:
         for reading in found.readings:
             if reading.asked:
                 st.caption(show.plain(reading.sentence))
-        st.caption(f"How it can mislead: {show.plain(method.misleads)}")
+        st.caption(f"How it can mislead: {show.prose(method.misleads)}")
     with right:
         film(chosen, found)
         if done:

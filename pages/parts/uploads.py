@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from pages.parts import state
 from pages.parts.calm import calmly
@@ -177,7 +178,7 @@ def uploader(
 def arrived(key: str, turn: int, take: Callable[[Any], None]) -> None:
     """A file has come: take it, let go of the copy that Streamlit keeps, and make room for the next."""
     file = st.session_state[f"{key} {turn}"]
-    if file is None:
+    if file is None or isinstance(file, DeletedFile):  # a run that was cut off may bring it once more
         return
     state.place(f"{key} round", turn + 1)
     try:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore import bundled_image, last, load_image, open_probe
-from vizcore.adversarial import Attack, fgsm, pgd, random_signs
+from vizcore.adversarial import Attack, fgsm, pgd, random_signs, square
 from vizcore.adversarial.attacks import METHODS, usual_target
 from vizcore.imaging.encoding import png
 from vizcore.probe.probe import Probe
@@ -153,20 +153,119 @@ def test_on_a_linear_network_the_score_falls_by_epsilon_times_the_weights(method
     assert before - after == pytest.approx(0.1 * weights.abs().sum().item(), rel=1e-4)
 
 
+def three_classes() -> tuple[Probe, torch.Tensor]:
+    """A network with a weight for each pixel and class, on images that are not square, and the weights (3, 3, 6, 8)."""
+    network = nn.Sequential(nn.AdaptiveAvgPool2d((6, 8)), nn.Flatten(), nn.Linear(3 * 6 * 8, 3, bias=False))
+    weights = torch.randn(3, 3 * 6 * 8, generator=torch.Generator().manual_seed(2)) * 0.1
+    network[2].weight.data = weights
+    return Probe(network, name="three", input_size=8, mean=(0,) * 3, std=(1,) * 3), weights.view(3, 3, 6, 8)
+
+
+def wide(count: int = 4) -> torch.Tensor:
+    """Images of noise, up to the edges of the box, six rows high and eight wide."""
+    return torch.rand(count, 3, 6, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("target", [None, 2])
+def test_fgsm_moves_exactly_the_pixels_that_a_linear_network_says(target):
+    """d loss / d x = sum of p_k w_k - w_y: up that gradient away from the label y, down it towards the target y."""
+    linear, weights = three_classes()
+    images = wide()
+    shares = torch.einsum("nchw,kchw->nk", images, weights).softmax(1)
+    gradient = torch.einsum("nk,kchw->nchw", shares, weights) - weights[0 if target is None else target]
+    step = 0.1 * gradient.sign() * (1 if target is None else -1)
+    expected = (images + step).clamp(0, 1)
+    attack = fgsm(linear, images, 0, epsilon=0.1, target=target)
+    torch.testing.assert_close(attack.images, expected, rtol=0, atol=1e-7)
+    said = torch.einsum("nchw,kchw->nk", attack.saved, weights).argmax(1)
+    assert torch.equal(attack.classes, said)
+    assert torch.equal(attack.success, said != 0 if target is None else said == 2)
+    if target is not None:
+        assert attack.success.all() and not (attack.classes_before == 2).all()
+
+
+@pytest.mark.parametrize("target", [None, 1], ids=["away", "towards"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("method", "dials"),
+    [(fgsm, {}), (pgd, {"steps": 3}), (pgd, {"steps": 3, "random_start": True}), (random_signs, {}),
+     (square, {"queries": 30})],
+    ids=["fgsm", "pgd", "pgd from a random start", "random signs", "square"],
+)  # fmt: skip
+def test_what_holds_for_every_attack(method, dials, seed, target):
+    """On images of noise that are not square: epsilon, the box, success, and a batch as its images one by one."""
+    linear, weights = three_classes()
+    images = torch.rand(3, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
+    labels = torch.einsum("nchw,kchw->nk", images, weights).argmax(1)
+    chance = {} if method is fgsm else {"seed": seed}
+    for epsilon in (0.0, 3 / 255, 0.2, 1.0):
+        attack = method(linear, images, labels, epsilon=epsilon, target=target, **dials, **chance)
+        assert attack.largest.max() <= epsilon + 1e-6
+        assert attack.images.min() >= 0 and attack.images.max() <= 1
+        assert epsilon or torch.equal(attack.images, images)
+        said = torch.einsum("nchw,kchw->nk", attack.saved, weights).argmax(1)
+        assert torch.equal(attack.classes, said) and torch.equal(attack.classes_before, labels)
+        assert torch.equal(attack.success, said != labels if target is None else said == target)
+        for number in range(3):
+            part = slice(number, number + 1)
+            alone = method(linear, images[part], labels[part], epsilon=epsilon, target=target, **dials, **chance)
+            assert torch.equal(alone.images, attack.images[part])
+
+
+def test_the_queries_that_are_counted_are_those_that_were_made(monkeypatch):
+    linear, _ = three_classes()
+    made = []
+    run = Probe.run
+
+    def counted(probe, images, *options, **named):
+        made.append("gradient" if images.requires_grad else "forward")
+        return run(probe, images, *options, **named)
+
+    monkeypatch.setattr(Probe, "run", counted)
+    for method, dials in ((fgsm, {}), (pgd, {"steps": 5}), (random_signs, {}), (square, {"queries": 20})):
+        made.clear()
+        attack = method(linear, wide(1), 0, epsilon=0.5 / 255, **dials)
+        assert (attack.gradients, attack.forwards) == (made.count("gradient"), made.count("forward"))
+
+
 @pytest.mark.parametrize(
     ("changed", "options", "sentence"),
     [
         (lambda grey: grey + 0.02, {"epsilon": 0.01}, "moved a pixel by 5.10 of 255; 2.55 are allowed"),
-        (lambda grey: grey + 0.6, {}, r"have to stay in \[0, 1\]"),
-        (lambda grey: grey * torch.nan, {}, "no number"),
+        (lambda grey: grey + 1e-5, {"epsilon": 0.0}, "0.00 are allowed"),
+        (lambda grey: grey + 0.6, {}, r"made pixels from 1.1000 to 1.1000; they have to stay in \[0, 1\]"),
+        (lambda grey: grey - 0.6, {}, r"have to stay in \[0, 1\]"),
+        (lambda grey: grey.index_fill(3, torch.tensor(2), torch.nan), {}, "made a pixel that is no number"),
+        (lambda grey: grey / 0, {}, "made a pixel that is no number"),
         (lambda grey: grey[..., 1:], {}, "keep their shape"),
         (lambda grey: grey, {"epsilon": -0.1}, "epsilon came as -0.1"),
+        (lambda grey: grey + 0.3, {"epsilon": float("nan")}, "epsilon came as nan"),
+        (lambda grey: grey, {"epsilon": float("inf")}, "epsilon came as inf"),
+        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), torch.nan)}, "was given a pixel that is no number"),
+        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), 1.2)}, "was given pixels from 1.2000 to 1.2000"),
+        (lambda grey: grey, {"success": torch.tensor([True, True])}, "1 images came without"),
+        (lambda grey: grey[0], {"before": torch.full((3, 4, 4), 0.5)}, r"images are \(N, 3, H, W\)"),
     ],
 )
 def test_no_attack_can_be_built_that_breaks_its_promises(changed, options, sentence):
     grey, one = torch.full((1, 3, 4, 4), 0.5), torch.tensor([0])
+    parts = {"before": grey, "images": changed(grey), "classes_before": one, "classes": one, "success": one == one}
     with pytest.raises(ValueError, match=sentence):
-        Attack(grey, changed(grey), one, one, one == one, **options)
+        Attack(**(parts | options))
+
+
+@pytest.mark.parametrize("method", [fgsm, pgd, random_signs, square], ids=lambda method: method.__name__)
+@pytest.mark.parametrize("epsilon", [-0.01, float("nan")])
+def test_an_epsilon_that_is_no_size_is_a_sentence_of_every_attack(method, epsilon):
+    dials = {pgd: {"steps": 1}, square: {"queries": 2}}.get(method, {})
+    with pytest.raises(ValueError, match="epsilon came as"):
+        method(three_classes()[0], wide(1), 0, epsilon=epsilon, **dials)
+
+
+def test_no_images_are_no_trouble():
+    none = torch.empty(0, dtype=torch.long)
+    attack = Attack(torch.empty(0, 3, 4, 4), torch.empty(0, 3, 4, 4), none, none, none == 0)
+    assert attack.largest.tolist() == attack.length.tolist() == attack.moved.tolist() == []
 
 
 @pytest.mark.parametrize("classes", [[0, 1], 64, -1, [[0]]])

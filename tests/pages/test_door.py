@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import socket
-from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +11,7 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pages.parts.door import NO_METRICS, OTHER_SITE, UNKNOWN_NAME, from_reader, refused
-from tests.served import serve
+from tests.served import ask, serve
 
 STRANGERS = [
     "elsewhere.org",
@@ -34,24 +33,6 @@ UPGRADE = {
     "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
     "Sec-WebSocket-Protocol": "streamlit",
 }
-
-
-def ask(url: str, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, str]:
-    """The status and the body that a raw request gets; `Host` is as given, else the server's own."""
-    home = urlsplit(url)
-    lines = [f"{method} {path} HTTP/1.1"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in ({"Host": home.netloc} | headers).items()]
-    with closing(socket.create_connection((home.hostname, home.port), timeout=30)) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        answer = b""
-        while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
-            answer += part
-        head, _, body = answer.partition(b"\r\n\r\n")
-        fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
-        length = int(fields.get(b"content-length", 0))
-        while len(body) < length and (part := connection.recv(65536)):
-            body += part
-    return int(head.split()[1]), body.decode("utf-8", "replace")
 
 
 def scope(host: str, origin: str | None = None, path: str = "/") -> dict:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts.jobs import GIVES_WAY, Job
 from vizcore import open_probe
+from vizcore.probe.fair_lock import IN_BACKGROUND
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +151,16 @@ def test_stop_in_a_browser_leaves_the_map_as_far_as_it_was(page: Page):
     expect(page.get_by_text("of 3249.")).to_be_visible()
     expect(page.locator(".st-key-stop-occlusion")).to_have_count(0)
     expect(page.get_by_text("Where covering hurts most")).to_be_visible()
+
+
+@pytest.mark.parametrize(("behind", "expected"), [(False, [False, True, True]), (True, [True, True, True])])
+def test_only_the_first_frame_of_a_job_comes_before_background_work(behind, expected):
+    """And of one that runs behind the answers not even that."""
+    found = []
+
+    def frames():
+        for _ in range(3):
+            yield found.append(IN_BACKGROUND.get())
+
+    Job(frames, behind=behind).thread.join(timeout=30)
+    assert found == expected

@@ -9,7 +9,7 @@ LINKS = {
                "cam.units": "one", "cam.scale": "one for all", "grad_cam.both_signs": "true"},
     "gradients.py": {"unit": "conv3.relu:5", "gradients.method": "SmoothGrad", "gradients.view": "grey",
                      "gradients.place": "over the picture", "smooth_grad.samples": "4", "smooth_grad.noise": "0.2"},
-    "occlusion.py": {"occlusion.patch": "20", "occlusion.stride": "10", "occlusion.fill": "zero"},
+    "occlusion.py": {"occlusion.patch": "20", "occlusion.stride": "10", "occlusion.fill": "blur"},
     "visualize.py": {"unit": "scores:3", "visualize.steps": "16", "visualize.pictures": "2"},
     "attacks.py": {"attacks.method": "PGD", "attacks.change": "3", "pgd.steps": "4"},
     "invariance.py": {"invariance.change": "scale", "invariance.steps": "5"},

@@ -121,3 +121,8 @@ def test_weights_of_five_axes_are_left_as_they_lie():
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="infinite or no numbers"):
         Probe(nn.Sequential(nn.Conv2d(3, 4, 3), nn.LPPool2d(3, 8), nn.Flatten()), name="odd norm", input_size=16)
+
+
+def test_torchscript_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="give the network it was made from"):
+        Probe(torch.jit.trace(plain().eval(), IMAGES), name="script", input_size=16)

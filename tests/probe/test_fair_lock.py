@@ -1,23 +1,28 @@
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 
-from vizcore.probe.fair_lock import FairLock
+from vizcore.probe.fair_lock import TURNS, FairLock, background
 
 
 def queued(lock: FairLock, count: int) -> None:
     """Return once so many threads stand in the queue, the holder included."""
     with lock._changed:
-        while len(lock._queue) < count:
+        while (lock._holder is not None) + sum(map(len, lock._waiting.values())) < count:
             lock._changed.wait(0.001)
 
 
-def taking_turns(lock: FairLock, name: str, times: int, order: list[str]) -> threading.Thread:
+def is_free(lock: FairLock) -> bool:
+    return lock._holder is None and not any(lock._waiting.values())
+
+
+def taking_turns(lock: FairLock, name: str, times: int, order: list[str], *, behind: bool = False) -> threading.Thread:
     def work() -> None:
-        for _ in range(times):
-            with lock.turn():
-                order.append(name)
+        with background() if behind else nullcontext():
+            for _ in range(times):
+                with lock.turn():
+                    order.append(name)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -68,6 +73,66 @@ def test_two_long_runs_alternate_once_both_are_waiting():
     assert order == ["a", "b", "me"]
 
 
+def stand(lock: FairLock, names: str, order: list[str]) -> list[threading.Thread]:
+    """Threads that wait for one turn each in the order of their names; small letters are in the background."""
+    threads = []
+    for name in names:
+        waiting = sum(map(len, lock._waiting.values()))
+        threads.append(taking_turns(lock, name, 1, order, behind=name.islower()))
+        queued(lock, waiting + 2)  # it and the holder
+    return threads
+
+
+def served(names: str) -> str:
+    """The order in which those are served who came in this order while the device was held."""
+    lock, order = FairLock(), []
+    with lock.turn():
+        threads = stand(lock, names, order)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert is_free(lock)
+    return "".join(order)
+
+
+def test_what_is_waited_for_comes_before_what_runs_in_the_background():
+    assert served("abAcBC") == "ABCabc"
+
+
+def test_background_work_has_a_turn_after_so_many_of_the_others():
+    assert TURNS == 8
+    assert served("ab" + "ABCDEFGHIJKLMNOPQRS") == "ABCDEFGHaIJKLMNOPbQRS"
+
+
+def test_turns_are_counted_only_while_background_work_waits():
+    lock, order = FairLock(), []
+    for name in "ABCDEFGHIJ":
+        taking_turns(lock, name, 1, order).join()
+    with lock.turn():
+        threads = stand(lock, "aKL", order)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert "".join(order) == "ABCDEFGHIJKLa"
+
+
+def test_what_was_begun_in_the_background_goes_back_to_the_front_with_the_end_of_its_block():
+    lock, order = FairLock(), []
+
+    def work() -> None:
+        with background(), lock.turn():
+            order.append("behind")
+        with lock.turn():
+            order.append("in front")
+
+    thread = threading.Thread(target=work)
+    with lock.turn():
+        thread.start()
+        queued(lock, 2)
+        other = taking_turns(lock, "other", 1, order)
+        queued(lock, 3)
+    thread.join(timeout=10), other.join(timeout=10)
+    assert order[0] == "other" and order[1:] == ["behind", "in front"]
+
+
 def test_a_turn_inside_a_turn_goes_straight_in_and_keeps_the_device_until_the_outer_one_ends():
     lock, order = FairLock(), []
     with lock.turn():
@@ -86,7 +151,7 @@ def test_whatever_ends_a_turn_frees_the_device(problem):
     with pytest.raises(problem), lock.turn(), lock.turn():
         raise problem
     taking_turns(lock, "next", 1, order).join(timeout=10)
-    assert order == ["next"] and not lock._queue
+    assert order == ["next"] and is_free(lock)
 
 
 def test_whoever_is_interrupted_while_waiting_leaves_the_queue_to_the_others():
@@ -114,4 +179,4 @@ def test_whoever_is_interrupted_while_waiting_leaves_the_queue_to_the_others():
         impatient.join(timeout=10)
         order.append("holder")  # the one who left took nobody's turn away
     patient.join(timeout=10)
-    assert order == ["holder", "patient"] and not lock._queue
+    assert order == ["holder", "patient"] and is_free(lock)

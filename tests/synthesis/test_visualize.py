@@ -35,6 +35,27 @@ def test_pictures_beside_one_another_are_those_of_their_seeds():
     assert torch.equal(together, last(visualize(probe, 3, steps=6, pictures=2, seed=5)).picture)
 
 
+def test_the_unit_and_the_steps_may_be_changed_on_the_way():
+    frames = visualize(probe, "goldfish", steps=24)
+    for _ in range(12):
+        frame = next(frames)
+    frame = frames.send({"unit": "king penguin", "steps": 60})
+    assert (frame.step, frame.of) == (13, 60)
+    final = last(frames)
+    assert final.step == 60 and probe.predict(final.picture, k=1)[0].label == "king penguin"
+
+
+def test_sending_what_is_there_already_changes_nothing():
+    straight = [frame.picture for frame in visualize(probe, 3, steps=4)]
+    paused = visualize(probe, 3, steps=4)
+    pictures = [next(paused).picture, *(paused.send({"unit": 3, "steps": 4}).picture for _ in range(3))]
+    assert all(torch.equal(one, other) for one, other in zip(straight, pictures, strict=True))
+    with pytest.raises(ValueError, match="'seed' cannot be changed between two steps; unit, steps can"):
+        frames = visualize(probe, 3, steps=4)
+        next(frames)
+        frames.send({"seed": 1})
+
+
 def test_the_canvas_may_be_larger_or_smaller_than_what_the_network_sees():
     assert last(visualize(probe, "conv4.relu:5@3,3", steps=2, size=96)).picture.shape == (3, 96, 96)
     assert last(visualize(probe, 0, steps=2, size=32)).picture.shape == (3, 32, 32)

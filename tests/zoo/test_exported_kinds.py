@@ -59,7 +59,7 @@ WAYS = {
     "added at an index": lambda net, x: x.index_add(1, torch.tensor([0]), x[:, :1]),
     "distances": lambda net, x: torch.cdist(x, x),
     "made for each picture": lambda net, x: x + torch.zeros(x.shape[0], 4, 16, 16) + torch.ones(x.shape[0], 1, 1, 1),
-    "frequencies": lambda net, x: torch.fft.fftshift(torch.fft.fft2(x).abs()),
+    "frequencies": lambda net, x: torch.fft.fftshift(torch.fft.fft2(x).abs(), (2, 3)),
     "softshrink": lambda net, x: F.softshrink(F.logsigmoid(F.prelu(x, net.fc.bias[:1])), 0.1),
 }
 
@@ -74,7 +74,8 @@ def program(network: nn.Module, path, decomposed: bool = False):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("way", "decomposed"), [
     *((way, False) for way in WAYS),
-    *((way, True) for way in WAYS if way != "einsum"),  # which is then written for as many pictures as it was shown
+    # which are then written for as many pictures as they were shown
+    *((way, True) for way in WAYS if way not in ("einsum", "unpooled")),
 ])  # fmt: skip
 def test_an_ordinary_operation_is_read(way, decomposed, tmp_path):
     network = Written(WAYS[way]).eval()

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from vizcore.ascent import ascend, sign
 from vizcore.dial import Range
-from vizcore.frames import Frame, framed
+from vizcore.frames import Frame, framed, last
 from vizcore.imaging import captioned, figures
 from vizcore.method import Method
 from vizcore.probe import Probe
@@ -23,17 +23,17 @@ Classes = torch.Tensor | list[int] | int
 
 @dataclass(frozen=True)
 class Attack:
-    """What an attack gave: pictures (N, 3, H, W) `before` it and, in `images`, after it, and their classes (N,).
+    """What an attack gave: the images (N, 3, H, W) `before` it and, in `images`, after it, and their classes (N,).
 
-    Success is judged after rounding to 8 bits, as the picture would be saved: the class has left the true
-    label or, where there is a target, reached it. `gradients` and `forwards` count how often the network was asked
-    about each picture with a gradient and without. None of it can be built with a pixel outside [0, 1], further
-    than `epsilon` from where it was, or not a number.
+    Success is judged after rounding to 8 bits, as the image would be saved: the class has left the true
+    label or, where there is a target, reached it. `gradients` and `forwards` count the queries for each image,
+    those that took a gradient and those that took the scores alone. None of it can be built with a pixel outside
+    [0, 1], further than `epsilon` from where it was, or not a number.
 
     >>> grey, one, two = torch.full((1, 3, 8, 8), 0.5), torch.tensor([1]), torch.tensor([2])
     >>> attack = Attack(grey, grey + 2 / 255, one, two, two != one, epsilon=2 / 255)
-    >>> round(attack.largest.item() * 255, 3), attack.moved.item()
-    (2.0, 64)
+    >>> round(attack.largest.item() * 255, 3), round(attack.length.item(), 4), attack.moved.item()
+    (2.0, 0.1087, 64)
     """
 
     before: torch.Tensor
@@ -46,19 +46,22 @@ class Attack:
     forwards: int = 0
 
     def __post_init__(self) -> None:
-        if self.images.shape != self.before.shape:
+        if self.before.ndim != 4 or self.images.shape != self.before.shape:
             came, was = tuple(self.images.shape), tuple(self.before.shape)
-            raise ValueError(f"an attack made {came} of {was}; pictures keep their shape.")
-        if self.epsilon < 0:
+            raise ValueError(f"an attack made {came} of {was}; images are (N, 3, H, W) and keep their shape.")
+        if not 0 <= self.epsilon < float("inf"):
             raise ValueError(f"epsilon came as {self.epsilon}; a change has a size of 0 or more.")
-        if not self.images.isfinite().all():
-            raise ValueError("an attack made a pixel that is no number; pixels are in [0, 1].")
-        low, high = self.images.min().item(), self.images.max().item()
-        if low < -SLACK or high > 1 + SLACK:
-            raise ValueError(f"an attack made pixels from {low:.4f} to {high:.4f}; they have to stay in [0, 1].")
-        if self.largest.max().item() > self.epsilon + SLACK:
+        for what, images in (("an attack was given", self.before), ("an attack made", self.images)):
+            if not images.isfinite().all():
+                raise ValueError(f"{what} a pixel that is no number; pixels are in [0, 1].")
+            if ((images < -SLACK) | (images > 1 + SLACK)).any():
+                low, high = images.min().item(), images.max().item()
+                raise ValueError(f"{what} pixels from {low:.4f} to {high:.4f}; they have to stay in [0, 1].")
+        if (self.largest > self.epsilon + SLACK).any():
             steps = self.largest.max().item() * 255
             raise ValueError(f"an attack moved a pixel by {steps:.2f} of 255; {self.epsilon * 255:.2f} are allowed.")
+        if any(values.shape != self.before.shape[:1] for values in (self.classes_before, self.classes, self.success)):
+            raise ValueError(f"{len(self.before)} images came without a class before and after and a success each.")
 
     def _repr_html_(self) -> str:
         rows, change = [], self.difference(10)
@@ -70,8 +73,8 @@ class Attack:
                 captioned(self.images[number], f"class {self.classes[number]}"),
                 Markup("<br>"),
             ]
-        told = f"{int(self.success.sum())} of {len(self.images)} succeeded"
-        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), told)
+        summary = f"{int(self.success.sum())} of {len(self.images)} succeeded"
+        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), summary)
 
     @property
     def saved(self) -> torch.Tensor:
@@ -129,10 +132,15 @@ def fgsm(
     >>> probe.labels[attack.classes_before], attack.success
     ('tabby', tensor([True]))
     """
-    given = images.detach().clone().requires_grad_()
-    scores, _ = probe.run(given)
-    gradient = probe.gradient(harm(scores, labels, target), given)
-    changed = (images + epsilon * gradient.sign()).clamp(0, 1)
+    climb = ascend(
+        probe,
+        lambda found: harm(found["scores"], labels, target),
+        (images, lambda pixels: pixels),
+        projections=[lambda pixels: pixels.clamp(0, 1)],
+        step=sign(epsilon),
+        steps=1,
+    )
+    changed = last(climb).picture
     return judged(probe, images, changed, labels, target, epsilon, gradients=1)
 
 
@@ -192,7 +200,7 @@ def random_signs(
 ) -> Attack:
     """Change every pixel value by epsilon, up or down at random: no attack, but the control that belongs beside one.
 
-    It is as long as the step of `fgsm` and asks the network for no gradient. Szegedy et al. 2014 and Goodfellow
+    It is as long as the step of `fgsm` and takes no gradient. Szegedy et al. 2014 and Goodfellow
     et al. 2015 set such noise beside their attacks; networks hardly mind it.
 
     >>> from vizcore import bundled_images, open_probe
@@ -244,7 +252,7 @@ def judged(
     gradients: int = 0,
     forwards: int = 2,
 ) -> Attack:
-    """Ask the network about pictures as they were and as they would be saved, in 8 bits, and whether it counts."""
+    """Run the network on the images before and after, rounded to 8 bits, and judge whether the attack succeeded."""
     scores = [probe.run(shown)[0].detach().cpu() for shown in (images, rounded(changed))]
     before, after = (given.argmax(1) for given in scores)
     aim = classes(labels if target is None else target, scores[0])

@@ -1,4 +1,4 @@
-"""Square: an attack that only ever hears the answers."""
+"""Square: an attack that sees the scores alone, never a gradient."""
 
 import hashlib
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def square(
     """Try squares of a random place and colour, and keep each that brings the picture nearer to another answer.
 
     Andriushchenko et al. 2020, Square Attack for the L-infinity norm: it begins with stripes of +-epsilon, one pixel
-    wide; the squares, +-epsilon in every colour, shrink on the way. No gradient is asked for, so nothing that hides
-    gradients helps against it. Every picture draws its own squares, and rests once it is fooled. Frames tell how
+    wide; the squares, +-epsilon in every colour, shrink on the way. It takes no gradient, so nothing that hides
+    gradients helps against it. Every image draws its own squares, and is done once it is fooled. Frames tell how
     many are fooled so far; the last frame's picture is the `Attack`.
 
     >>> from vizcore import bundled_images, open_probe
@@ -62,15 +62,15 @@ def square(
                     changed[i], distance[i] = tried[number], found[number]
         last = query == queries or not going
         if last or query % 20 == 0:
-            asked = query + 2
-            attack = judged(probe, images, changed, labels, target, epsilon, forwards=asked) if last else None
+            forwards = query + 2
+            attack = judged(probe, images, changed, labels, target, epsilon, forwards=forwards) if last else None
             yield Frame(query, queries, attack, {"fooled": int((distance < 0).sum())}, changed.clone())
         if last:
             return
 
 
 def generator(image: torch.Tensor, seed: int) -> torch.Generator:
-    """Random numbers of a picture's own: the same ones in any company."""
+    """A generator seeded by the image's content: it draws the same numbers in any batch."""
     content = hashlib.sha256(image.contiguous().numpy().tobytes()).digest()
     return torch.Generator().manual_seed(int.from_bytes(content[:6], "big") + seed)
 

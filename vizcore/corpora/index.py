@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from filelock import FileLock
 
 from vizcore.corpora.corpus import Corpus
 from vizcore.corpora.measures import KEPT, batches, measured
@@ -219,7 +220,8 @@ def build_index(
     ordered = tuple(name for name in (*probe.layers, SCORES) if name in wanted)
     one, count = Pass(probe, corpus, ordered), len(corpus)
     one.folder.parent.mkdir(parents=True, exist_ok=True)
-    with one.folder.with_suffix(".lock").open("a+b") as lock:
+    lock = FileLock(one.folder.with_suffix(".lock"), thread_local=False)  # a run may be closed in another thread
+    try:
         while not locked(lock):  # somebody else builds it: watch, then go on from where they stopped
             done = one.noted()["done"]
             yield Frame(done, count, opened(one))
@@ -229,6 +231,8 @@ def build_index(
                 yield from ray_pass(one, opened)
             else:
                 yield from local_pass(one)
+    finally:
+        lock.release()
     yield Frame(count, count, opened(one))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in and out: decoding what a stranger brings, drawing maps and grids, encoding what a page sends."""
+"""Pictures in and out: decoding untrusted files, drawing maps and grids, encoding what a page sends."""
 
 from vizcore.imaging import render as render
 from vizcore.imaging.decoding import UnreadableImage, open_picture

@@ -1,4 +1,4 @@
-"""From a stranger's bytes to an upright RGB picture of bounded size, or one sentence that says why not."""
+"""From untrusted bytes to an upright RGB picture of bounded size, or one sentence that says why not."""
 
 from contextlib import nullcontext
 from io import BytesIO

@@ -40,8 +40,8 @@ def bundled_image(name: str) -> Tensor:
 
     Raises ValueError with the nearest name when there is none of that name.
 
-    >>> bundled_image("cat").shape
-    torch.Size([3, 300, 451])
+    >>> (bundled_image("cat")[:, 0, 0] * 255).round()
+    tensor([143., 120., 104.])
     """
     if name not in PHOTOGRAPHS:
         nearest = get_close_matches(str(name).lower(), PHOTOGRAPHS, n=1, cutoff=0.5)
@@ -53,8 +53,8 @@ def bundled_image(name: str) -> Tensor:
 def bundled_images() -> dict[str, Tensor]:
     """Every bundled photograph by its name, the cat first; the tensors are new ones on every call.
 
-    >>> list(bundled_images()) == list(bundled_names())
-    True
+    >>> list(bundled_images())[:3]
+    ['cat', 'flower', 'coffee']
     """
     return {name: bundled_image(name) for name in PHOTOGRAPHS}
 

@@ -14,7 +14,7 @@ from vizcore.imaging.ramps import scaled
 
 @dataclass(frozen=True)
 class Map:
-    """How much every place counts: `values` (H, W) on the device's side of the fence, always float32 on the CPU.
+    """How much every place counts: `values` (H, W), always float32 and on the CPU, whatever device they came from.
 
     `signed` maps have a meaning on both sides of zero; unsigned ones run from nothing to much.
     `measure` says what the numbers are in, `note` what a reader should know about this very map,

@@ -23,7 +23,7 @@ def heatmap(map: Map, *, extent: float | None = None, ramp: str | None = None) -
 def overlay(
     image: torch.Tensor, map: Map, *, opacity: float = 0.6, extent: float | None = None, ramp: str | None = None
 ) -> torch.Tensor:
-    """A map over the picture it explains, (3, H, W): the picture in grey beneath, colour only where the map speaks.
+    """A map over the picture it explains, (3, H, W): the picture in grey, colour only where the map is not zero.
 
     How much colour a place takes grows with its value, so what the map does not mark stays visible.
     """
@@ -84,8 +84,8 @@ def view(map: Map, how: str) -> Map:
     `colour` and `grey` keep the sign and add the colours up, `absolute` takes the strongest colour's magnitude,
     and `blurred` smooths that over a 32nd of the picture's side.
 
-    >>> view(Map(torch.zeros(8, 8), signed=True, measure="score"), "absolute").signed
-    False
+    >>> view(Map(torch.tensor([[-2.0, 1.0]]), signed=True, measure="score"), "absolute").values
+    tensor([[2., 1.]])
     """
     if how not in VIEWS:
         raise ValueError(f"how={how!r} is none of {', '.join(VIEWS)}.")
@@ -172,8 +172,9 @@ def cut_out(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def overlays(image: torch.Tensor, maps: Sequence[Map], *, side: int = 128, opacity: float = 0.8) -> torch.Tensor:
     """Several maps over the same picture, small: (N, 3, h, w), the longer side about `side` pixels.
 
-    >>> overlays(torch.zeros(3, 64, 64), [Map(torch.ones(2, 2), signed=False, measure="score")]).shape
-    torch.Size([1, 3, 128, 128])
+    >>> overlays(torch.zeros(3, 64, 64), [Map(torch.eye(2), signed=False, measure="score")], side=2)[0, 0]
+    tensor([[0.7958, 0.0000],
+            [0.0000, 0.7958]])
     """
     scale = side / max(image.shape[1:])
     if scale < 1:

@@ -18,8 +18,8 @@ def activations(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:
     keeps no places apart gives one cell a channel, (C, 1, 1).
 
     >>> from vizcore import bundled_images, open_probe
-    >>> activations(open_probe("tiny-vgg"), bundled_images()["cat"], "conv3.relu").shape
-    torch.Size([96, 16, 16])
+    >>> activations(open_probe("tiny-vgg"), bundled_images()["cat"], "conv3.relu").min()  # a rectifier's silence
+    tensor(0.)
     """
     _, found = probe.run(probe.prepare(image)[None], [layer], scores=False)
     return probe.layer(layer).maps(found[layer])[0].detach().cpu()
@@ -28,8 +28,9 @@ def activations(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:
 def channel_map(maps: torch.Tensor, channel: int) -> Map:
     """One channel of feature maps (C, h, w) as a map; signed where any channel of the layer goes below zero.
 
-    >>> channel_map(torch.tensor([[[0.0, 4.0]], [[-1.0, 0.0]]]), 0).signed
-    True
+    >>> map = channel_map(torch.tensor([[[0.0, 4.0]], [[-1.0, 0.0]]]), 0)
+    >>> map.values, map.signed
+    (tensor([[0., 4.]]), True)
     """
     return Map(maps[channel], signed=bool((maps < 0).any()), measure="activation")
 

@@ -13,9 +13,11 @@ def filters(probe: Probe, layer: str) -> torch.Tensor:
     blobs (Krizhevsky et al. 2012). Later ones are stacks of grey pictures, one for every channel they read.
     Raises ValueError where the layer is no convolution.
 
-    >>> from vizcore import open_probe
-    >>> filters(open_probe("tiny-vgg"), "conv1.conv").shape
-    torch.Size([48, 3, 7, 7])
+    >>> network = torch.nn.Conv2d(3, 1, 1)
+    >>> network.weight.data = torch.tensor([1.0, 0.5, -2.0]).view(1, 3, 1, 1)
+    >>> probe = Probe(torch.nn.Sequential(network, torch.nn.Flatten()), name="one filter", input_size=1)
+    >>> filters(probe, "0").flatten()
+    tensor([ 1.0000,  0.5000, -2.0000])
     """
     weight = probe.weight(layer)
     if weight is None or weight.ndim != 4:
@@ -59,7 +61,7 @@ def properties(weights: torch.Tensor, *, coloured: bool = True) -> dict[str, tor
 
     Frequency is the mean distance from zero of the filter's power spectrum, in cycles per pixel, its
     mean left out; a single pixel has none. Orientation is 1 where all of that power lies along one direction, an
-    edge or a bar, and 0 where it lies in all alike; it is asked of filters that read pixels or a single map.
+    edge or a bar, and 0 where it lies in all alike; it is computed for filters that read pixels or a single map.
     Colourfulness is the share of its energy that differs between the colours; it is left out unless the filters are
     `coloured` and read red, green and blue.
 

@@ -2,6 +2,7 @@
 
 from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST
+from vizcore.probe.fair_lock import background
 from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step
 from vizcore.probe.layer import Layer
@@ -21,6 +22,7 @@ __all__ = [
     "Probe",
     "Step",
     "Unit",
+    "background",
     "cancel_when",
     "check_cancel",
     "first_tensor",

@@ -33,6 +33,8 @@ def bare(network: nn.Module) -> nn.Module:
     ('Linear', True)
     """
     network = unwrapped(network)
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ValueError("a TorchScript program cannot be looked into; give the network it was made from.")
     computed = {id(value): value.detach().clone() for module in network.modules() for value in vars(module).values()
                 if isinstance(value, torch.Tensor) and not value.is_leaf}  # fmt: skip
     frozen = copy.deepcopy(network, computed | forgotten(network))

@@ -18,8 +18,9 @@ def middle(image: torch.Tensor, side: int) -> torch.Tensor:
 def prepared(image: torch.Tensor, size: int, resize: int, interpolation: str) -> torch.Tensor:
     """A picture (3, H, W) with its shorter side resized to `resize` pixels, and of that the middle: (3, size, size).
 
-    >>> prepared(torch.rand(3, 20, 40), 8, 10, "bilinear").shape
-    torch.Size([3, 8, 8])
+    >>> prepared(torch.arange(8.0).expand(3, 4, 8) / 8, 2, 4, "bilinear")[0]
+    tensor([[0.3750, 0.5000],
+            [0.3750, 0.5000]])
     """
     short = min(image.shape[1:])
     image = middle(image, 4 * short)  # what a very long picture has beyond is cropped anyway

@@ -33,11 +33,11 @@ class Probe:
     segmentation network, which scores every pixel, has as `scores` each class summed where it wins; one pixel's is
     `pixel_scores:15@row,column`.
 
-    >>> from vizcore.zoo.tiny_vgg import TinyVGG
-    >>> probe = Probe(TinyVGG(classes=3), name="toy", labels=("cat", "cup", "car"), input_size=32)
-    >>> scores, activations = probe.run(torch.zeros(2, 3, 32, 32), taps=["conv2.relu"])
-    >>> scores.shape, activations["conv2.relu"].shape
-    (torch.Size([2, 3]), torch.Size([2, 48, 16, 16]))
+    >>> network = nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> probe = Probe(network, name="colour", input_size=8, mean=[0.5] * 3, std=[1] * 3)
+    >>> scores, activations = probe.run(torch.tensor([1.0, 0.5, 0.0]).view(1, 3, 1, 1).expand(-1, -1, 8, 8), taps=["0"])
+    >>> scores, activations["0"].amax()
+    (tensor([[0.5000, 0.0000, 0.0000]]), tensor(0.5000))
     """
 
     def __init__(

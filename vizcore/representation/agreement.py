@@ -11,7 +11,7 @@ from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed
 from vizcore.representation.neighbors import SPACES, vectors
 
-ASKED = 2_500  # pictures at most whose neighbours are looked up; a larger collection is asked evenly
+SAMPLED = 2_500  # pictures at most whose neighbours are looked up; of a larger collection, spread evenly
 
 
 def label_agreement(
@@ -24,7 +24,7 @@ def label_agreement(
     """How often, of a picture's k nearest neighbours, one carries the picture's own label: a share from 0 to 1.
 
     Cover and Hart 1967 let neighbours vote; this is the mean share of the votes that are right, over every picture
-    with a label, in a large collection over 2,500 of them. Pictures without one (class -1) neither ask nor answer.
+    with a label, in a large collection over 2,500 of them. Pictures without one (class -1) are left out.
 
     >>> label_agreement([[0.0], [0.1], [5.0], [5.1]], [0, 0, 1, 1], k=1)
     1.0
@@ -38,7 +38,7 @@ def label_agreement(
     if len(known) < len(classes):
         features = at(features, known)
     labels = classes[known]
-    own = evenly(len(known), ASKED)
+    own = evenly(len(known), SAMPLED)
     numbers, _ = closest(features, at(features, own), min(k, len(known) - 1), measure=measure, own=own)
     return (labels[numbers] == labels[own, None]).float().mean().item()
 

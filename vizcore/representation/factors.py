@@ -10,7 +10,7 @@ from vizcore.dial import Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.method import Method
 from vizcore.probe import Probe
-from vizcore.representation.invariance import AT_A_TIME, CHANGES, changed, checked, told
+from vizcore.representation.invariance import AT_A_TIME, CHANGES, changed, checked, followed
 
 USUAL = ("move across", "scale", "brighten")
 WIDTH = 0.5  # share of a change's range that the grid covers
@@ -54,7 +54,7 @@ def factors(
     changes = tuple(checked(change) for change in changes)
     if len(set(changes)) != len(changes) or not changes:
         raise ValueError("name each change once, and at least one.")
-    pixels, layers = probe.prepare(image), told(probe, layers)
+    pixels, layers = probe.prepare(image), followed(probe, layers)
     levels = [torch.linspace(*CHANGES[change][:2], steps) * WIDTH for change in changes]
     grid = torch.cartesian_prod(*[torch.arange(steps)] * len(changes)).view(-1, len(changes))
     # Sums are enough, whatever the size of a layer: one a level of each factor, and one of all squares.

@@ -52,14 +52,14 @@ def nearest(
     """
     rows, own = vectors(index, space, layer), None
     if isinstance(query, torch.Tensor):
-        asked = reduced(index, query) if space == "pixels" else encoded(index.probe, query, layer)
+        vector = reduced(index, query) if space == "pixels" else encoded(index.probe, query, layer)
     else:
         if not 0 <= query < index.done:
             raise ValueError(f"there is no picture {query} among the {index.done} that are indexed.")
-        asked, own = rows[query : query + 1], torch.tensor([query])
+        vector, own = rows[query : query + 1], torch.tensor([query])
     broken = {int(number) for number in (index.predicted < 0).nonzero()[0]}
     wanted = min(k + len(broken), index.done - (own is not None))
-    numbers, distances = closest(rows, asked, wanted, measure=measure, own=own)
+    numbers, distances = closest(rows, vector, wanted, measure=measure, own=own)
     pairs = zip(numbers[0].tolist(), distances[0].tolist(), strict=True)
     whole = [(number, distance) for number, distance in pairs if number not in broken]
     return [Neighbor(number, distance, index.corpus.label(number)) for number, distance in whole[:k]]

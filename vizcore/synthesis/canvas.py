@@ -7,8 +7,10 @@ import torch
 # The directions in which the colours of photographs vary, each as long as they do, strongest first (columns):
 # `python -m vizcore.training.colours FOLDER` makes them from the training photographs.
 COLOURS = ((0.25, 0.105, 0.029), (0.256, 0.006, -0.053), (0.255, -0.108, 0.025))
-STEEPNESS = 1.35  # how fast a wave loses strength with its frequency; at 1, as in photographs, fine noise comes first
-STRENGTH = 1.5
+# How fast a wave loses strength with its frequency. In the photographs, says the same script, it is 0.97; there, fine
+# noise comes before shapes do, so slow waves get more.
+STEEPNESS = 1.35
+STRENGTH = 1.5  # of all waves together: with more, pixels soon are as bright as they can get, and stay so
 
 
 def fourier(
@@ -21,8 +23,8 @@ def fourier(
     that its own generator draws.
 
     >>> waves, paint = fourier(16, [torch.Generator().manual_seed(0)])
-    >>> paint(waves).shape
-    torch.Size([1, 3, 16, 16])
+    >>> paint(0 * waves).unique()
+    tensor([0.5000])
     """
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = (rows**2 + columns**2).sqrt().clamp_min(1 / size)

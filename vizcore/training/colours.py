@@ -1,7 +1,8 @@
-"""How the colour axes of the canvas were made: `python -m vizcore.training.colours FOLDER`.
+"""How the constants of the canvas were made: `python -m vizcore.training.colours FOLDER`.
 
 The covariance of red, green and blue over the training photographs, taken apart into directions in which colours vary
-independently: mostly light, then red against blue, then both against green.
+independently: mostly light, then red against blue, then both against green. And how fast the strength of a wave in
+them falls with its frequency.
 """
 
 import sys
@@ -13,7 +14,7 @@ from vizcore.training.photographs import load_photographs
 
 
 def colour_axes(pixels: torch.Tensor) -> torch.Tensor:
-    """The axes along which the colours of pictures (N, 3, H, W) vary, as columns, strongest first: (3, 3).
+    """The axes along which the colours of images (N, 3, H, W) vary, as columns, strongest first: (3, 3).
 
     Each is an eigenvector of their covariance, as long as the standard deviation along it, and points to where red
     grows.
@@ -27,8 +28,28 @@ def colour_axes(pixels: torch.Tensor) -> torch.Tensor:
     return axes.flip(1).float()
 
 
+def steepness(pixels: torch.Tensor) -> float:
+    """The power of its frequency with which the strength of a wave falls in images (N, 3, S, S): about 1 (Field 1987).
+
+    A line through the logarithms of both, from two waves a side to the shortest there are.
+
+    >>> frequency = (torch.fft.fftfreq(32)[:, None] ** 2 + torch.fft.rfftfreq(32) ** 2).sqrt().clamp_min(1 / 32)
+    >>> round(steepness(torch.fft.irfft2(1 / frequency).expand(1, 3, 32, 32)), 2)
+    1.0
+    """
+    size = pixels.shape[-1]
+    light = pixels.mean(1)
+    strength = torch.fft.rfft2(light - light.mean((1, 2), keepdim=True)).abs().square().mean(0).sqrt()
+    frequency = (torch.fft.fftfreq(size)[:, None] ** 2 + torch.fft.rfftfreq(size)[None] ** 2).sqrt()
+    shown = (frequency >= 2 / size) & (frequency <= 0.5) & (strength > strength.max() * 1e-6)
+    points = torch.stack([frequency[shown].log(), strength[shown].log()])
+    slope = torch.cov(points)[0, 1] / points[0].var()
+    return -slope.item()
+
+
 if __name__ == "__main__":
     photographs = load_photographs(Path(sys.argv[1]), "train")
-    some = photographs.pixels[:, :, ::4, ::4].float() / 255  # every fourth pixel each way: two million are many enough
+    some = photographs.pixels[:, :, ::4, ::4].float() / 255  # every fourth pixel each way: eight million do
     for row in colour_axes(some).tolist():
         print(", ".join(f"{value:.3f}" for value in row))
+    print(f"steepness {steepness(photographs.pixels[::10].float() / 255):.2f}")

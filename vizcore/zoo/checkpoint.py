@@ -22,7 +22,8 @@ SAFETENSORS, STATE_DICT, EXPORTED = "safetensors", "state dict", "torch.export p
 # Copies of the weights that are averaged over the training, and what in a checkpoint is no network.
 AVERAGED = re.compile(r"(^|[._])(ema|averaged?|swa|shadow|teacher|momentum_encoder)([._]|$)|ema$", re.I)
 OTHER_THAN_WEIGHTS = re.compile(r"optim|sched|scaler|callback|loop|hyper|history|rng|args|config", re.I)
-DEEPEST = 4  # tables within tables
+DEEPEST = 6  # tables within tables
+MOST_BESIDE = 16  # things in a list that are looked into
 MOST_SHARED = 4  # weights in the place of one, on average; tied layers share theirs
 LONGEST_NAME = 500  # letters
 LARGEST_PICKLE = 4 * 2**20  # bytes of a file without its numbers, which are read one by one
@@ -176,8 +177,11 @@ def tables_in(content: object, place: str = "", depth: int = 0) -> Iterator[tupl
     if isinstance(content, Mapping) and depth < DEEPEST:
         yield place, content
         for key, value in content.items():
-            if isinstance(key, str) and isinstance(value, Mapping) and not OTHER_THAN_WEIGHTS.search(key):
+            if isinstance(key, str) and not OTHER_THAN_WEIGHTS.search(key):
                 yield from tables_in(value, f"{place}.{key}".lstrip("."), depth + 1)
+    elif isinstance(content, (list, tuple)) and depth < DEEPEST:
+        for number, value in enumerate(content[:MOST_BESIDE]):
+            yield from tables_in(value, f"{place}.{number}".lstrip("."), depth + 1)
 
 
 def checked(weights: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:

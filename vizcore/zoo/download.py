@@ -9,19 +9,14 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
+
+from filelock import FileLock, Timeout
 
 from vizcore.zoo.checkpoint import read_weights
 from vizcore.zoo.official import OFFICIAL, Network
 from vizcore.zoo.timm_hub import timm_network
 from vizcore.zoo.timm_networks import TIMM
-
-try:
-    import fcntl
-except ImportError:  # Windows locks files in its own way
-    fcntl = None
-    import msvcrt
 
 CHUNK = 256 * 1024
 SPARE = 100 * 10**6  # bytes of the disk that stay free
@@ -137,7 +132,8 @@ def download(url: str, path: Path, sha256: str, size: int = 0, *, timeout: float
         raise FetchFailed(f"weights are fetched from http and https addresses, not from {url[:80]}.")
     partial = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("a+b") as lock:
+    lock = FileLock(path.with_name(path.name + ".lock"), thread_local=False)  # a run may be closed in another thread
+    try:
         while not locked(lock):  # somebody else is fetching it: watch, then use theirs
             yield Received(bytes_in(partial), size)
             time.sleep(0.2)
@@ -153,6 +149,8 @@ def download(url: str, path: Path, sha256: str, size: int = 0, *, timeout: float
                         f"{path.name} arrived, but is not the file that was published (its checksum differs), "
                         "and was deleted; try again later or from another address."
                     )
+    finally:
+        lock.release()
 
 
 def receive(url: str, partial: Path, size: int, timeout: float) -> Iterator[Received]:
@@ -261,13 +259,10 @@ def digest(path: Path, like: str = "") -> str:
         return hashlib.file_digest(file, "md5" if like.startswith("md5:") else "sha256").hexdigest()
 
 
-def locked(file: BinaryIO) -> bool:
-    """Take a lock file for oneself, if nobody else holds it; closing it, or the end of the process, gives it back."""
+def locked(lock: FileLock) -> bool:
+    """Take a lock, if nobody else holds it; its release, or the end of the process, gives it back."""
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
+        lock.acquire(blocking=False)
+    except Timeout:
         return False
     return True

@@ -21,10 +21,9 @@ from vizcore.zoo.exported_operations import (
     IGNORED,
     TYPES,
     Refused,
-    allowed,
     arranged,
-    as_many_as,
     as_written,
+    called,
     names_in,
     names_within,
     of_numbers,
@@ -164,7 +163,7 @@ def call(
     if node["target"] in COUNTING:
         values[outputs[0]] = built.call_function(COUNTING[node["target"]], tuple(given.values()))
         return
-    function, given = as_many_as(values[PICTURES], allowed(node["target"]), given)
+    function, given = called(node["target"], given, values[PICTURES])
     word = operation_name(function)
     if given.get("training") or given.get("train"):
         raise Refused("it was exported in training mode; call network.eval() before torch.export")

@@ -15,7 +15,7 @@ OPERATIONS = {
     "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
     "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
     "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
-    "_weight_norm_interface cosine_similarity pairwise_distance cdist renorm",
+    "_weight_norm_interface cosine_similarity pairwise_distance cdist _cdist_forward renorm",
     "rectifiers and their kind": "relu relu6 leaky_relu rrelu elu selu celu gelu glu silu mish hardtanh hardswish "
     "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
     "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
@@ -49,16 +49,18 @@ OPERATIONS = {
 ALLOWED = {variant for words in OPERATIONS.values() for word in words.split() for variant in (word, word + "_")}
 TYPES = {  # by the numbers that torch.export writes
     1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16,
-    7: torch.float32, 8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
+    7: torch.float32, 8: torch.float64, 10: torch.complex64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
 LARGEST_CONSTANT = 2**22  # numbers that a program may make of nothing
 MAKING = ("arange", "full", "zeros", "ones", "eye", "linspace", "logspace", "scalar_tensor", "tril_indices",
           "triu_indices")  # fmt: skip
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_int_lists")
 IGNORED = tuple(
-    f"torch.ops.aten.{word}.default"
-    for word in ("_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "sym_constrain_range")
-)
+    f"torch.ops.aten.{word}"
+    for word in ("_assert_async.default", "_assert_async.msg", "_assert_scalar.default",
+                 "_assert_tensor_metadata.default", "sym_constrain_range.default",
+                 "sym_constrain_range_for_size.default")
+)  # fmt: skip
 COUNTING = {  # calculations with the number of pictures
     f"_operator.{word}": getattr(operator, word)
     for word in ("add", "sub", "mul", "floordiv", "ge", "gt", "le", "lt", "eq", "ne")
@@ -144,11 +146,13 @@ def of_numbers(node: dict) -> torch.Tensor | None:
     return function(*arguments, **named, device="cpu")
 
 
-def as_many_as(images: fx.Node, function: torch._ops.OpOverload, given: dict) -> tuple[torch._ops.OpOverload, dict]:
-    """A call that makes numbers for as many pictures as there are, as one that looks at the pictures."""
+def called(target: str, given: dict, images: fx.Node) -> tuple[torch._ops.OpOverload, dict]:
+    """The operation of a call; one that makes numbers for as many pictures as there are looks at the pictures."""
     new = {"zeros": torch.ops.aten.new_zeros, "ones": torch.ops.aten.new_ones, "full": torch.ops.aten.new_full}
-    word = function.overloadpacket.__name__
-    return (new[word].default, {"self": images, **given}) if word in new else (function, given)
+    for word, function in new.items():
+        if target == f"torch.ops.aten.{word}.default":
+            return function.default, {"self": images, **given}
+    return allowed(target), given
 
 
 def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:

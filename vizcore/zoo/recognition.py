@@ -15,7 +15,8 @@ from vizcore.zoo.timm_networks import TIMM
 HOLDERS = re.compile(r"^(?:_orig_mod|module|model|net|network|encoder|backbone|trunk|classifier_model|head|student|"
                      r"teacher|ema|ema_model|model_ema|online|learner)\.", re.I)  # fmt: skip
 # Entries that a training keeps beside a network: its losses, its measures, its counters.
-BESIDE = re.compile(r"loss|criterion|metric|accuracy|(^|[._])(acc|auroc|f1|confmat|n_averaged|num_updates|decay|step|"
+BESIDE = re.compile(r"^(?:pixel_)?(?:mean|std)$|"
+                    r"loss|criterion|metric|accuracy|(^|[._])(acc|auroc|f1|confmat|n_averaged|num_updates|decay|step|"
                     r"epoch|initted|mixup|normali[sz]e)([._\d]|$)", re.I)  # fmt: skip
 LEAST = 0.3  # of all entries that a network's own share has to be
 

@@ -172,8 +172,8 @@ def twin(name: str) -> str | None:
 
     A stage of the training has the other's stage of the same epoch as its twin.
 
-    >>> twin("efficientnet-lite0") is None
-    True
+    >>> twin("tiny-vgg"), twin("efficientnet-lite0")
+    ('tiny-vgg-robust', None)
     """
     whole, at, stage = name.partition("@")
     others = {one: other + at + stage for one, other in zip(TWINS, reversed(TWINS), strict=True)}
