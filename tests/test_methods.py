@@ -86,7 +86,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
-    "segmentation": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
+    "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {
         "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),
         "method": lambda number: saliency,

@@ -72,11 +72,11 @@ def framed(frames: Callable) -> Callable:
     return whole
 
 
-def frames_of(method: Callable, *asked: Any, **dials: Any) -> Iterator[Frame]:
+def frames_of(method: Callable, /, *asked: Any, **dials: Any) -> Iterator[Frame]:
     """Run any method, whether it returns its answer at once or yields frames; what returns at once gives one frame.
 
-    >>> [frame.picture for frame in frames_of(max, 2, 3)]
-    [3]
+    >>> [frame.picture for frame in frames_of(dict, steps=3, method=2)]
+    [{'steps': 3, 'method': 2}]
     """
     found = getattr(method, "frames", method)(*asked, **dials)
     yield from found if isinstance(found, Iterator) else [Frame(1, 1, found)]

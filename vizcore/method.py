@@ -46,7 +46,7 @@ class Method:
         """Whether it answers in one step; the others report frame by frame how far they are."""
         return at_once(self.function)
 
-    def frames(self, *asked: Any, **turned: Any) -> Iterator[Frame]:
+    def frames(self, /, *asked: Any, **turned: Any) -> Iterator[Frame]:
         """Run it, as a rule on `(probe, image, unit)`; where it answers in one step there is one frame.
 
         >>> def brightness(probe, image, unit, *, times=1.0): return times * sum(image)
