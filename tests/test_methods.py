@@ -166,7 +166,7 @@ def state(of: Probe) -> dict[str, Any]:
             for module in network.modules()
             for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
         ],
-        "the queue for the device": len(of.turns._queue),
+        "the queue for the device": (of.lock._holder, *map(list, of.lock._waiting.values())),
         "torch's randomness": torch.get_rng_state(),
         "numpy's randomness": np.random.get_state()[1:3],
         "python's randomness": random.getstate(),
