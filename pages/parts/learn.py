@@ -129,7 +129,7 @@ def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, s
             )
     if snippet:
         st.caption("The same in a notebook")
-        st.code(notebook(chosen, snippet), language="python")
+        st.code(notebook(chosen, snippet), language="python", wrap_lines=True)
     st.caption("The link to exactly this view")
     st.code(link(chosen), language=None, wrap_lines=True)
 

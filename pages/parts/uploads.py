@@ -16,9 +16,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import streamlit as st
+from filelock import FileLock
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
@@ -151,20 +152,23 @@ def home(folder: Path) -> Path:
     return mine
 
 
-LOCKS: list[BinaryIO] = []  # of the folders of this process, held until it ends
+LOCKS: list[FileLock] = []  # of the folders of this process, held until it ends
 
 
-def lock_of(folder: Path) -> BinaryIO:
-    """The file whose lock says that a server uses a folder."""
-    return (folder / "lock").open("wb")
+def lock_of(folder: Path) -> FileLock:
+    """The lock that says that a server uses a folder."""
+    return FileLock(folder / "lock", thread_local=False)
 
 
 def in_use(left: Path) -> bool:
     """Whether a server that runs uses a folder."""
     if not (left / "lock").is_file():
         return False
-    with lock_of(left) as lock:
-        return not locked(lock)
+    lock = lock_of(left)
+    if locked(lock):
+        lock.release()
+        return False
+    return True
 
 
 def uploader(

@@ -104,8 +104,8 @@ def test_what_servers_that_ended_left_is_deleted_and_what_others_use_is_not(tmp_
         (own / name).write_bytes(b"weights")
     (own / "ended" / "lock").touch()
     (own / "0123-from-an-older-server.pth").write_bytes(b"weights")
-    holding = "import sys; from vizcore.zoo import locked; file = open(sys.argv[1], 'wb')"
-    script = f"{holding}; print(locked(file), flush=True); input()"
+    holding = "import sys; from filelock import FileLock; from vizcore.zoo import locked; lock = FileLock(sys.argv[1])"
+    script = f"{holding}; print(locked(lock), flush=True); input()"
     command = [sys.executable, "-c", script, str(own / "used" / "lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "True\n"
