@@ -37,7 +37,7 @@ def plain_pixels(digest: str, _corpus):
 @st.cache_resource(max_entries=32, show_spinner=False)
 def head(network: str, digest: str, layer: str, each: int, seed: int, _index):
     """The softmax on one layer, and how it did."""
-    return METHOD(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
+    return METHOD.function(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
 
 
 def draw(index) -> None:

@@ -121,8 +121,10 @@ def make_room(size: int, folder: Path) -> None:
     """Refuse a file for which this reader, all readers together or the disk have no room."""
     mine = sum(upload.size for upload in files().values())
     everybody = sum(path.stat().st_size for path in folder.glob("*/*/*"))
-    if not 0 < size <= LARGEST:
-        raise ValueError(f"The file has {in_mb(size)}; more than nothing and up to {in_mb(LARGEST)} are taken.")
+    if not size:
+        raise ValueError("The file is empty, so it cannot be opened; choose it again, or another.")
+    if size > LARGEST:
+        raise ValueError(f"The file has {in_mb(size)}; up to {in_mb(LARGEST)} are taken.")
     if mine + size > A_READER:
         raise ValueError(
             f"Your own files would be {in_mb(mine + size)}, and up to {in_mb(A_READER)} are kept; "
