@@ -80,8 +80,8 @@ def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
     [
         (["index", "--network", "tiny-vgg", "--corpus", "a" * 300], "cannot be used: file name too long"),
         (["neighbors", "--network", "a" * 300 + ".pth"], "cannot be used: file name too long"),
-        (["trust", "--data", "nowhere"], "Classes.txt cannot be used: no such file or directory."),
-        (["measure", "--data", "nowhere"], "Classes.txt cannot be used: no such file or directory."),
+        (["trust", "--data", "nowhere"], "classes.txt cannot be used: no such file or directory."),
+        (["measure", "--data", "nowhere"], "classes.txt cannot be used: no such file or directory."),
         (["doctor", "a" * 5000], "too long"),
     ],
 )

@@ -12,10 +12,11 @@ from safetensors.torch import save_file
 from tests.networks import random_probe
 from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_shell import opened, said
-from vizcore import bundled_image, load_image, open_probe, zoo
+from vizcore import bundled_image, load_image, open_probe
 from vizcore.imaging import render
 from vizcore.inspection import activations, filters, properties
 from vizcore.inspection.filters import convolutions
+from vizcore.zoo import shelf as zoo
 from vizcore.zoo.official import OFFICIAL
 from vizcore.zoo.tiny_vgg import TinyVGG
 

@@ -9,8 +9,9 @@ from pages.parts.show import figures
 from tests.networks import random_probe
 from tests.pages.drawn import canvas, numbers
 from tests.pages.test_shell import opened, said
-from vizcore import bundled_image, open_probe, zoo
+from vizcore import bundled_image, open_probe
 from vizcore.inspection.network import central_fields, layer_table
+from vizcore.zoo import shelf as zoo
 
 PAGE = "network.py"
 

@@ -188,6 +188,7 @@ def cams(
     probe: Probe, image: torch.Tensor, units: Sequence[Unit | int | str], layers: Sequence[None] = ()
 ) -> list[Map]:
     """The exact maps of several classes from one forward pass; all of them are of the last layer with places."""
+    last_maps, _ = pooling(probe)
     for unit in units:
         if not probe.unit(unit).is_class:
             raise ValueError(
@@ -200,7 +201,6 @@ def cams(
         weights = gradients.sum((1, 2), keepdim=True)  # (K, 1, 1)
         return (weights * maps).sum(0)  # (h, w)
 
-    last_maps, _ = pooling(probe)
     return class_activations(probe, image, units, [last_maps] * len(units), exactly, both_signs=True)
 
 

@@ -34,4 +34,5 @@ def in_words(error: BaseException) -> str:
         text = " ".join(str(error).split())
     else:
         return ""
-    return text and text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+    named = not text.split(" ")[0].strip(",;'").isalpha()  # the name of a unit, a layer or a file stays as it is
+    return text and (text if named else text[0].upper() + text[1:]) + ("" if text[-1] in ".?!" else ".")
