@@ -129,7 +129,7 @@ def laid_out(network: nn.Module, layout: torch.memory_format) -> None:
     """Lay every weight of four axes out in memory; those of a convolution in time have five, and stay as they are."""
     for value in (*network.parameters(), *network.buffers()):
         if value.ndim == 4:
-            value.data = value.data.contiguous(memory_format=layout)
+            value.data = value.data.to(memory_format=layout)  # also where one cell leaves the strides open
 
 
 def noting_views(views: list[str], layer: str) -> Callable:
