@@ -12,7 +12,7 @@ from vizcore.zoo.efficientnet_lite import EfficientNetLite0, in_order, packaged_
 
 def test_it_answers_as_timms_implementation_to_the_last_bit():
     """timm pads by the size of what comes, here it is written out; the package's entries stand in timm's order too."""
-    import vizcore.torchvision_import  # noqa: F401  (timm imports torchvision)
+    import vizcore.zoo.torchvision_import  # noqa: F401  (timm imports torchvision)
 
     timm = pytest.importorskip("timm")
     weights, _ = read_weights(packaged_weights())
