@@ -20,7 +20,7 @@ from typing import Any
 
 import streamlit as st
 from filelock import FileLock
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from pages.parts import state
@@ -154,6 +154,7 @@ def home(folder: Path) -> Path:
     return mine
 
 
+RUNS = 9  # of the page that may be asked for while one file is taken
 LOCKS: list[FileLock] = []  # of the folders of this process, held until it ends
 
 
@@ -182,13 +183,39 @@ def uploader(
 
 
 def arrived(key: str, turn: int, take: Callable[[Any], None]) -> None:
-    """A file has come: take it, let go of the copy that Streamlit keeps, and make room for the next."""
+    """A file has come: take it, let go of the copy that Streamlit keeps, and make room for the next.
+
+    The page may be asked to run again in the midst of this, which Streamlit says wherever the session's state is read,
+    and the file would be lost; so it is taken once more, and the page runs again after that.
+    """
+    asked = None
+    for _ in range(RUNS):
+        try:
+            taken(key, turn, take)
+            break
+        except RerunException as again:
+            asked = again
+    if asked:
+        raise asked
+
+
+def taken(key: str, turn: int, take: Callable[[Any], None]) -> None:
+    """Take a file that has come, unless it was let go of before."""
     file = st.session_state[f"{key} {turn}"]
     if file is None or isinstance(file, DeletedFile):  # a run that was cut off may bring it once more
         return
     state.place(f"{key} round", turn + 1)
     try:
         take(file)
-    finally:
-        context = get_script_run_ctx()
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    except RerunException:
+        raise
+    except BaseException:
+        release(file)
+        raise
+    release(file)
+
+
+def release(file: Any) -> None:
+    """Let go of the copy of a file that Streamlit keeps."""
+    context = get_script_run_ctx()
+    context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
