@@ -182,7 +182,7 @@ def grown(network: str, probe, found):
     watch(network, probe, found, look)
     job = jobs.running(JOB)
     if job is None or not job.going:
-        return index
+        return there(probe, found)  # it may have ended since the index was first looked at
     return index.first(seen) if seen else None
 
 

@@ -59,7 +59,7 @@ def in_order(table: Mapping, classes: int) -> list:
 def plain_label(label: object) -> str:
     """A label as one line of text, of at most 200 letters.
 
-    >>> plain_label("  a\tcat "), len(plain_label("cat" * 100_000)), plain_label("")
+    >>> plain_label("  a\\tcat "), len(plain_label("cat" * 100_000)), plain_label("")
     ('a cat', 200, '(no name)')
     """
     if isinstance(label, Sequence) and not isinstance(label, str) and label:
