@@ -32,6 +32,7 @@ PAGES = [
     ("network.py", {}),
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
+    ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),
