@@ -25,6 +25,7 @@ def aim(probe: Probe, target: Target, weights: Sequence[float] = ()) -> Objectiv
 
     A rectified channel is climbed by its input, since where a rectifier gives zero it has no gradient.
 
+    >>> import torch
     >>> from vizcore import open_probe
     >>> less = aim(open_probe("tiny-vgg"), [0, 2], [1, -0.5])
     >>> less({"scores": torch.tensor([[3.0, 0.0, 4.0]])})
@@ -53,6 +54,7 @@ def before_rectifier(probe: Probe, unit: Unit) -> Unit:
 def rivals(probe: Probe, target: Target) -> Objective | int:
     """Half of what all classes' scores come to together, to be taken from a class's own; 0 where no class is sought.
 
+    >>> import torch
     >>> from vizcore import open_probe
     >>> rivals(open_probe("tiny-vgg"), 0)({"scores": torch.tensor([[0.0, 0.0]])})
     tensor([0.3466])
