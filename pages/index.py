@@ -29,6 +29,7 @@ CHAPTERS = {
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
+        st.Page("linearity.py", title="Linearity"),
     ],
 }
 

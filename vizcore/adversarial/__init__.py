@@ -1,6 +1,18 @@
 """Adversarial: how does it break?"""
 
 from vizcore.adversarial.attacks import Attack, fgsm, pgd, random_signs
+from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
+from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.square import square
 
-__all__ = ["Attack", "fgsm", "pgd", "random_signs", "square"]
+__all__ = [
+    "Attack",
+    "decision_regions",
+    "every_other_digit",
+    "fgsm",
+    "pgd",
+    "random_signs",
+    "score_lines",
+    "square",
+    "ten_numbers",
+]
