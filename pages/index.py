@@ -30,6 +30,9 @@ CHAPTERS = {
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
     ],
+    "Laboratory": [
+        st.Page("toolbox.py", title="Live toolbox"),
+    ],
 }
 
 page = st.navigation(CHAPTERS, position="top")
