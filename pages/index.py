@@ -31,6 +31,9 @@ CHAPTERS = {
         st.Page("attacks.py", title="Adversarial examples"),
         st.Page("linearity.py", title="Linearity"),
     ],
+    "Laboratory": [
+        st.Page("toolbox.py", title="Live toolbox"),
+    ],
 }
 
 page = st.navigation(CHAPTERS, position="top")
