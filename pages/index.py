@@ -26,6 +26,7 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
+        st.Page("inversion.py", title="Inversion"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),

@@ -24,8 +24,10 @@ from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.inversion import METHODS as INVERSIONS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
+FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 PAGES = [
     ("activations.py", {}),
@@ -33,6 +35,7 @@ PAGES = [
     ("network.py", {}),
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
+    *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),
