@@ -29,6 +29,10 @@ CHAPTERS = {
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
+        st.Page("linearity.py", title="Linearity"),
+    ],
+    "Laboratory": [
+        st.Page("toolbox.py", title="Live toolbox"),
     ],
 }
 

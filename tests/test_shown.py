@@ -17,6 +17,7 @@ from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.adversarial.linearity import METHODS as LINEARITY
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
@@ -39,6 +40,7 @@ PAGES = [
     ("transfer.py", {"corpus": "digits"}),
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
+    *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),

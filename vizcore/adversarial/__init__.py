@@ -6,6 +6,8 @@ from vizcore.adversarial.attacks import basic_iterative, fgsm, least_likely, pgd
 from vizcore.adversarial.auto_attack import auto_attack
 from vizcore.adversarial.control import control, random_signs
 from vizcore.adversarial.lattice import lasting, repaired
+from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
+from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.square import square
@@ -23,7 +25,9 @@ __all__ = [
     "carried",
     "control",
     "ddn",
+    "decision_regions",
     "deepfool",
+    "every_other_digit",
     "fgsm",
     "fmn",
     "lasting",
@@ -32,8 +36,10 @@ __all__ = [
     "pgd",
     "random_signs",
     "repaired",
+    "score_lines",
     "square",
     "targeted_ascent",
+    "ten_numbers",
     "universal",
     "xray",
 ]
