@@ -32,6 +32,7 @@ CHAPTERS = {
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),
+        st.Page("scalpel.py", title="Scalpel"),
     ],
 }
 
