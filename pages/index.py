@@ -34,6 +34,7 @@ CHAPTERS = {
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),
+        st.Page("scalpel.py", title="Scalpel"),
     ],
 }
 
