@@ -49,7 +49,8 @@ def universal(
     change = torch.zeros_like(images[:1])
     order, of, step = torch.Generator().manual_seed(seed), passes * len(images), 0
     for _ in range(passes):
-        for number in torch.randperm(len(images), generator=order).tolist():
+        turns = torch.randperm(len(images), generator=order)
+        for number in turns.tolist():
             one, shown = torch.tensor([number]), (images[number, None] + change).clamp(0, 1)
             if not goal.reached(shown, one).item():
                 found = deepfool(probe, shown, own[one], norm="L2", steps=STEPS, candidates=CANDIDATES)
