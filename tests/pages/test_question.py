@@ -9,9 +9,9 @@ from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution.cam import METHODS as CAMS
 from vizcore.attribution.occlusion import METHODS as OCCLUSIONS
 from vizcore.method import titled
-from vizcore.synthesis.visualize import METHODS as VISUALIZATIONS
+from vizcore.synthesis.presets import METHODS as PRESETS
 
-[OCCLUSION], [VISUALIZE] = OCCLUSIONS, VISUALIZATIONS
+[OCCLUSION], VISUALIZE = OCCLUSIONS, titled(PRESETS)["Lucid"]
 GRAD_CAM = titled(CAMS)["Grad-CAM"]
 
 
