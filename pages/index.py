@@ -30,6 +30,7 @@ CHAPTERS = {
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
         st.Page("linearity.py", title="Linearity"),
+        st.Page("fooling.py", title="Fooling images"),
     ],
 }
 

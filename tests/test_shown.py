@@ -17,6 +17,7 @@ from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.linearity import METHODS as LINEARITY
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
@@ -41,6 +42,7 @@ PAGES = [
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
+    *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),

@@ -1,6 +1,7 @@
 """Adversarial: how does it break?"""
 
 from vizcore.adversarial.attacks import Attack, fgsm, pgd, random_signs
+from vizcore.adversarial.fooling import evolve, fool
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.square import square
@@ -9,7 +10,9 @@ __all__ = [
     "Attack",
     "decision_regions",
     "every_other_digit",
+    "evolve",
     "fgsm",
+    "fool",
     "pgd",
     "random_signs",
     "score_lines",
