@@ -31,6 +31,7 @@ CHAPTERS = {
         st.Page("attacks.py", title="Adversarial examples"),
         st.Page("linearity.py", title="Linearity"),
         st.Page("fooling.py", title="Fooling images"),
+        st.Page("physical.py", title="Physical world"),
     ],
 }
 

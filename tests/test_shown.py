@@ -19,6 +19,7 @@ from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
 from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.linearity import METHODS as LINEARITY
+from vizcore.adversarial.physical import METHODS as PHYSICAL
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
@@ -27,6 +28,7 @@ from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
+QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 PAGES = [
     ("activations.py", {}),
@@ -43,6 +45,7 @@ PAGES = [
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
     *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
+    *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),
