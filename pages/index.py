@@ -32,6 +32,8 @@ CHAPTERS = {
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
         st.Page("linearity.py", title="Linearity"),
+        st.Page("fooling.py", title="Fooling images"),
+        st.Page("physical.py", title="Physical world"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

@@ -17,7 +17,9 @@ from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.linearity import METHODS as LINEARITY
+from vizcore.adversarial.physical import METHODS as PHYSICAL
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
@@ -28,6 +30,7 @@ from vizcore.synthesis.inversion import METHODS as INVERSIONS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
+QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 PAGES = [
     ("activations.py", {}),
@@ -45,6 +48,8 @@ PAGES = [
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
+    *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
+    *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),
