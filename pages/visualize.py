@@ -11,7 +11,6 @@ from vizcore.imaging import render
 from vizcore.synthesis.visualize import METHODS, clean
 
 JOB = "visualize"
-[METHOD] = METHODS
 FAVOURITES = ("flamingo", "African elephant", "king penguin", "school bus")  # classes worth seeing first
 SEEN = """From grey noise, every step changes the picture a little in the direction that raises **{unit}**: nothing is
 copied from a photograph, and what appears is what the network looks for. Several beginnings show what they have in
@@ -53,22 +52,23 @@ def draw(frame) -> None:
 
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
-show.question("What does it want to see?", f"{METHOD.title}: a picture painted to excite one unit, as you watch")
+show.question("What does it want to see?", f"{METHODS[0].title}: a picture painted to excite one unit, as you watch")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD, chosen.probe, unit)
+    method = dials.method(METHODS, key="visualize.method")
+    turned = dials.draw(method, chosen.probe, unit)
 
 with calm():
-    question = Question(chosen, METHOD, turned)
+    question = Question(chosen, method, turned)
     job = question.ask(JOB)
-    jobs.watch(JOB, draw, what=METHOD.title)
+    jobs.watch(JOB, draw, what=method.title)
     frame = job.latest
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
             learn.Try(f"{show.plain(known)}, as the network imagines one", unit=chosen.probe.unit(known)),
-            learn.Try("Four beginnings, four answers", method=METHOD, dials={"pictures": 4}),
+            learn.Try("Four beginnings, four answers", method=method, dials={"pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
         ],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),

@@ -130,7 +130,7 @@ def picture(name: str):
 def snippet(name: str) -> str:
     """How a notebook opens such a picture."""
     which, _, number = name.rpartition(":")
-    return f'vizcore.representation.open_corpus("{which}")[{number}]'
+    return f"vizcore.representation.open_corpus({which!r})[{number}]"
 
 
 def name_of(found, number: int) -> str:
