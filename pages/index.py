@@ -38,6 +38,8 @@ CHAPTERS = {
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),
         st.Page("scalpel.py", title="Scalpel"),
+        st.Page("compare.py", title="Compare"),
+        st.Page("passport.py", title="Unit passport"),
     ],
 }
 

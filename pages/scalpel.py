@@ -59,7 +59,7 @@ def course(frame) -> None:
         st.markdown(f"Without {several} it is **{show.plain(found.after[0].label)}**; none of them can be spared.")
         st.button("Cut them", key="scalpel take", on_click=calmly(take_over))
     elif frame.step == frame.of:
-        apology(f"Even without any channel of {found.layer} the answer is {first}.")
+        apology(f"Even without these {len(found.channels)} channels of {found.layer} the answer is {first}.")
 
 
 chosen = selection()
