@@ -22,7 +22,6 @@ PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visuali
 ALONE, WITH, LESS = "one unit", "with another", "without another"
 YOURS = "your picture"
 BEGINS = ("pictures", "seed", "size")  # what a run begins with; every other dial may be turned as it goes on
-JOB = "visualize"
 FAVOURITES = ("flamingo", "African elephant", "king penguin", "school bus")  # classes worth seeing first
 STRIP_STEPS, NATURAL = 64, 6
 SEEN = """Every step changes the picture a little in the direction that raises **{unit}**: nothing is copied from a
@@ -144,6 +143,7 @@ with st.container(key="dials", gap="small"):
         start = dials.choose(
             "begin with", [*defaults["start"].allows.options, YOURS], key=START, default=defaults["start"].default
         )
+    with st.container(**ROW):
         turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
         deep = st.toggle("At every stage", key=STAGES, bind="query-params")
 
@@ -160,13 +160,6 @@ with calm():
     job, desk = studio.ask(JOB, asked, live, lambda: function(probe, wanted, **turned, start=given, weights=weights))
     with st.container(key="answer"):
         jobs.watch(JOB, draw, what=method.title)
-show.question("What does it want to see?", f"{METHODS[0].title}: a picture painted to excite one unit, as you watch")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    method = dials.method(METHODS, key="visualize.method")
-    turned = dials.draw(method, chosen.probe, unit)
-    question = Question(chosen, method, turned)
-    job = question.ask(JOB)
-    jobs.watch(JOB, draw, what=method.title)
     frame = job.latest
     if deep and frame and not job.going:
         strip_units = stages(chosen.network, chosen.picture, unit, chosen)
@@ -192,8 +185,6 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
         tries=[
             learn.Try(f"{show.plain(known)}, as the network imagines one", unit=chosen.probe.unit(known)),
             learn.Try("Four beginnings, four answers", session={f"{FAMILY}.pictures": 4}),
-        seen=SEEN.format(unit=show.plain(chosen.name)),
-            learn.Try("Four beginnings, four answers", method=method, dials={"pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
             learn.Try("Every stage, from edges to things", session={STAGES: True}),
         ],

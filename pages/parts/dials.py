@@ -26,15 +26,15 @@ def key(method: Method, name: str) -> str:
     return f"{method.name}.{name}"
 
 
-def draw(
-    method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT, family: str = ""
-) -> dict[str, Any]:
 def method(methods: Iterable[Method], *, key: str, label: str = "method") -> Method:
     """Draw the choice among a family's methods; the only one needs none."""
     offered = titled(methods)
     return offered[choose(label, offered, key=key)] if len(offered) > 1 else next(iter(offered.values()))
 
-def draw(method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
+
+def draw(
+    method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT, family: str = ""
+) -> dict[str, Any]:
     """Draw the dials of a method, except those named in `without`; gives what they stand at, by name.
 
     At first they stand where they suit what is `asked`, a probe and units. Methods of a `family` share their dials.

@@ -2,7 +2,7 @@
 
 from vizcore.adversarial.apgd import apgd
 from vizcore.adversarial.attack import Attack
-from vizcore.adversarial.attacks import Attack, basic_iterative, fgsm, least_likely, pgd, random_signs, targeted_ascent
+from vizcore.adversarial.attacks import basic_iterative, fgsm, least_likely, pgd, targeted_ascent
 from vizcore.adversarial.auto_attack import auto_attack
 from vizcore.adversarial.control import control, random_signs
 from vizcore.adversarial.fooling import evolve, fool
