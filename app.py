@@ -12,6 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.parts.door import Door, is_loopback, listens
+from pages.parts.live import ROUTE as LIVE
 from pages.parts.upload_limit import UploadLimit
 
 PUBLIC = """
@@ -78,4 +79,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     warming.join()
 
 
-app = st.App("pages/index.py", lifespan=lifespan, middleware=[Middleware(Door), Middleware(UploadLimit)])
+app = st.App("pages/index.py", routes=[LIVE], lifespan=lifespan, middleware=[Middleware(Door), Middleware(UploadLimit)])

@@ -26,9 +26,20 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
+        st.Page("inversion.py", title="Inversion"),
+        st.Page("paint.py", title="Paint"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
+        st.Page("linearity.py", title="Linearity"),
+        st.Page("fooling.py", title="Fooling images"),
+        st.Page("physical.py", title="Physical world"),
+    ],
+    "Laboratory": [
+        st.Page("toolbox.py", title="Live toolbox"),
+        st.Page("scalpel.py", title="Scalpel"),
+        st.Page("compare.py", title="Compare"),
+        st.Page("passport.py", title="Unit passport"),
     ],
 }
 

@@ -16,7 +16,7 @@ import pytest
 import vizcore
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = ("inspection", "representation", "attribution", "synthesis", "adversarial")
+CHAPTERS = ("inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory")
 LIBRARY = sorted((ROOT / "vizcore").rglob("*.py"))
 SCIENCE = [path for path in LIBRARY if path.parent.name != "training" and path.name != "__main__.py"]
 PAGES = sorted((ROOT / "pages").rglob("*.py"))

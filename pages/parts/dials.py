@@ -32,22 +32,24 @@ def method(methods: Iterable[Method], *, key: str, label: str = "method") -> Met
     return offered[choose(label, offered, key=key)] if len(offered) > 1 else next(iter(offered.values()))
 
 
-def draw(method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
+def draw(
+    method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT, family: str = ""
+) -> dict[str, Any]:
     """Draw the dials of a method, except those named in `without`; gives what they stand at, by name.
 
-    At first they stand where they suit what is `asked`, a probe and units.
+    At first they stand where they suit what is `asked`, a probe and units. Methods of a `family` share their dials.
     """
     wanted = [dial for dial in method.dials(*asked) if dial.name not in without]
-    values = {dial.name: widget(method, dial) for dial in wanted[:in_sight]}
+    values = {dial.name: widget(f"{family or method.name}.{dial.name}", dial) for dial in wanted[:in_sight]}
     if wanted[in_sight:]:
         with st.popover("More", type="tertiary"):
-            values |= {dial.name: widget(method, dial) for dial in wanted[in_sight:]}
+            values |= {dial.name: widget(f"{family or method.name}.{dial.name}", dial) for dial in wanted[in_sight:]}
     return values
 
 
-def widget(method: Method, dial: Dial) -> Any:
+def widget(name: str, dial: Dial) -> Any:
     """One dial as a slider, a choice or a switch."""
-    name, label = key(method, dial.name), dial.name.replace("_", " ")
+    label = dial.name.replace("_", " ")
     suit(name, dial.default)
     if isinstance(dial.allows, Choice):
         return choose(label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)

@@ -15,10 +15,10 @@ from vizcore.attribution.occlusion import METHODS as OCCLUSIONS
 from vizcore.inspection.examples import METHODS as PATCHES
 from vizcore.method import titled
 from vizcore.probe.probe import Probe
-from vizcore.synthesis.visualize import METHODS as VISUALIZATIONS
+from vizcore.synthesis.presets import METHODS as PRESETS
 from vizcore.zoo.tiny_vgg import TinyVGG
 
-[OCCLUSION], [VISUALIZE], [EXAMPLES] = OCCLUSIONS, VISUALIZATIONS, PATCHES
+[OCCLUSION], [EXAMPLES], VISUALIZE = OCCLUSIONS, PATCHES, titled(PRESETS)["Lucid"]
 GRAD_CAM = titled(CAMS)["Grad-CAM"]
 
 
