@@ -12,7 +12,8 @@ from vizcore.imaging import render
 from vizcore.inspection.activations import activations, summaries
 from vizcore.probe import Probe, Unit
 from vizcore.representation.neighbors import similarity
-from vizcore.synthesis.visualize import usual_size, visualize
+from vizcore.synthesis.canvas import usual_size
+from vizcore.synthesis.visualize import visualize
 
 SMALLEST_CHANGES = (1, 2, 4, 8, 16)  # in 255ths of the range of a pixel value
 # Steps of a painted picture, in large networks and in small ones. In large ones the canvas is half as wide: 24 steps of
