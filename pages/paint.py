@@ -29,7 +29,8 @@ def draw(frame) -> None:
     """Where it began, and what each of the twins has made of it."""
     ours, theirs = frame.detail
     words = [told(title, one) for title, one in (("the robust twin", ours), ("trained in peace", theirs))]
-    show.row([before, *frame.picture], ["where it begins", *words], width=300, alt=f"painted as {name}")
+    width = 215 if source == SKETCH else 300  # three fit side by side
+    show.row([before, *frame.picture], ["where it begins", *words], width=width, alt=f"painted as {name}")
     if not jobs.running(JOB).going:
         show.heading("What changed, three times as strong around grey")
         changes = change(frame.picture, before, times=3)

@@ -103,7 +103,7 @@ def painted(frame) -> None:
     shown, words = list(pictures), [beneath(one, value) for one, value in zip(pictures, values, strict=True)]
     if method.name == "maco" and len(pictures) == 1:
         shown, words = [shown[0], veiled(shown[0], frame.detail[0])], [words[0], "where anything mattered"]
-    show.row(shown, words, width=520 if len(shown) == 1 else 300, alt=f"painted to excite {chosen.name}")
+    show.row(shown, words, width=520 if len(shown) == 1 else 290, alt=f"painted to excite {chosen.name}")
     if revived := frame.terms.get("revived"):
         st.caption(
             f"{'It has' if len(pictures) == 1 else f'{revived} of them have'} no gradient here, since every way to the "

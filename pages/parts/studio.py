@@ -118,7 +118,7 @@ def controls(name: str, job: jobs.Job, desk: Desk, draw: Callable[[Frame], None]
                 state.release(f"past {name}")
             shown = st.select_slider("back to step", sorted({*steps, last}), last, key=f"past {name}")
             frame = next((one for one in desk.past if one.step == shown), frame)
-            st.button("Branch from here", key=f"branch {name}", on_click=calmly(off), args=(name, job, frame))
+            st.button("Branch from here", key=f"off {name}", on_click=calmly(off), args=(name, job, frame))
     with place:
         draw(frame)
     if desk.told:

@@ -23,7 +23,7 @@ def paint(
     *,
     steps: Annotated[int, Range(5, 200, 5)] = 60,
     epsilon: Annotated[float, Range(0.5, 40, 0.5, help="how far it may go from where it began, as a length")] = 12.0,
-    length: Annotated[float, Range(0.05, 1, 0.05, help="of a step")] = 0.35,
+    length: Annotated[float, Range(0.05, 1, 0.01, help="of a step")] = 0.35,
 ) -> Generator[Frame, None, None]:
     """Change a picture, in steps of one length along the gradient, until it is what a unit wants to see.
 

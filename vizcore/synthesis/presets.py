@@ -46,7 +46,7 @@ def lucid(
     size: Side = None,
     rate: Annotated[float, Range(0.01, 0.2, 0.01)] = 0.05,
     move: Annotated[float, Range(0, 0.3, 0.01)] = 0.1,
-    zoom: Annotated[float, Range(0, 0.5, 0.05)] = 0.2,
+    zoom: Annotated[float, Range(0, 0.5, 0.01)] = 0.2,
     turn: Annotated[float, Range(0, 45, 1)] = 10,
     weights: Sequence[float] = (),
 ) -> Frames:
@@ -123,8 +123,8 @@ def simonyan(
     seed: Seed = 0,
     start: Start = "zeros",
     size: Side = None,
-    l2: Annotated[float, Range(0, 0.2, 0.005)] = 0.02,
-    length: Annotated[float, Range(0.1, 2, 0.05)] = 0.5,
+    l2: Annotated[float, Range(0, 0.2, 0.01)] = 0.02,
+    length: Annotated[float, Range(0.1, 2, 0.01)] = 0.5,
     weights: Sequence[float] = (),
 ) -> Frames:
     """Climb the gradient pixel by pixel, with nothing but a pull back to zero: the first class pictures there were.
@@ -201,7 +201,7 @@ def robust(
     seed: Seed = 0,
     start: Start = "noise",
     size: Side = None,
-    length: Annotated[float, Range(0.05, 2, 0.05)] = 0.35,
+    length: Annotated[float, Range(0.05, 2, 0.01)] = 0.35,
     weights: Sequence[float] = (),
 ) -> Frames:
     """Climb the gradient pixel by pixel and nothing else: a network trained under attack needs no help to paint.

@@ -21,6 +21,9 @@ class Quality:
     network says, first of all and of the same class, None where it has none of that name.
 
     Values are probabilities where the unit is a class.
+
+    >>> Quality(clean=0.98, viewed=0.71)
+    Quality(clean=0.98, viewed=0.71, other=None, same=None)
     """
 
     clean: float
