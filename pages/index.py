@@ -26,9 +26,11 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
+        st.Page("inversion.py", title="Inversion"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
+        st.Page("linearity.py", title="Linearity"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

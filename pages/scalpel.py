@@ -115,7 +115,7 @@ with calm():
             rows = {chosen.brief(name): {"change": felt[name]} for name in names}
             show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
         show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
-        turned = dials.draw(METHOD)
+        turned = dials.draw(METHOD, in_sight=0)
         question = (chosen.network, chosen.picture, layer, *turned.values())
         job = jobs.running(JOB)
         if job is None or job.question != question:

@@ -33,7 +33,7 @@ from vizcore.zoo.tiny_vgg import TinyVGG
 SIZE = 32
 THREADS = 8
 SHARED = ("probe", "index")  # what nobody can change, and what is too large to copy
-FEW = ("steps", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
+FEW = ("steps", "pictures", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
 
 
 @cache
@@ -87,6 +87,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
+    "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {
         "map": lambda number: Map(picture(number)[0], signed=False, measure="score"),

@@ -175,8 +175,6 @@ def test_examples_show_a_value_and_not_a_shape_or_a_sign_alone():
     """Where True or False is the value, of a function that gives a `bool`, it may stand alone."""
     alone = []
     for path in SCIENCE:
-        if path.parent.name == "attribution":  # still to be gone through
-            continue
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and (shown := answers(node)):
                 yes_or_no = getattr(node, "returns", None) is not None and ast.unparse(node.returns) == "bool"

@@ -176,7 +176,8 @@ def grown(network: str, probe, found):
     seen = doubled(index)
 
     def look(further) -> None:
-        if doubled(further) > seen and jobs.running(JOB).going:
+        job = jobs.running(JOB)  # none where the index is another reader's doing
+        if doubled(further) > seen and job is not None and job.going:
             st.rerun()
 
     watch(network, probe, found, look)

@@ -157,6 +157,31 @@ def test_what_was_taken_is_no_longer_held_by_streamlit():
     assert said(app) == "more, 0 held"
 
 
+def test_a_file_is_taken_although_the_page_is_asked_to_run_again_meanwhile():
+    """As when a job ends, which the page hears where it next reads the session's state."""
+
+    def page():
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+        from pages.parts import state, uploads
+
+        def take(file):
+            asked = state.kept("asked", [])
+            if len(asked) < 12:
+                asked.append(file.name)
+                st.rerun()
+            state.place("taken", file.getvalue().decode())
+
+        uploads.uploader("a file", key="one", take=take)
+        held = get_script_run_ctx().uploaded_file_mgr.file_storage
+        st.text(f"{st.session_state.get('taken')}, {sum(map(len, held.values()))} held")
+
+    app = AppTest.from_function(page, default_timeout=150).run()
+    app.file_uploader("one 0").upload("a.txt", b"content").run()
+    assert not app.exception and said(app) == "content, 0 held" and len(app.session_state["asked"]) == 12
+
+
 def test_no_page_offers_more_than_the_server_takes():
     app = opened("neighbors.py")
     most = st.get_option("server.maxUploadSize")

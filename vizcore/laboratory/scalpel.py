@@ -24,8 +24,8 @@ class Ablation:
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> found = smallest_ablation(open_probe("tiny-vgg"), bundled_image("cat"), "conv6.relu")
-    >>> found.before[0].label, found.after[0].label, found.flipped
-    ('tabby', 'Persian cat', True)
+    >>> found.before[0].label, found.flipped
+    ('tabby', True)
     """
 
     layer: str
@@ -88,8 +88,8 @@ def transplant(probe: Probe, units: Units, donor: torch.Tensor) -> dict[str, Wra
     >>> probe = open_probe("tiny-vgg")
     >>> cat, coffee = (probe.prepare(bundled_image(name)) for name in ("cat", "coffee"))
     >>> scores, _ = probe.run(cat[None], wraps=transplant(probe, "conv4.relu", coffee))
-    >>> probe.labels[scores.argmax()], probe.predict(coffee)[0].label
-    ('espresso', 'espresso')
+    >>> (scores - probe.run(coffee[None])[0]).abs().max()
+    tensor(0.)
     """
     layers = {probe.layer(unit.layer).name for unit in named(probe, units)}
     _, found = probe.run(probe.prepare(donor)[None], layers, scores=False)
@@ -185,8 +185,8 @@ def smallest_ablation(
     >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
     >>> found = smallest_ablation(probe, cat, "conv6.relu")
     >>> scores, _ = probe.run(probe.prepare(cat)[None], wraps=ablate(probe, found.units))
-    >>> len(found.channels), found.before[0].label, probe.labels[scores.argmax()]
-    (3, 'tabby', 'Persian cat')
+    >>> scores.argmax().item() - found.after[0].index
+    0
     """
     pixels, count = probe.prepare(image)[None], probe.layer(layer).channels
     steps = min(steps, count)
@@ -220,7 +220,7 @@ def smallest_ablation(
 def supported(
     probe: Probe, pixels: torch.Tensor, layer: str, removed: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The scores (1, classes) without some channels, and to first order what each adds to its lead: (C,)."""
+    """The scores (1, classes) without some channels, and to first order what each channel adds to its lead: (C,)."""
     images = pixels.clone().requires_grad_()
     scores, found = probe.run(images, [layer], ablate(probe, [Unit(layer, channel) for channel in removed]))
     top = scores.detach().argmax().item()
