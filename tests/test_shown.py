@@ -28,7 +28,7 @@ from vizcore.synthesis.inversion import METHODS as INVERSIONS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
-COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
+COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
     ("activations.py", {}),
     ("filters.py", {}),
@@ -41,6 +41,9 @@ PAGES = [
     ("examples.py", {"corpus": "digits"}),
     ("neighbors.py", {"corpus": "digits"}),
     ("transfer.py", {"corpus": "digits"}),
+    ("passport.py", {"corpus": "digits"}),
+    ("compare.py", {"compare.corpus": "digits", "compare.pictures": "50"}),
+    ("scalpel.py", {"scalpel.layer": "conv6.relu"}),
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
