@@ -32,6 +32,7 @@ SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_grad
 FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
 QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
+COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
     ("activations.py", {}),
     ("filters.py", {}),
@@ -45,6 +46,9 @@ PAGES = [
     ("examples.py", {"corpus": "digits"}),
     ("neighbors.py", {"corpus": "digits"}),
     ("transfer.py", {"corpus": "digits"}),
+    ("passport.py", {"corpus": "digits"}),
+    ("compare.py", {"compare.corpus": "digits", "compare.pictures": "50"}),
+    ("scalpel.py", {"scalpel.layer": "conv6.relu"}),
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
