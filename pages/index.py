@@ -26,6 +26,8 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
+        st.Page("inversion.py", title="Inversion"),
+        st.Page("paint.py", title="Paint"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
@@ -34,6 +36,12 @@ CHAPTERS = {
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
         st.Page("defense.py", title="Defense"),
+    ],
+    "Laboratory": [
+        st.Page("toolbox.py", title="Live toolbox"),
+        st.Page("scalpel.py", title="Scalpel"),
+        st.Page("compare.py", title="Compare"),
+        st.Page("passport.py", title="Unit passport"),
     ],
 }
 
