@@ -29,7 +29,7 @@ images = probe.prepare(image)[None]
 found = vizcore.adversarial.square(probe, images, label, epsilon={change} / 255{turned})""",
     TRANSFER: """from vizcore.adversarial.blackbox import gallery
 
-networks = {{name: vizcore.open_probe(name) for name in {names}}}
+networks = {{probe.name: probe}} | {{name: vizcore.open_probe(name) for name in {names}}}
 found = vizcore.adversarial.transfer_matrix(networks, gallery(image), epsilon={change} / 255{turned})""",
 }
 
@@ -142,5 +142,5 @@ with calm():
         ],
         picture=found and (lambda: found.saved[0] if method is SQUARES else found.example),
         data=found and (lambda: found.change[0] if method is SQUARES else found.rows),
-        snippet=SNIPPETS[method].format(change=change, turned=turns, names=names),
+        snippet=SNIPPETS[method].format(change=change, turned=turns, names=names[1:]),
     )  # fmt: skip
