@@ -34,6 +34,8 @@ CHAPTERS = {
         st.Page("linearity.py", title="Linearity"),
         st.Page("fooling.py", title="Fooling images"),
         st.Page("physical.py", title="Physical world"),
+        st.Page("blackbox.py", title="Black box"),
+        st.Page("defense.py", title="Defense"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

@@ -17,6 +17,8 @@ from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.adversarial.blackbox import METHODS as BLACKBOX
+from vizcore.adversarial.defense import METHODS as DEFENSE
 from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.linearity import METHODS as LINEARITY
 from vizcore.adversarial.physical import METHODS as PHYSICAL
@@ -30,7 +32,13 @@ from vizcore.synthesis.inversion import METHODS as INVERSIONS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
-QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
+TWO = ["Tiny VGG after 12 epochs"]
+QUICK = {
+    "adversarial_training.epochs": "1",
+    "answers_kept.steps": "1",
+    "destruction_rates.samples": "2",
+    "patch.steps": "5",
+}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
@@ -54,6 +62,8 @@ PAGES = [
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
     *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
     *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
+    *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
+    *(("defense.py", {"defense.method": method.title, **QUICK}) for method in DEFENSE),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),

@@ -4,7 +4,9 @@ from vizcore.adversarial.apgd import apgd
 from vizcore.adversarial.attack import Attack
 from vizcore.adversarial.attacks import basic_iterative, fgsm, least_likely, pgd, targeted_ascent
 from vizcore.adversarial.auto_attack import auto_attack
+from vizcore.adversarial.blackbox import transfer_matrix
 from vizcore.adversarial.control import control, random_signs
+from vizcore.adversarial.defense import adversarial_training, answers_kept
 from vizcore.adversarial.fooling import evolve, fool
 from vizcore.adversarial.lattice import lasting, repaired
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
@@ -21,6 +23,8 @@ __all__ = [
     "Attack",
     "Carrier",
     "XRay",
+    "adversarial_training",
+    "answers_kept",
     "apgd",
     "auto_attack",
     "basic_iterative",
@@ -47,6 +51,7 @@ __all__ = [
     "square",
     "targeted_ascent",
     "ten_numbers",
+    "transfer_matrix",
     "universal",
     "xray",
 ]
