@@ -27,6 +27,7 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("inversion.py", title="Inversion"),
+        st.Page("dream.py", title="Dream"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),

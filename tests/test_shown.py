@@ -23,10 +23,11 @@ from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
-FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
+FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS)} | {"dream_zoom.pictures": "4"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 PAGES = [
     ("activations.py", {}),
@@ -35,6 +36,7 @@ PAGES = [
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
+    *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),

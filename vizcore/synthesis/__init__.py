@@ -1,6 +1,16 @@
 """Synthesis: what does it want to see?"""
 
+from vizcore.synthesis.dream import caricature, dream, dream_zoom
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.visualize import visualize
 
-__all__ = ["invert", "invert_layers", "invert_with_priors", "relative_error", "visualize"]
+__all__ = [
+    "caricature",
+    "dream",
+    "dream_zoom",
+    "invert",
+    "invert_layers",
+    "invert_with_priors",
+    "relative_error",
+    "visualize",
+]
