@@ -28,6 +28,7 @@ CHAPTERS = {
         st.Page("visualize.py", title="Class visualization"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
+        st.Page("style.py", title="Style"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),

@@ -25,9 +25,10 @@ from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
 from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
+from vizcore.synthesis.style import METHODS as STYLES
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
-FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS)} | {"dream_zoom.pictures": "4"}
+FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 PAGES = [
     ("activations.py", {}),
@@ -37,6 +38,7 @@ PAGES = [
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
+    *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),
