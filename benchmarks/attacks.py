@@ -1,54 +1,139 @@
-"""How often a targeted attack too small to see succeeds: `python -m benchmarks.attacks --data FOLDER`.
+"""Our attacks beside those of foolbox and torchattacks: `python -m benchmarks.attacks [--pictures N] [--network NAME]`.
 
-Twenty photographs of the folder and for each a class that it is to become are drawn by a seed. PGD moves every pixel
-value by at most 2 of 255 in 40 steps; what counts is the network's answer after rounding to 8 bits. Random changes of
-the same size are the control.
+The same network, pictures, epsilon and steps for each; the pictures are cut-outs of the gallery that the network has
+an answer to, and the answer is to be taken away. A line an attack: how many pictures are fooled before rounding, the
+median size of the change, queries a picture, and the time as a ratio to ours. foolbox is among the requirements for
+development. torchattacks asks for an older `requests` than Streamlit, so it is set beside only where somebody has
+installed it with `pip install --no-deps torchattacks==3.5.1`.
 """
 
 import argparse
-import random
+import importlib.util
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
+import foolbox
 import torch
+from torch import nn
 
-from vizcore import load_image, open_probe
-from vizcore.adversarial import pgd, random_signs
+from vizcore import Probe, bundled_images, open_probe
+from vizcore.adversarial import Attack, carlini_wagner, ddn, deepfool, fgsm, fmn, pgd
+from vizcore.adversarial.norms import sizes
 
-COUNT, BATCH, EPSILON, STEPS = 20, 4, 2 / 255, 40
-KINDS = {".jpg", ".jpeg", ".png", ".webp"}
+EPSILON, STEPS, SEARCHES = 2 / 255, 20, 5
+Images = torch.Tensor
+
+
+class Scores(nn.Module):
+    """A probe as the peers take networks; it counts the pictures that it was shown."""
+
+    def __init__(self, probe: Probe):
+        super().__init__()
+        self.probe, self.shown = probe, 0
+        self.eval()
+
+    def forward(self, pixels: Images) -> torch.Tensor:
+        self.shown += len(pixels)
+        return self.probe.run(pixels)[0]
+
+
+def cut_outs(probe: Probe, count: int) -> Images:
+    """Pictures of the gallery and quarters of them, each as the network takes pictures."""
+    whole = list(bundled_images().values())
+    quarters = [
+        image[:, top : top + image.shape[1] // 2, left : left + image.shape[2] // 2]
+        for top in (0, 1)
+        for left in (0, 1)
+        for image in whole
+        for top, left in [(top * image.shape[1] // 2, left * image.shape[2] // 2)]
+    ]
+    return torch.stack([probe.prepare(image) for image in [*whole, *quarters][:count]])
+
+
+def ours(probe: Probe, images: Images, labels: torch.Tensor) -> dict[str, tuple[str, Callable[[], Attack]]]:
+    """Every attack that a peer has as well, and the norm that it is measured in."""
+    asked = probe, images, labels
+    return {
+        "FGSM": ("Linf", lambda: fgsm(*asked, epsilon=EPSILON)),
+        "PGD": ("Linf", lambda: pgd(*asked, epsilon=EPSILON, steps=STEPS)),
+        "DeepFool": ("L2", lambda: deepfool(*asked, steps=STEPS)),
+        "DDN": ("L2", lambda: ddn(*asked, steps=STEPS, rounding=False)),
+        "FMN L2": ("L2", lambda: fmn(*asked, steps=STEPS)),
+        "FMN Linf": ("Linf", lambda: fmn(*asked, steps=STEPS, norm="Linf")),
+        "Carlini-Wagner": ("L2", lambda: carlini_wagner(*asked, searches=SEARCHES, steps=STEPS)),
+    }
+
+
+def foolboxs(model: Scores, images: Images, labels: torch.Tensor) -> dict[str, Callable[[], Images]]:
+    """The same of foolbox."""
+    wrapped, attacks = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), foolbox.attacks
+    made = {
+        "FGSM": attacks.LinfFastGradientAttack(),
+        "PGD": attacks.LinfPGD(rel_stepsize=0.25, steps=STEPS, random_start=False),
+        "DeepFool": attacks.L2DeepFoolAttack(steps=STEPS, candidates=10),
+        "DDN": attacks.DDNAttack(steps=STEPS),
+        "FMN L2": attacks.L2FMNAttack(steps=STEPS),
+        "FMN Linf": attacks.LInfFMNAttack(steps=STEPS),
+        "Carlini-Wagner": attacks.L2CarliniWagnerAttack(binary_search_steps=SEARCHES, steps=STEPS),
+    }
+    epsilons = {"FGSM": EPSILON, "PGD": EPSILON}
+    return {
+        name: lambda name=name, attack=attack: attack(wrapped, images, labels, epsilons=epsilons.get(name))[0]
+        for name, attack in made.items()
+    }
+
+
+def torchattackss(model: Scores, images: Images, labels: torch.Tensor) -> dict[str, Callable[[], Images]]:
+    """The same of torchattacks, where it is installed."""
+    if not importlib.util.find_spec("torchattacks"):
+        return {}
+    import torchattacks
+
+    made = {
+        "FGSM": torchattacks.FGSM(model, eps=EPSILON),
+        "PGD": torchattacks.PGD(model, eps=EPSILON, alpha=EPSILON / 4, steps=STEPS, random_start=False),
+        "DeepFool": torchattacks.DeepFool(model, steps=STEPS),
+        "Carlini-Wagner": torchattacks.CW(model, c=1, steps=STEPS * SEARCHES, lr=0.01),
+    }
+    for attack in made.values():
+        attack.set_device("cpu")
+    return {name: lambda attack=attack: attack(images, labels) for name, attack in made.items()}
+
+
+def measured(model: Scores, images: Images, labels: torch.Tensor, norm: str, attack: Callable) -> tuple:
+    """What an attack made, how many are fooled before rounding, their median size, queries a picture, seconds."""
+    model.shown, began = 0, time.perf_counter()
+    made = attack()
+    seconds, queries = time.perf_counter() - began, model.shown / len(images)
+    if isinstance(made, Attack):
+        made, queries = made.images, made.gradients + made.forwards
+    fooled = model.probe.run(made)[0].argmax(1) != labels
+    size = sizes((made - images)[fooled], norm).median().item() if fooled.any() else float("nan")
+    return made.detach(), int(fooled.sum()), size, queries, seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Attack the photographs, a line each, and count."""
+    """Run every attack of ours and of the peers, a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder of photographs")
-    parser.add_argument("--network", default="efficientnet-lite0")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--network", default="tiny-vgg")
+    parser.add_argument("--pictures", type=int, default=20)
     given = parser.parse_args(arguments)
-
-    chance, probe = random.Random(given.seed), open_probe(given.network)
-    files = sorted(file for file in given.data.iterdir() if file.suffix.lower() in KINDS)
-    chosen = chance.sample(files, min(COUNT, len(files)))
-    images = torch.stack([probe.prepare(load_image(file)) for file in chosen])
-    labels = torch.tensor([probe.predict(image, k=1)[0].index for image in images])
-    targets = (labels + torch.tensor([chance.randrange(1, len(probe.labels)) for _ in chosen])) % len(probe.labels)
-
-    print(f"{probe.name}, PGD within {EPSILON * 255:.0f}/255, {STEPS} steps, {torch.get_num_threads()} threads, "
-          f"seed {given.seed}")  # fmt: skip
-    reached, fooled, began = 0, 0, time.perf_counter()
-    for first in range(0, len(chosen), BATCH):
-        part = slice(first, first + BATCH)
-        attack = pgd(probe, images[part], labels[part], epsilon=EPSILON, steps=STEPS, target=targets[part])
-        fooled += random_signs(probe, images[part], labels[part], epsilon=EPSILON).success.sum().item()
-        reached += attack.success.sum().item()
-        for number, (saved, success) in enumerate(zip(attack.saved, attack.success.tolist(), strict=True), first):
-            now = probe.predict(saved, k=1)[0]
-            print(f"  {'reached' if success else 'missed ':8} {probe.labels[labels[number]]} -> "
-                  f"{probe.labels[targets[number]]}: now {now.label}, {now.probability:.2f}", flush=True)  # fmt: skip
-    print(f"{reached} of {len(chosen)} became what they were to become, {time.perf_counter() - began:.0f} s in all; "
-          f"random changes of the same size changed the answer for {fooled}")  # fmt: skip
+    probe = open_probe(given.network, device="cpu")
+    images = cut_outs(probe, given.pictures)
+    labels, model = probe.run(images)[0].argmax(1), Scores(probe)
+    peers = {"foolbox": foolboxs(model, images, labels), "torchattacks": torchattackss(model, images, labels)}
+    print(f"{probe.name}, {len(images)} pictures, epsilon {EPSILON * 255:.0f}/255, {STEPS} steps, "
+          f"{torch.get_num_threads()} threads")  # fmt: skip
+    print(f"{'':16}{'':14}{'fooled':>8}{'median':>10}{'queries':>9}{'time':>7}   furthest from ours")
+    for name, (norm, attack) in ours(probe, images, labels).items():
+        mine, *found, seconds = measured(model, images, labels, norm, attack)
+        print("{:16}{:14}{:8}{:10.4f}{:9.1f}{:7.2f}".format(name, "ours", *found, 1.0), flush=True)
+        for peer, attacks in peers.items():
+            if name in attacks:
+                theirs, *found, took = measured(model, images, labels, norm, attacks[name])
+                apart = (theirs - mine).abs().max().item()
+                print("{:16}{:14}{:8}{:10.4f}{:9.1f}{:7.2f}   {:.1e}".format("", peer, *found, took / seconds, apart),
+                      flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,34 +1,49 @@
 """How little fools it?"""
 
+import inspect
+
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show, state
+from pages.parts import dials, jobs, learn, show, state, xray
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
-from vizcore.adversarial import random_signs
-from vizcore.adversarial.attacks import METHODS, usual_target
+from vizcore.adversarial import control, lasting
+from vizcore.adversarial.apgd import METHODS as ADAPTIVE
+from vizcore.adversarial.attacks import METHODS as GRADIENT
+from vizcore.adversarial.attacks import usual_target
+from vizcore.adversarial.auto_attack import METHODS as SEVERAL
+from vizcore.adversarial.minimum_norm import METHODS as LEAST
+from vizcore.adversarial.norms import radius
+from vizcore.adversarial.penalty import METHODS as WEIGHED
 from vizcore.method import titled
 
+METHODS = titled((*GRADIENT, *ADAPTIVE, *SEVERAL, *LEAST, *WEIGHED))
 METHOD, CHANGE, TARGET, JOB = "attacks.method", "attacks.change", "attacks.target", "attacks"
 ANY = -1  # in place of a target: anything but what the network says now
-QUICK = 10  # steps of PGD at first; a fooled picture within a second
 WIDTH = 232
-SEEN = """No pixel value has moved by more than **{change} of 255**, in the direction that {aim}: you see the same
-picture, the network sees another thing. Random changes of the same size do next to nothing, so it is the direction that
-matters and not the size."""
+SIZES = {
+    "Linf": "No pixel value has moved by more than **{change} of 255**",
+    "L2": "The change is as long as one of **{change} of 255** at every value, or shorter",
+    "L1": "The values have moved by **{change} of 255** on average or less, a few of them by far",
+    None: "This attack seeks as small a change as there is",
+}
+SEEN = """{size}, in the direction that {aim}: you see the same picture, the network sees another thing. The same change
+with the sign of every value drawn at random does next to nothing, so it is the direction that matters and not the
+size."""
 
 
-def quick_at_first() -> None:
-    """Begin with few steps, unless a link says otherwise."""
-    steps = dials.key(titled(METHODS)["PGD"], "steps")
-    if steps not in st.session_state and steps not in st.query_params:
-        state.place(steps, QUICK)
+def quick_at_first(method) -> None:
+    """Begin with few steps, for a fooled picture soon, unless a link says otherwise."""
+    for name, stand in method.coarse.items():
+        key = dials.key(method, name)
+        if key not in st.session_state and key not in st.query_params:
+            state.place(key, stand)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def control(network: str, picture: str, change: int, seed: int, _probe, _images, _label: int):
-    """The picture after a random change of the same size."""
-    return random_signs(_probe, _images, _label, epsilon=change / 255, seed=seed)
+def by_chance(question: tuple, seed: int, _probe, _attack):
+    """The picture after the same change with random signs."""
+    return control(_probe, _attack, seed=seed)
 
 
 def draw(frame) -> None:
@@ -41,18 +56,17 @@ def draw(frame) -> None:
     attack = frame.picture
     after = probe.predict(attack.saved[0], k=5)
     panels(attack, after[0])
-    verdict(attack, after[0])
-    random = control(chosen.network, chosen.picture, change, turned.get("seed", 0), probe, images, before.index)
-    aim = after[0].index if target == ANY else target
+    verdict(attack, after[0], frame.terms.get("mended", 0))
+    random = by_chance(question, turned.get("seed", 0), probe, attack)
     for column, heading, answers in zip(
         st.columns(3, gap="large"),
-        ("The original", "After the attack", "After a random change of the same size"),
+        ("The original", "After the attack", "After the same change with random signs"),
         (chosen.predictions, after, probe.predict(random.saved[0], k=5)),
         strict=True,
     ):
         with column:
             show.heading(heading)
-            show.bars(answers, chosen=aim)
+            show.bars(answers, chosen=attack.aims.item() if attack.targeted else after[0].index)
 
 
 def panels(attack, now) -> None:
@@ -69,17 +83,22 @@ def panels(attack, now) -> None:
     )
 
 
-def verdict(attack, now) -> None:
-    """In figures what was done to the picture, and where it did not succeed a sentence."""
+def verdict(attack, now, mended: int) -> None:
+    """In figures what was done to the picture, and in a sentence where it did not succeed or had to be mended."""
     if not attack.success.item():
-        wanted = "something else" if target == ANY else probe.labels[target]
-        apology(f"Within {change} of 255 this attack does not make it {wanted}: to the network it is {now.label}.")
+        wanted = attack.named(attack.aims.item()) if attack.targeted else "something else"
+        within = f"Within {change} of 255 this" if "epsilon" in accepted else "This"
+        apology(f"{within} attack does not make it {wanted}: to the network it is {now.label}.")
+    elif mended:
+        many = f"{mended:,} values were moved" if mended > 1 else "one value was moved"
+        st.caption(f"Rounding to 8 bits had undone it; {many} to a neighbouring level, and the saved picture fools.")
     show.numbers(
         {
             "largest change": (show.figures(attack.largest.item() * 255), "of 255"),
             "length of the change": attack.length.item(),
             "pixels changed": attack.moved.item(),
             "gradients": attack.gradients,
+            "forward passes": attack.forwards,
         }
     )
 
@@ -89,43 +108,63 @@ def label(number: int) -> str:
     return "anything else" if number == ANY else probe.labels[number]
 
 
+def written(value) -> str:
+    """A dial's value in the notebook lines; epsilon in steps of 8 bits, where it is so many."""
+    return f"{change} / 255" if value == change / 255 and value else repr(value)
+
+
 chosen = selection()
 probe, before, images = chosen.probe, chosen.predictions[0], chosen.prepared[None]
 show.question("How little fools it?", "Adversarial examples: the smallest steps against the answer, or towards another")
-quick_at_first()
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", titled(METHODS), key=METHOD, default="PGD")
-    method = titled(METHODS)[name]
-    change = st.slider("largest change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
-    others = [number for number in range(len(probe.labels)) if number != before.index]
-    target = dials.choose(
-        "make it", [ANY, *others], key=TARGET, default=usual_target(probe, before.index), format=label
-    )
-    turned = dials.draw(method, probe, without=("epsilon",), in_sight=1)
+    name = dials.choose("method", METHODS, key=METHOD, default="PGD")
+    method = METHODS[name]
+    accepted = inspect.signature(method.function).parameters
+    quick_at_first(method)
+    change, target = 0, None
+    if "epsilon" in accepted:
+        change = st.slider("size of the change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
+    if "target" in accepted:
+        others = [number for number in range(len(probe.labels)) if number != before.index]
+        usual = usual_target(probe, before.index)
+        target = dials.choose("make it", [ANY, *others], key=TARGET, default=usual, format=label)
+        target = None if target == ANY else target
+    turned = dials.draw(method, probe, without=("epsilon",), in_sight=2)
 
 with calm():
-    asked = {"epsilon": change / 255, **turned, "target": None if target == ANY else target}
+    norm = turned.get("norm", "Linf") if "epsilon" in accepted else None
+    asked = {
+        **({"epsilon": radius(change / 255, images, norm)} if norm else {}),
+        **turned,
+        **({"target": target} if "target" in accepted else {}),
+    }
     question = (chosen.network, chosen.picture, name, tuple(asked.items()))
-    job = jobs.ask(JOB, question, lambda: method.frames(probe, images, before.index, **asked), patience=1.5)
+    run = lambda: lasting(method.frames(probe, images, before.index, **asked), probe)  # noqa: E731 (for a thread)
+    job = jobs.ask(JOB, question, run, patience=1.5)
     with st.container(key="answer"):
         jobs.watch(JOB, draw, what=name)
     attack = job.latest and job.latest.picture
-    options = "".join(f", {dial}={stand!r}" for dial, stand in asked.items() if dial != "epsilon")
+    if attack and not job.going:
+        xray.below(chosen, question, attack)
+    aim = "takes the answer away"
+    if method.name == "least_likely":
+        aim = "leads to what it held for the least likely of all"
+    elif target is not None:
+        aim = f"makes it say {show.plain(probe.labels[target])}"
+    options = ", ".join(f"{dial}={written(stand)}" for dial, stand in asked.items())
     learn.below(
         method,
-        seen=SEEN.format(
-            change=change,
-            aim="takes the answer away" if target == ANY else f"makes it say {show.plain(probe.labels[target])}",
-        ),
+        seen=SEEN.format(size=SIZES[norm].format(change=change), aim=aim),
         tries=[
             learn.Try("A single step, to anything else: FGSM", session={METHOD: "FGSM", TARGET: ANY}),
-            learn.Try("As little as 1 of 255", session={METHOD: "PGD", CHANGE: 1}),
-            learn.Try("So much that one begins to see it: 16 of 255", session={CHANGE: 16}),
+            learn.Try("The least change that takes the answer away: DeepFool", session={METHOD: "DeepFool"}),
+            learn.Try("So much that one begins to see it: 16 of 255", session={METHOD: "PGD", CHANGE: 16}),
         ],
         picture=attack and (lambda: attack.saved[0]),
         data=attack and attack.change[0],
         snippet=f"label = probe.predict(image)[0].index\n"
         "images = probe.prepare(image)[None]\n"
         f"attack = vizcore.adversarial.{method.name}(\n"
-        f"    probe, images, label, epsilon={change} / 255{options}\n)",
+        f"    probe, images, label{', ' if options else ''}{options}\n)\n"
+        "attack = vizcore.adversarial.repaired(probe, attack)  # where rounding to 8 bits would undo it",
     )

@@ -24,6 +24,7 @@ FLOORS = (
     ("corpora",),
     ("ascent", "method"),
     ("inspection", "representation", "attribution", "synthesis", "adversarial"),
+    ("laboratory",),
     ("overview", "training"),
     ("__main__",),
 )

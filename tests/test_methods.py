@@ -75,9 +75,10 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "layer": lambda number: "conv4.relu",
 }
 # What a method only reads through and shares with others; a copy of it could not be compared.
-SHARED = ("probe", "index")
+SHARED = ("probe", "index", "other")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
+    "compare": {"other": lambda number: probe()},
     "contrast": {"other": lambda number: (number + 1) % 5},
     "filters": {"layer": lambda number: "conv4.conv"},
     "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},

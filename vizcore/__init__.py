@@ -3,6 +3,7 @@
 from vizcore import adversarial as adversarial
 from vizcore import attribution as attribution
 from vizcore import inspection as inspection
+from vizcore import laboratory as laboratory
 from vizcore import representation as representation
 from vizcore import synthesis as synthesis
 from vizcore.frames import Frame, last

@@ -20,8 +20,7 @@ from typing import Any
 
 import streamlit as st
 from filelock import FileLock
-from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import DeletedFile
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.parts import state
 from pages.parts.calm import calmly
@@ -154,7 +153,6 @@ def home(folder: Path) -> Path:
     return mine
 
 
-RUNS = 9  # of the page that may be asked for while one file is taken
 LOCKS: list[FileLock] = []  # of the folders of this process, held until it ends
 
 
@@ -177,42 +175,17 @@ def in_use(left: Path) -> bool:
 def uploader(
     label: str, *, key: str, take: Callable[[Any], None], draw: Callable = st.file_uploader, **options: Any
 ) -> None:
-    """Draw a place to drop a file; `take(file)` is called with what comes, and the next finds the place empty."""
-    turn = state.kept(f"{key} round", 0)
-    draw(label, key=f"{key} {turn}", on_change=calmly(arrived), args=(key, turn, take), **options)
+    """Draw a place to drop a file; `take(file)` is called with what comes, and the next finds the place empty.
 
-
-def arrived(key: str, turn: int, take: Callable[[Any], None]) -> None:
-    """A file has come: take it, let go of the copy that Streamlit keeps, and make room for the next.
-
-    The page may be asked to run again in the midst of this, which Streamlit says wherever the session's state is read,
-    and the file would be lost; so it is taken once more, and the page runs again after that.
+    It is called where the page runs, not in a callback: the page may be asked to run again in the midst of it, and a
+    callback is not called again, while the file lies here until it was taken.
     """
-    asked = None
-    for _ in range(RUNS):
-        try:
-            taken(key, turn, take)
-            break
-        except RerunException as again:
-            asked = again
-    if asked:
-        raise asked
-
-
-def taken(key: str, turn: int, take: Callable[[Any], None]) -> None:
-    """Take a file that has come, unless it was let go of before."""
-    file = st.session_state[f"{key} {turn}"]
-    if file is None or isinstance(file, DeletedFile):  # a run that was cut off may bring it once more
-        return
-    state.place(f"{key} round", turn + 1)
-    try:
-        take(file)
-    except RerunException:
-        raise
-    except BaseException:
+    turn = state.kept(f"{key} round", 0)
+    if file := draw(label, key=f"{key} {turn}", **options):
+        calmly(take)(file)
+        state.place(f"{key} round", turn + 1)
         release(file)
-        raise
-    release(file)
+        st.rerun()
 
 
 def release(file: Any) -> None:

@@ -5,20 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from vizcore import bundled_image, last, load_image, open_probe
-from vizcore.adversarial import Attack, fgsm, pgd, random_signs, square
-from vizcore.adversarial.attacks import METHODS, usual_target
+from tests.adversarial.linear import three_classes, two_classes, wide
+from vizcore import bundled_image, load_image, open_probe
+from vizcore.adversarial import basic_iterative, fgsm, least_likely, pgd, random_signs, targeted_ascent
+from vizcore.adversarial.attacks import usual_target
+from vizcore.adversarial.norms import radius, steepest, within
 from vizcore.imaging.encoding import png
-from vizcore.probe.probe import Probe
 
 probe = open_probe("tiny-vgg")
 images = torch.stack([probe.prepare(bundled_image(name)) for name in ("cat", "coffee", "rocket")])
 labels = probe.run(images)[0].argmax(1).cpu()
 targets = (labels + 20) % len(probe.labels)
 every_method = pytest.mark.parametrize(
-    "method", [*(one.function for one in METHODS), random_signs], ids=lambda method: method.__name__
+    "method", [fgsm, pgd, basic_iterative, random_signs], ids=lambda method: method.__name__
 )
 few = {pgd: {"steps": 4}}
 
@@ -128,42 +128,62 @@ def test_eight_threads_get_what_one_gets():
             torch.testing.assert_close(attack.images, alone.images, rtol=0, atol=1e-6)
 
 
-def linear_probe(side: tuple[int, int] = (6, 8)) -> tuple[Probe, torch.Tensor]:
-    """A network whose two scores are plus and minus a weighted sum of pixels, on pictures that are not square."""
-
-    class Weighing(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weights = nn.Parameter(torch.randn(3, *side, generator=torch.Generator().manual_seed(0)) * 0.1)
-
-        def forward(self, pixels):
-            score = (pixels[..., : side[0], : side[1]] * self.weights).flatten(1).sum(1)
-            return torch.stack([score, -score], 1)
-
-    network = Weighing()
-    return Probe(network, name="linear", input_size=8, mean=(0, 0, 0), std=(1, 1, 1)), network.weights.detach()
-
-
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.title)
-def test_on_a_linear_network_the_score_falls_by_epsilon_times_the_weights(method):
-    linear, weights = linear_probe()
-    picture = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(1)) * 0.6 + 0.2
-    attack = last(method.frames(linear, picture, 0, epsilon=0.1)).picture
+@pytest.mark.parametrize("norm", ["Linf", "L2", "L1"])
+def test_on_a_linear_network_the_score_falls_by_epsilon_times_the_weights_in_the_dual_norm(norm):
+    """Hölder: the most that a change of size epsilon in L_p does to w x is epsilon |w|_q, 1 / p + 1 / q = 1."""
+    linear, weights = two_classes()
+    picture = wide(1) * 0.6 + 0.2
+    attack = pgd(linear, picture, 0, epsilon=0.1, norm=norm, steps=10)
     before, after = (linear.run(shown)[0][0, 0].item() for shown in (picture, attack.images))
-    assert before - after == pytest.approx(0.1 * weights.abs().sum().item(), rel=1e-4)
+    dual = torch.linalg.vector_norm(weights, {"Linf": 1, "L2": 2, "L1": float("inf")}[norm]).item()
+    assert before - after == pytest.approx(0.1 * dual, rel=1e-4)
 
 
-def three_classes() -> tuple[Probe, torch.Tensor]:
-    """A network with a weight for each pixel and class, on images that are not square, and the weights (3, 3, 6, 8)."""
-    network = nn.Sequential(nn.AdaptiveAvgPool2d((6, 8)), nn.Flatten(), nn.Linear(3 * 6 * 8, 3, bias=False))
-    weights = torch.randn(3, 3 * 6 * 8, generator=torch.Generator().manual_seed(2)) * 0.1
-    network[2].weight.data = weights
-    return Probe(network, name="three", input_size=8, mean=(0,) * 3, std=(1,) * 3), weights.view(3, 3, 6, 8)
+@pytest.mark.parametrize(("epsilon", "steps"), [(1, 2), (2, 3), (4, 5), (8, 10), (16, 20), (32, 36)])
+def test_basic_iterative_is_pgd_by_whole_levels_as_often_as_kurakin_says(epsilon, steps):
+    linear, _ = three_classes()
+    attack = basic_iterative(linear, wide(), 0, epsilon=epsilon / 255)
+    other = pgd(linear, wide(), 0, epsilon=epsilon / 255, step_size=1 / 255, steps=steps)
+    assert attack.gradients == steps and attack.images.equal(other.images)
 
 
-def wide(count: int = 4) -> torch.Tensor:
-    """Images of noise, up to the edges of the box, six rows high and eight wide."""
-    return torch.rand(count, 3, 6, 8, generator=torch.Generator().manual_seed(1))
+def test_least_likely_aims_at_the_class_that_scores_least_but_never_at_the_label():
+    linear, _ = three_classes()
+    least = linear.run(wide())[0].argmin(1)
+    attack, other = (least_likely(linear, wide(), (least + 1) % 3, epsilon=0.1),
+                     basic_iterative(linear, wide(), 0, epsilon=0.1, target=least))  # fmt: skip
+    assert attack.images.equal(other.images) and attack.success.equal(attack.classes == least)
+    scores = linear.run(wide())[0].scatter(1, least[:, None], torch.inf)
+    assert least_likely(linear, wide(), least, epsilon=1.0).classes.equal(scores.argmin(1))
+
+
+def test_targeted_ascent_steps_along_the_gradient_until_the_border_and_no_further():
+    """On a linear network the gradient is one direction, and the number of steps to the border is known."""
+    linear, weights = two_classes()
+    picture = wide(1) * 0.2 + 0.4
+    score = linear.run(picture)[0][0, 0].item()
+    label, length = int(score < 0), weights.norm().item()
+    steps = int(abs(score) / (0.05 * length)) + 1
+    attack = targeted_ascent(linear, picture, label, step_size=0.05, target=1 - label)
+    assert attack.gradients in (steps, steps + 1)  # rounding to 8 bits may ask for one more
+    assert attack.length.item() == pytest.approx(0.05 * attack.gradients, rel=1e-4)
+    assert attack.success.item() and targeted_ascent(linear, picture, 1 - label).gradients == 0
+
+
+def test_a_change_is_brought_back_to_the_nearest_that_is_small_enough():
+    """Of a convex set the projection is the only point from which no other point of the set is in sight of the change:
+    (change - nearest) (other - nearest) <= 0."""
+    draw = torch.Generator().manual_seed(4)
+    change = torch.randn(2, 3, 4, 5, generator=draw)
+    for norm in ("Linf", "L2", "L1"):
+        epsilon = radius(0.5, change, norm)
+        nearest = within(change, epsilon, norm)
+        assert within(nearest, epsilon, norm).allclose(nearest, atol=1e-6)
+        for _ in range(50):
+            other = within(torch.randn(change.shape, generator=draw) * 3, epsilon, norm)
+            corner = steepest(change - nearest, norm) * epsilon  # as far as the set goes that way, or nearly
+            for point in (other, corner):
+                assert (((change - nearest) * (point - nearest)).flatten(1).sum(1) <= 1e-3).all()
 
 
 @pytest.mark.parametrize("target", [None, 2])
@@ -184,106 +204,10 @@ def test_fgsm_moves_exactly_the_pixels_that_a_linear_network_says(target):
         assert attack.success.all() and not (attack.classes_before == 2).all()
 
 
-@pytest.mark.parametrize("target", [None, 1], ids=["away", "towards"])
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("method", "dials"),
-    [(fgsm, {}), (pgd, {"steps": 3}), (pgd, {"steps": 3, "random_start": True}), (random_signs, {}),
-     (square, {"queries": 30})],
-    ids=["fgsm", "pgd", "pgd from a random start", "random signs", "square"],
-)  # fmt: skip
-def test_what_holds_for_every_attack(method, dials, seed, target):
-    """On images of noise that are not square: epsilon, the box, success, and a batch as its images one by one."""
-    linear, weights = three_classes()
-    images = torch.rand(3, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
-    labels = torch.einsum("nchw,kchw->nk", images, weights).argmax(1)
-    chance = {} if method is fgsm else {"seed": seed}
-    for epsilon in (0.0, 3 / 255, 0.2, 1.0):
-        attack = method(linear, images, labels, epsilon=epsilon, target=target, **dials, **chance)
-        assert attack.largest.max() <= epsilon + 1e-6
-        assert attack.images.min() >= 0 and attack.images.max() <= 1
-        assert epsilon or torch.equal(attack.images, images)
-        said = torch.einsum("nchw,kchw->nk", attack.saved, weights).argmax(1)
-        assert torch.equal(attack.classes, said) and torch.equal(attack.classes_before, labels)
-        assert torch.equal(attack.success, said != labels if target is None else said == target)
-        for number in range(3):
-            part = slice(number, number + 1)
-            alone = method(linear, images[part], labels[part], epsilon=epsilon, target=target, **dials, **chance)
-            assert torch.equal(alone.images, attack.images[part])
-
-
-def test_the_queries_that_are_counted_are_those_that_were_made(monkeypatch):
-    linear, _ = three_classes()
-    made = []
-    run = Probe.run
-
-    def counted(probe, images, *options, **named):
-        made.append("gradient" if images.requires_grad else "forward")
-        return run(probe, images, *options, **named)
-
-    monkeypatch.setattr(Probe, "run", counted)
-    for method, dials in ((fgsm, {}), (pgd, {"steps": 5}), (random_signs, {}), (square, {"queries": 20})):
-        made.clear()
-        attack = method(linear, wide(1), 0, epsilon=0.5 / 255, **dials)
-        assert (attack.gradients, attack.forwards) == (made.count("gradient"), made.count("forward"))
-
-
-@pytest.mark.parametrize(
-    ("changed", "options", "sentence"),
-    [
-        (lambda grey: grey + 0.02, {"epsilon": 0.01}, "moved a pixel by 5.10 of 255; 2.55 are allowed"),
-        (lambda grey: grey + 1e-5, {"epsilon": 0.0}, "0.00 are allowed"),
-        (lambda grey: grey + 0.6, {}, r"made pixels from 1.1000 to 1.1000; they have to stay in \[0, 1\]"),
-        (lambda grey: grey - 0.6, {}, r"have to stay in \[0, 1\]"),
-        (lambda grey: grey.index_fill(3, torch.tensor(2), torch.nan), {}, "made a pixel that is no number"),
-        (lambda grey: grey / 0, {}, "made a pixel that is no number"),
-        (lambda grey: grey[..., 1:], {}, "keep their shape"),
-        (lambda grey: grey, {"epsilon": -0.1}, "epsilon came as -0.1"),
-        (lambda grey: grey + 0.3, {"epsilon": float("nan")}, "epsilon came as nan"),
-        (lambda grey: grey, {"epsilon": float("inf")}, "epsilon came as inf"),
-        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), torch.nan)}, "was given a pixel that is no number"),
-        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), 1.2)}, "was given pixels from 1.2000 to 1.2000"),
-        (lambda grey: grey, {"success": torch.tensor([True, True])}, "1 images came without"),
-        (lambda grey: grey[0], {"before": torch.full((3, 4, 4), 0.5)}, r"images are \(N, 3, H, W\)"),
-    ],
-)
-def test_no_attack_can_be_built_that_breaks_its_promises(changed, options, sentence):
-    grey, one = torch.full((1, 3, 4, 4), 0.5), torch.tensor([0])
-    parts = {"before": grey, "images": changed(grey), "classes_before": one, "classes": one, "success": one == one}
-    with pytest.raises(ValueError, match=sentence):
-        Attack(**(parts | options))
-
-
-@pytest.mark.parametrize("method", [fgsm, pgd, random_signs, square], ids=lambda method: method.__name__)
-@pytest.mark.parametrize("epsilon", [-0.01, float("nan")])
-def test_an_epsilon_that_is_no_size_is_a_sentence_of_every_attack(method, epsilon):
-    dials = {pgd: {"steps": 1}, square: {"queries": 2}}.get(method, {})
-    with pytest.raises(ValueError, match="epsilon came as"):
-        method(three_classes()[0], wide(1), 0, epsilon=epsilon, **dials)
-
-
-def test_no_images_are_no_trouble():
-    none = torch.empty(0, dtype=torch.long)
-    attack = Attack(torch.empty(0, 3, 4, 4), torch.empty(0, 3, 4, 4), none, none, none == 0)
-    assert attack.largest.tolist() == attack.length.tolist() == attack.moved.tolist() == []
-
-
 @pytest.mark.parametrize("classes", [[0, 1], 64, -1, [[0]]])
 def test_classes_that_do_not_fit_are_a_sentence(classes):
     with pytest.raises(ValueError, match="classes came as"):
         attacked(fgsm, classes=classes)
-
-
-def test_distances_and_differences_are_what_they_say():
-    grey, one = torch.full((1, 3, 2, 2), 0.5), torch.tensor([0])
-    changed = grey.clone()
-    changed[0, 0, 0, 0] += 0.03
-    changed[0, :, 1, 1] -= 0.04
-    attack = Attack(grey, changed, one, one, one != one)
-    assert attack.largest.item() == pytest.approx(0.04)
-    assert attack.length.item() == pytest.approx((0.03**2 + 3 * 0.04**2) ** 0.5)
-    assert attack.moved.tolist() == [2]
-    assert attack.difference(10)[0, 0].flatten().tolist() == pytest.approx([0.8, 0.5, 0.5, 0.1])
 
 
 def test_the_usual_target_is_another_class():

@@ -6,7 +6,8 @@ from torch import nn
 
 from vizcore import Probe, bundled_image, open_probe
 from vizcore.adversarial import fgsm, square
-from vizcore.adversarial.square import margins, share
+from vizcore.adversarial.goal import Goal
+from vizcore.adversarial.square import share
 
 
 def linear_probe() -> Probe:
@@ -18,6 +19,11 @@ def linear_probe() -> Probe:
         nn.Sequential(nn.AdaptiveAvgPool2d((8, 12)), network), name="linear", input_size=12, mean=(0,) * 3, std=(1,) * 3
     )
     return probe
+
+
+def margins(probe: Probe, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    goal = Goal(probe, images, labels)
+    return goal.distance(images, goal.everyone)
 
 
 def picture(number: int, height: int = 8, width: int = 12) -> torch.Tensor:
@@ -42,9 +48,9 @@ def test_it_comes_near_what_a_linear_network_allows_and_never_beyond():
     images = torch.stack([picture(number) for number in range(4)])
     labels = probe.run(images)[0].argmax(1)
     epsilon = 1 / 255  # too little to fool, so that all queries are made
-    best = margins(probe, fgsm(probe, images, labels, epsilon=epsilon).images, labels, False)
-    before = margins(probe, images, labels, False)
-    found = margins(probe, square(probe, images, labels, epsilon=epsilon, queries=600).images, labels, False)
+    best = margins(probe, fgsm(probe, images, labels, epsilon=epsilon).images, labels)
+    before = margins(probe, images, labels)
+    found = margins(probe, square(probe, images, labels, epsilon=epsilon, queries=600).images, labels)
     unfooled = best > 0
     assert unfooled.any()
     assert (found[unfooled] >= best[unfooled] - 1e-4).all()

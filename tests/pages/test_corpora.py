@@ -10,10 +10,11 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from pages.parts.corpora import doubled
+from tests.corpora.samples import folder
 from tests.pages.drawn import canvas, canvases
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said
-from vizcore import open_probe
+from vizcore import last, open_probe
 from vizcore.representation import build_index, nearest, open_corpus, open_index
 
 
@@ -68,6 +69,33 @@ def test_before_there_are_enough_pictures_the_page_says_what_it_waits_for(buildi
     app = opened("neighbors.py", corpus="digits")
     assert not app.exception and "nearest by features" not in canvases(app)
     assert any("a few hundred pictures" in caption.value for caption in app.caption)
+
+
+def test_an_index_that_is_complete_on_the_second_look_is_shown_at_once(tmp_path, monkeypatch):
+    """Another reader's job may build it to its end between a page's first look and its last."""
+    collection, looks = open_corpus(folder(tmp_path / "pictures", count=300)), []
+
+    def looked(*asked):
+        looks.append(asked)
+        try:
+            return open_index(*asked)
+        finally:
+            if len(looks) == 1:
+                last(build_index(*asked))
+
+    def page(collection):
+        import streamlit as st
+
+        from pages.parts import corpora
+        from tests.corpora.samples import probe
+
+        index = corpora.grown("toy", probe(), collection)
+        st.text(f"{index.done} pictures" if index else "none yet")
+
+    monkeypatch.setattr("pages.parts.corpora.open_index", looked)
+    st.cache_resource.clear()
+    app = AppTest.from_function(page, kwargs={"collection": collection}, default_timeout=150).run()
+    assert not app.exception and said(app) == "300 pictures"
 
 
 def test_the_map_is_of_the_pictures_that_are_indexed_so_far(building):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 import streamlit as st
@@ -18,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import uploads
 from pages.parts.upload_limit import FILES, SESSIONS, UploadLimit
+from tests.corpora.samples import folder
 from tests.pages.test_shell import asked, opened, picture_bytes, said
 from vizcore.zoo.tiny_vgg import TinyVGG
 
@@ -97,6 +99,31 @@ def test_what_a_reader_kept_goes_with_their_session(tmp_path):
     assert not shelf(tmp_path)
 
 
+def test_what_was_made_of_a_readers_collection_goes_with_their_session_too(tmp_path):
+    """Its pictures as they were unpacked, their pixels, and what networks made of them; not the file itself."""
+    with ZipFile(tmp_path / "flags.zip", "w") as archive:
+        for path in sorted(folder(tmp_path / "pictures", count=12).rglob("*.png")):
+            archive.write(path, path.relative_to(tmp_path / "pictures"))
+
+    def page(source):
+        from pages.parts import corpora
+        from tests.corpora.samples import probe
+        from vizcore import last
+        from vizcore.corpora import build_index, pixels
+
+        mine = corpora.opened_own(source)
+        last(build_index(probe(), mine))
+        assert len(pixels(mine)) == 12
+
+    cache = tmp_path / "cache"
+    app = AppTest.from_function(page, kwargs={"source": str(tmp_path / "flags.zip")}, default_timeout=150).run()
+    assert not app.exception
+    assert {path.name for path in cache.iterdir()} >= {"corpora", "pixels", "indexes"}
+    st.cache_resource.clear()  # as the end of a session does
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert (tmp_path / "flags.zip").exists()
+
+
 def test_what_servers_that_ended_left_is_deleted_and_what_others_use_is_not(tmp_path):
     own = tmp_path / "own"
     for name in ("ended/token/network.pth", "used/token/network.pth"):
@@ -155,6 +182,31 @@ def test_what_was_taken_is_no_longer_held_by_streamlit():
     assert not app.exception and said(app) == "content, 0 held"
     app.file_uploader("one 1").upload("b.txt", b"more").run()
     assert said(app) == "more, 0 held"
+
+
+def test_a_file_is_taken_although_the_page_is_asked_to_run_again_meanwhile():
+    """As when a job ends, which the page hears where it next reads the session's state."""
+
+    def page():
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+        from pages.parts import state, uploads
+
+        def take(file):
+            asked = state.kept("asked", [])
+            if len(asked) < 12:
+                asked.append(file.name)
+                st.rerun()
+            state.place("taken", file.getvalue().decode())
+
+        uploads.uploader("a file", key="one", take=take)
+        held = get_script_run_ctx().uploaded_file_mgr.file_storage
+        st.text(f"{st.session_state.get('taken')}, {sum(map(len, held.values()))} held")
+
+    app = AppTest.from_function(page, default_timeout=150).run()
+    app.file_uploader("one 0").upload("a.txt", b"content").run()
+    assert not app.exception and said(app) == "content, 0 held" and len(app.session_state["asked"]) == 12
 
 
 def test_no_page_offers_more_than_the_server_takes():

@@ -1,114 +1,22 @@
-"""Attacks: changes too small to see that change the answer."""
+"""Attacks: changes too small to see that change the answer, found by following the gradient."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
-from markupsafe import Markup
 
-from vizcore.ascent import ascend, sign
+from vizcore.adversarial.attack import Attack, Classes, sized
+from vizcore.adversarial.goal import Goal
+from vizcore.adversarial.norms import Norm, anywhere, nearby, steepest
+from vizcore.ascent import Activations, ascend, sign
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, last
-from vizcore.imaging import captioned, figures
 from vizcore.method import Method
 from vizcore.probe import Probe
 
-MOST_SHOWN = 8  # pictures that a notebook shows of an attack
-SLACK = 1e-6  # how far rounding may carry a pixel past a bound
-
-Classes = torch.Tensor | list[int] | int
-
-
-@dataclass(frozen=True)
-class Attack:
-    """What an attack gave: the images (N, 3, H, W) `before` it and, in `images`, after it, and their classes (N,).
-
-    Success is judged after rounding to 8 bits, as the image would be saved: the class has left the true
-    label or, where there is a target, reached it. `gradients` and `forwards` count the queries for each image,
-    those that took a gradient and those that took the scores alone. None of it can be built with a pixel outside
-    [0, 1], further than `epsilon` from where it was, or not a number.
-
-    >>> grey, one, two = torch.full((1, 3, 8, 8), 0.5), torch.tensor([1]), torch.tensor([2])
-    >>> attack = Attack(grey, grey + 2 / 255, one, two, two != one, epsilon=2 / 255)
-    >>> round(attack.largest.item() * 255, 3), round(attack.length.item(), 4), attack.moved.item()
-    (2.0, 0.1087, 64)
-    """
-
-    before: torch.Tensor
-    images: torch.Tensor
-    classes_before: torch.Tensor
-    classes: torch.Tensor
-    success: torch.Tensor
-    epsilon: float = 1.0
-    gradients: int = 0
-    forwards: int = 0
-
-    def __post_init__(self) -> None:
-        if self.before.ndim != 4 or self.images.shape != self.before.shape:
-            came, was = tuple(self.images.shape), tuple(self.before.shape)
-            raise ValueError(f"an attack made {came} of {was}; images are (N, 3, H, W) and keep their shape.")
-        if not 0 <= self.epsilon < float("inf"):
-            raise ValueError(f"epsilon came as {self.epsilon}; a change has a size of 0 or more.")
-        for what, images in (("an attack was given", self.before), ("an attack made", self.images)):
-            if not images.isfinite().all():
-                raise ValueError(f"{what} a pixel that is no number; pixels are in [0, 1].")
-            if ((images < -SLACK) | (images > 1 + SLACK)).any():
-                low, high = images.min().item(), images.max().item()
-                raise ValueError(f"{what} pixels from {low:.4f} to {high:.4f}; they have to stay in [0, 1].")
-        if (self.largest > self.epsilon + SLACK).any():
-            steps = self.largest.max().item() * 255
-            raise ValueError(f"an attack moved a pixel by {steps:.2f} of 255; {self.epsilon * 255:.2f} are allowed.")
-        if any(values.shape != self.before.shape[:1] for values in (self.classes_before, self.classes, self.success)):
-            raise ValueError(f"{len(self.before)} images came without a class before and after and a success each.")
-
-    def _repr_html_(self) -> str:
-        rows, change = [], self.difference(10)
-        for number in range(min(len(self.images), MOST_SHOWN)):
-            moved = figures(self.largest[number].item() * 255)
-            rows += [
-                captioned(self.before[number], f"class {self.classes_before[number]}"),
-                captioned(change[number], f"ten times the change, of at most {moved} of 255"),
-                captioned(self.images[number], f"class {self.classes[number]}"),
-                Markup("<br>"),
-            ]
-        summary = f"{int(self.success.sum())} of {len(self.images)} succeeded"
-        return Markup("<div>{}<p>{}</p></div>").format(Markup().join(rows), summary)
-
-    @property
-    def saved(self) -> torch.Tensor:
-        """The pictures after the attack as a file keeps them, in 8 bits: (N, 3, H, W)."""
-        return rounded(self.images)
-
-    @property
-    def change(self) -> torch.Tensor:
-        """What was added to every pixel value: (N, 3, H, W)."""
-        return self.images - self.before
-
-    @property
-    def largest(self) -> torch.Tensor:
-        """The largest change of any pixel value, the L-infinity distance: (N,)."""
-        return self.change.abs().flatten(1).amax(1)
-
-    @property
-    def length(self) -> torch.Tensor:
-        """The length of the change, the L2 distance: (N,)."""
-        return self.change.flatten(1).norm(dim=1)
-
-    @property
-    def moved(self) -> torch.Tensor:
-        """How many pixels have changed at all: (N,)."""
-        return self.change.any(1).flatten(1).sum(1)
-
-    def difference(self, times: float = 1) -> torch.Tensor:
-        """The change as pictures (N, 3, H, W), so many times as strong, around mid-grey, which is no change.
-
-        >>> grey, one = torch.full((1, 3, 1, 1), 0.5), torch.tensor([1])
-        >>> Attack(grey, grey + 0.02, one, one, one != one).difference(10).mean()
-        tensor(0.7000)
-        """
-        return (0.5 + times * self.change).clamp(0, 1)
+Epsilon = Annotated[float, Range(0, 0.1, 0.001)]
 
 
 def fgsm(
@@ -116,7 +24,7 @@ def fgsm(
     images: torch.Tensor,
     labels: Classes,
     *,
-    epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
+    epsilon: Epsilon = 8 / 255,
     target: Classes | None = None,
 ) -> Attack:
     """Change every pixel value by epsilon in the direction that hurts most, once.
@@ -132,16 +40,18 @@ def fgsm(
     >>> probe.labels[attack.classes_before], attack.success
     ('tabby', tensor([True]))
     """
+    goal = Goal(probe, images, labels, target)
     climb = ascend(
         probe,
-        lambda found: harm(found["scores"], labels, target),
-        (images, lambda pixels: pixels),
+        harm(goal),
+        (goal.images, lambda pixels: pixels),
         projections=[lambda pixels: pixels.clamp(0, 1)],
         step=sign(epsilon),
         steps=1,
     )
     changed = last(climb).picture
-    return judged(probe, images, changed, labels, target, epsilon, gradients=1)
+    goal.gradients += 1
+    return goal.attack(changed, epsilon)
 
 
 @framed
@@ -150,19 +60,22 @@ def pgd(
     images: torch.Tensor,
     labels: Classes,
     *,
-    epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
+    epsilon: Epsilon = 8 / 255,
+    norm: Norm = "Linf",
     steps: Annotated[int, Range(1, 100)] = 40,
     step_size: float | None = None,
     random_start: bool = False,
     seed: Annotated[int, Range(0, 99)] = 0,
     target: Classes | None = None,
 ) -> Iterator[Frame]:
-    """Take many small steps along the gradient's sign, and after each go back to within epsilon of the picture.
+    """Take many small steps up the gradient, and after each go back to within epsilon of the picture.
 
-    Madry et al. 2018, projected gradient descent: x <- P(x + step_size sign(d loss / d x)), where P clips every pixel
-    value to within epsilon of what it was and to [0, 1]. The loss is the cross-entropy of the true labels, to be
-    raised; with a target it is the target's, to be lowered. `step_size` is a quarter of epsilon where none is given. A
-    frame's detail is the pictures so far, (N, 3, H, W); the last frame's picture is the `Attack`.
+    Madry et al. 2018, projected gradient descent: x <- P(x + step_size s), where s is the steepest change of size one,
+    for Linf sign(d loss / d x), and P goes back to changes of epsilon at most and pixels in [0, 1]. The loss is the
+    cross-entropy of the true labels, to be raised; with a target it is the target's, to be lowered. `step_size` is a
+    quarter of epsilon where none is given. Steps in L1 are spread over the hundredth of the values that promise most
+    (Tramèr and Boneh 2019). A frame's detail is the pictures so far, (N, 3, H, W); the last frame's picture is the
+    `Attack`.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -172,92 +85,118 @@ def pgd(
     >>> probe.labels[attack.classes]
     'koala'
     """
-    low, high = (images - epsilon).clamp_min(0), (images + epsilon).clamp_max(1)
-    start = (images + epsilon * noise(images, seed)).clamp(0, 1) if random_start else images
+    goal = Goal(probe, images, labels, target)
+    rate = epsilon / 4 if step_size is None else step_size
+    allowed = nearby(goal.images, epsilon, norm)
+    start = allowed(goal.images + anywhere(goal.images, epsilon, norm, seed)) if random_start else goal.images
     climb = ascend(
         probe,
-        lambda found: harm(found["scores"], labels, target),
+        harm(goal),
         (start, lambda pixels: pixels),
-        projections=[lambda pixels: pixels.clamp(low, high)],
-        step=sign(epsilon / 4 if step_size is None else step_size),
+        projections=[allowed],
+        step=lambda gradient, memory: (rate * steepest(gradient, norm), memory),
         steps=steps,
     )
     for frame in climb:
-        attack = None
-        if frame.step == steps:
-            attack = judged(probe, images, frame.picture, labels, target, epsilon, gradients=steps)
+        goal.gradients += 1
+        attack = goal.attack(frame.picture, epsilon, norm) if frame.step == steps else None
         yield Frame(frame.step, steps, attack, frame.terms, frame.picture)
 
 
-def random_signs(
+@framed
+def basic_iterative(
     probe: Probe,
     images: torch.Tensor,
     labels: Classes,
     *,
-    epsilon: Annotated[float, Range(0, 0.1, 0.001)] = 8 / 255,
-    seed: Annotated[int, Range(0, 99)] = 0,
+    epsilon: Epsilon = 8 / 255,
     target: Classes | None = None,
-) -> Attack:
-    """Change every pixel value by epsilon, up or down at random: no attack, but the control that belongs beside one.
+) -> Iterator[Frame]:
+    """Change every pixel value by one 8-bit level a step, never by more than epsilon in all.
 
-    It is as long as the step of `fgsm` and takes no gradient. Szegedy et al. 2014 and Goodfellow
-    et al. 2015 set such noise beside their attacks; networks hardly mind it.
+    Kurakin, Goodfellow and Bengio 2017, the basic iterative method (BIM): x <- P(x + sign(d loss / d x) / 255), for as
+    many steps as lead from the picture to the border and a little along it: the smaller of 255 epsilon + 4 and
+    1.25 times 255 epsilon. It is PGD with this step and this number of steps.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
-    >>> random_signs(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255).success
-    tensor([False])
+    >>> attack = basic_iterative(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255)
+    >>> attack.gradients, attack.success
+    (5, tensor([True]))
     """
-    changed = (images + epsilon * noise(images, seed).sign()).clamp(0, 1)
-    return judged(probe, images, changed, labels, target, epsilon)
+    levels = 255 * sized(epsilon)
+    steps = max(1, math.ceil(min(levels + 4, 1.25 * levels) - 1e-6))
+    yield from pgd.frames(probe, images, labels, epsilon=epsilon, steps=steps, step_size=1 / 255, target=target)
 
 
-def noise(images: torch.Tensor, seed: int) -> torch.Tensor:
-    """Numbers between -1 and 1, (1, 3, H, W): the same for every picture of a batch as for each alone."""
-    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed))
-    return (2 * drawn - 1)[None].type_as(images)
+@framed
+def least_likely(probe: Probe, images: torch.Tensor, labels: Classes, *, epsilon: Epsilon = 8 / 255) -> Iterator[Frame]:
+    """Make of every picture what the network held for the least likely of all, other than its own class.
+
+    Kurakin, Goodfellow and Bengio 2017, the iterative least-likely class method: `basic_iterative` with that class
+    as its target. Among a thousand classes that is no neighbouring breed of dog but something quite different.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> cat = probe.prepare(bundled_images()["cat"])[None]
+    >>> attack = least_likely(probe, cat, probe.labels.index("tabby"), epsilon=8 / 255)
+    >>> probe.labels[attack.classes], attack.success
+    ('suspension bridge', tensor([True]))
+    """
+    goal = Goal(probe, images, labels)
+    scores = goal.scores(goal.images, goal.everyone)
+    least = scores.scatter(1, goal.classes[:, None], torch.inf).argmin(1)
+    for frame in basic_iterative.frames(probe, images, labels, epsilon=epsilon, target=least):
+        attack = frame.picture and replace(frame.picture, forwards=frame.picture.forwards + 1)
+        yield replace(frame, picture=attack)
 
 
-def harm(scores: torch.Tensor, labels: Classes, target: Classes | None) -> torch.Tensor:
-    """What an attack raises, (N,): the cross-entropy of the true labels or, where there is a target, minus its own."""
-    if target is None:
-        return F.cross_entropy(scores.cpu(), classes(labels, scores), reduction="none")
-    return -F.cross_entropy(scores.cpu(), classes(target, scores), reduction="none")
-
-
-def classes(named: Classes, scores: torch.Tensor) -> torch.Tensor:
-    """Classes as (N,), one for each picture that has scores (N, classes); a single one stands for all of them."""
-    count, known = scores.shape
-    numbers = torch.as_tensor(named).cpu().long()
-    if numbers.ndim > 1 or numbers.numel() not in (1, count) or numbers.min() < 0 or numbers.max() >= known:
-        raise ValueError(
-            f"classes came as {numbers.tolist()}; {count} pictures take one each, or one for all, of 0 to {known - 1}."
-        )
-    return numbers.expand(count)
-
-
-def rounded(images: torch.Tensor) -> torch.Tensor:
-    """Pictures as 8 bits keep them: every value one of the 256 levels."""
-    return (images * 255).round() / 255
-
-
-def judged(
+@framed
+def targeted_ascent(
     probe: Probe,
     images: torch.Tensor,
-    changed: torch.Tensor,
     labels: Classes,
-    target: Classes | None,
-    epsilon: float,
-    gradients: int = 0,
-    forwards: int = 2,
-) -> Attack:
-    """Run the network on the images before and after, rounded to 8 bits, and judge whether the attack succeeded."""
-    scores = [probe.run(shown)[0].detach().cpu() for shown in (images, rounded(changed))]
-    before, after = (given.argmax(1) for given in scores)
-    aim = classes(labels if target is None else target, scores[0])
-    success = after != aim if target is None else after == aim
-    return Attack(images.detach().cpu(), changed.detach().cpu(), before, after, success, epsilon, gradients, forwards)
+    *,
+    steps: Annotated[int, Range(1, 200)] = 100,
+    step_size: Annotated[float, Range(0.05, 1, 0.05)] = 0.25,
+    target: Classes | None = None,
+) -> Iterator[Frame]:
+    """Climb the target's score in steps of one length, and stop as soon as the network is fooled.
+
+    The exercise of Stanford's CS231n (Li, Karpathy and Johnson 2016), after Szegedy et al. 2014: x <- x + step_size
+    g / |g|, g the gradient of the target's score. There a step has length 1 after the colours were divided by their
+    spread, which is about a quarter; here lengths are in pixel values. Without a target the score of the true label
+    is climbed down. Pictures that are fooled, after rounding to 8 bits, are not changed any more.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> cat = probe.prepare(bundled_images()["cat"])[None]
+    >>> attack = targeted_ascent(probe, cat, probe.labels.index("tabby"), target=probe.labels.index("koala"))
+    >>> probe.labels[attack.classes], attack.gradients
+    ('koala', 5)
+    """
+    goal = Goal(probe, images, labels, target)
+    toward = 1 if goal.targeted else -1
+    changed = goal.images.clone()
+    going = goal.everyone[~goal.reached(changed, goal.everyone)]
+    for step in range(1, steps + 1):
+        if len(going):
+            _, gradient, _ = goal.ascent(
+                changed[going], going, lambda scores, among: toward * scores.gather(1, goal.classes[among, None])[:, 0]
+            )
+            changed[going] = (changed[going] + step_size * steepest(gradient, "L2")).clamp(0, 1)
+            going = going[~goal.reached(changed[going], going)]
+        over = step == steps or not len(going)
+        attack = goal.attack(changed) if over else None
+        yield Frame(step, steps, attack, {"to go": len(going)}, changed.clone())
+        if over:
+            return
+
+
+def harm(goal: Goal) -> Callable[[Activations], torch.Tensor]:
+    """What an ascent raises to reach a goal with all of its images, (N,)."""
+    return lambda found: goal.loss(found["scores"].cpu(), goal.everyone)
 
 
 def usual_target(probe: Probe, label: int) -> int:
@@ -289,5 +228,30 @@ METHODS = (
         r"\text{with a target } t: \quad -L(x_i, t) \text{ instead of } L(x_i, y)\end{gathered}",
         paper="Madry et al. 2018, *Towards Deep Learning Models Resistant to Adversarial Attacks*",
         misleads="A network that it does not fool may be fooled by more steps, another start or another attack.",
+        coarse={"steps": 10},
+    ),
+    Method(
+        "Basic iterative",
+        basic_iterative,
+        formula=r"x_{i+1} = P_{\epsilon}\!\left(x_i + \tfrac{1}{255} \operatorname{sign} "
+        r"\frac{\partial L(x_i, y)}{\partial x_i}\right)",
+        paper="Kurakin et al. 2017, *Adversarial Examples in the Physical World*",
+        misleads="Its few whole levels stop at the border of epsilon or before; more and finer steps find more.",
+    ),
+    Method(
+        "Least likely class",
+        least_likely,
+        formula=r"y_{\mathrm{LL}} = \arg\min_y p(y \mid x), \qquad x_{i+1} = P_{\epsilon}\!\left(x_i - \tfrac{1}{255} "
+        r"\operatorname{sign} \frac{\partial L(x_i, y_{\mathrm{LL}})}{\partial x_i}\right)",
+        paper="Kurakin et al. 2017, *Adversarial Examples in the Physical World*",
+        misleads="Success means this one class: a picture that lost its own class for a third one counts as a failure.",
+    ),
+    Method(
+        "Targeted ascent",
+        targeted_ascent,
+        formula=r"x_{i+1} = x_i + \alpha \, \frac{g}{\lVert g \rVert_2}, \qquad "
+        r"g = \frac{\partial\, \mathrm{score}_t(x_i)}{\partial x_i}",
+        paper="Szegedy et al. 2014, *Intriguing Properties of Neural Networks*; Stanford's CS231n, 2016",
+        misleads="It stops at the border, where the network is not sure at all, and other changes would be smaller.",
     ),
 )

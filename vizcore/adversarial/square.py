@@ -6,7 +6,8 @@ from typing import Annotated
 
 import torch
 
-from vizcore.adversarial.attacks import Classes, classes, judged, rounded
+from vizcore.adversarial.attack import Classes
+from vizcore.adversarial.goal import Goal
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.probe import Probe
@@ -14,7 +15,6 @@ from vizcore.probe import Probe
 # After so many of 10,000 queries the share of the picture that a square covers is halved (Andriushchenko et al. 2020).
 HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 SHARE = 0.05
-TOGETHER = 256  # pictures the network is shown at once
 
 
 @framed
@@ -42,28 +42,25 @@ def square(
     >>> attack.success, attack.gradients
     (tensor([True]), 0)
     """
-    images = images.detach().cpu()
+    goal = Goal(probe, images, labels, target)
+    images = goal.images
     height, width = images.shape[2:]
-    aims = classes(labels if target is None else target, torch.empty(len(images), len(probe.labels)))
     draws = [generator(image, seed) for image in images]
     stripes = [signs(draw, 3, 1, width) for draw in draws]
-    changed = (images + epsilon * torch.stack(stripes)).clamp(0, 1) if draws else images
-    distance = margins(probe, changed, aims, target is not None)
+    changed = (images + epsilon * torch.stack(stripes)).clamp(0, 1)
+    distance = goal.distance(changed, goal.everyone)
     for query in range(1, queries + 1):
-        going = (distance >= 0).nonzero()[:, 0].tolist() if epsilon else []
-        if going and query < queries:
+        going = (distance >= 0).nonzero()[:, 0] if epsilon else goal.everyone[:0]
+        if len(going) and query < queries:
             side = max(1, round((share(query / queries) * height * width) ** 0.5))
             tried = torch.stack([with_square(images[i], changed[i], epsilon, min(side, height, width), draws[i])
-                                 for i in going])  # fmt: skip
-            found = margins(probe, tried, aims[going], target is not None)
+                                 for i in going.tolist()])  # fmt: skip
+            found = goal.distance(tried, going)
             better = found < distance[going]
-            for number, i in enumerate(going):
-                if better[number]:
-                    changed[i], distance[i] = tried[number], found[number]
-        last = query == queries or not going
+            changed[going[better]], distance[going[better]] = tried[better], found[better]
+        last = query == queries or not len(going)
         if last or query % 20 == 0:
-            forwards = query + 2
-            attack = judged(probe, images, changed, labels, target, epsilon, forwards=forwards) if last else None
+            attack = goal.attack(changed, epsilon) if last else None
             yield Frame(query, queries, attack, {"fooled": int((distance < 0).sum())}, changed.clone())
         if last:
             return
@@ -98,12 +95,3 @@ def with_square(
     tried = changed.clone()
     tried[window] = (image[window] + epsilon * signs(draw, 3, 1, 1)).clamp(0, 1)
     return tried
-
-
-def margins(probe: Probe, images: torch.Tensor, aims: torch.Tensor, targeted: bool) -> torch.Tensor:
-    """How far pictures, saved in 8 bits, are from counting as fooled, (N,): below zero where they are."""
-    batches = [probe.run(rounded(batch))[0].detach().cpu() for batch in images.split(TOGETHER)]
-    scores = torch.cat(batches) if batches else torch.empty(0, len(probe.labels))
-    own = scores.gather(1, aims[:, None])[:, 0]
-    others = scores.scatter(1, aims[:, None], -torch.inf).amax(1)
-    return others - own if targeted else own - others

@@ -75,9 +75,11 @@ def grad_cam(
     in the layer's own resolution. `both_signs` also keeps what speaks against.
     Without `layer`, the last one that still knows where. A blank map says why in its note.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, layer="conv4.relu").values.shape
-    torch.Size([16, 16])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> grad_cam(colours, orange, 0).mean  # a red of 1, times the mean gradient, which is 1 / 16
+    0.0625
     """
     [map] = class_activations(probe, image, [unit], [layer], map_by_map, both_signs=both_signs)
     return map
@@ -176,9 +178,11 @@ def cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str) -> Map:
     the last maps; the weights w come out of the network as the gradient of the score, which is the same everywhere.
     Raises ValueError on a network with anything else behind its last maps.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0).values.shape
-    torch.Size([8, 8])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> [cam(colours, orange, colour).mean for colour in range(3)]  # the scores
+    [1.0, 0.5, 0.0]
     """
     [map] = cams(probe, image, [unit])
     return map

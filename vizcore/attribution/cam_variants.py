@@ -26,9 +26,11 @@ def grad_cam_plus_plus(probe: Probe, image: torch.Tensor, unit: Unit | int | str
     a = g^2 / (2 g^2 + g^3 sum(A_k)) taken before the rectifier, so that a small object weighs as much as a
     large one. The rest is Grad-CAM.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> grad_cam_plus_plus(open_probe("tiny-vgg"), bundled_images()["cat"], 0).values.shape
-    torch.Size([8, 8])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> round(grad_cam_plus_plus(colours, orange, 0).mean, 3)  # a red of 1, times 1 / (2 + 16 / 16)
+    0.333
     """
     [map] = class_activations(probe, image, [unit], [layer], object_by_object)
     return map
@@ -48,9 +50,11 @@ def layer_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, laye
     Jiang et al. 2021: relu(sum_k relu(gradient_k) A_k), the gradient of every cell instead of its mean over the
     map; this is what makes early, fine layers worth looking at.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> layer_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, layer="conv2.relu").values.shape
-    torch.Size([32, 32])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> layer_cam(colours, orange, 1).mean  # a green of 0.5, times its gradient, which is 1 / 16
+    0.03125
     """
     [map] = class_activations(probe, image, [unit], [layer], cell_by_cell)
     return map
@@ -76,9 +80,12 @@ def score_cam(
     how much the masked picture raises the unit over a black one, through a softmax over the maps. The
     maps are taken in small batches, the most active first, and the map so far is shown after each.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> score_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0, channels=8).values.shape
-    torch.Size([8, 8])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> spot = torch.zeros(3, 4, 4)
+    >>> spot[0, 2, 1] = 1.0
+    >>> score_cam(colours, spot, 0).values[2]  # only the map of red is not flat, so it has all the weight
+    tensor([0., 1., 0., 0.])
     """
     unit, pixels = probe.unit(unit), probe.prepare(image)
     layer = layer or usual_layer(probe, unit)
@@ -110,9 +117,11 @@ def guided_grad_cam(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *
     Selvaraju et al. 2017: the guided gradient of every pixel, times the Grad-CAM map stretched to the
     picture's size. It inherits guided backprop's fault of depending little on the weights.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> guided_grad_cam(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> guided_grad_cam(colours, orange, 0).mean  # 1 / 16 of the one, times 1 / 16 of the other
+    0.00390625
     """
     [map] = guided_grad_cams(probe, image, [unit], [layer])
     return map

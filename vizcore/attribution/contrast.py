@@ -25,9 +25,11 @@ def contrast(
     `other`. Prabhushankar et al. 2020 derive
     the loss of answering `other` instead, which is the same once the network is sure of `unit`.
 
-    >>> from vizcore import bundled_image, open_probe
-    >>> contrast(open_probe("tiny-vgg"), bundled_image("cat"), 0, 0).blank
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> contrast(colours, orange, 0, 1).mean, contrast(colours, orange, 0, 0).note  # (1 - 0.5) / 16
+    (0.03125, 'Both are the same unit, so nothing speaks for one rather than the other.')
     """
     return contrasts(probe, image, unit, other, [layer or usual_layer(probe, unit, other)])[0]
 
@@ -58,9 +60,11 @@ def cam_contrast(probe: Probe, image: torch.Tensor, unit: Unit | int | str, othe
     rows w and v of the last linear layer. Its mean is the difference of their scores, constants aside.
     Raises ValueError where there is no exact map.
 
-    >>> from vizcore import bundled_image, open_probe
-    >>> cam_contrast(open_probe("tiny-vgg"), bundled_image("cat"), 0, 1).values.shape
-    torch.Size([8, 8])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> cam_contrast(colours, orange, 0, 1).mean  # a score of 1 less one of 0.5
+    0.5
     """
     unit, other = probe.unit(unit), probe.unit(other)
     return difference(*cams(probe, image, [unit, other]), "the last layer", unit, other)

@@ -39,9 +39,11 @@ def gradient_times_input(probe: Probe, image: torch.Tensor, unit: Unit | int | s
 
     Shrikumar et al. 2016: sum_c x_c d score / d x_c. On a purely linear network this is exact.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> gradient_times_input(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> gradient_times_input(colours, orange, 1).values.sum()  # the score
+    tensor(0.5000)
     """
     gradients, pixels = pixel_gradient(probe, image, unit, begin=begin)
     return Map((gradients * pixels).sum(0), signed=True, measure="score", colour=gradients * pixels)
@@ -53,9 +55,11 @@ def guided_backprop(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *
     Springenberg et al. 2015: a rectifier passes a gradient g back where its input x was positive and g is
     too: [x > 0] [g > 0] g. Sharp, but known to depend little on the weights (Adebayo et al. 2018).
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> guided_backprop(open_probe("tiny-vgg"), bundled_images()["cat"], "conv3.relu:5").values.shape
-    torch.Size([64, 64])
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> [guided_backprop(colours, orange, colour).extent for colour in range(3)]  # there is no blue to excite the last
+    [0.0625, 0.0625, 0.0]
     """
     return traced_back(probe, image, unit, guided, begin)
 
@@ -66,9 +70,11 @@ def deconvnet(probe: Probe, image: torch.Tensor, unit: Unit | int | str, *, begi
     Zeiler and Fergus 2014: a rectifier passes a gradient g back where g is positive, whatever its own
     input was: [g > 0] g.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> deconvnet(open_probe("tiny-vgg"), bundled_images()["cat"], 0).signed
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> [deconvnet(colours, orange, colour).extent for colour in range(3)]
+    [0.0625, 0.0625, 0.0625]
     """
     return traced_back(probe, image, unit, deconvolved, begin)
 
@@ -89,10 +95,11 @@ def smooth_grad(
     Smilkov et al. 2017: the mean of d score / d x at x + n, n Gaussian with a standard deviation of `noise`
     (of the pixel range); then its magnitude, the largest of three colours. Without noise it is the gradient.
 
-    >>> from vizcore import bundled_images, open_probe
-    >>> probe, cat = open_probe("tiny-vgg"), bundled_images()["cat"]
-    >>> smooth_grad(probe, cat, 0, samples=1, noise=0.0).values.equal(saliency(probe, cat, 0).values)
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> smooth_grad(colours, orange, 0, samples=4, noise=0.0).mean  # what saliency finds: each pixel of 16 counts alike
+    0.0625
     """
     pixels, generator = probe.prepare(image), torch.Generator().manual_seed(seed)
     total = torch.zeros_like(pixels)

@@ -47,8 +47,8 @@ NO_DIALS: Mapping[str, Any] = MappingProxyType({})
 class Reading:
     """One test of a map: what was measured, the limit, and whether the map passes; None where it was not asked yet.
 
-    >>> Reading("stability").passes is None
-    True
+    >>> Reading("stability").asked, Reading("stability", 0.9, 0.5, True, "Noise leaves the map as it is.").asked
+    (False, True)
     """
 
     test: str

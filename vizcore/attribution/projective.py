@@ -45,13 +45,12 @@ class Window:
 class Projection:
     """The activations of one picture, kept, and the way to what they become when a patch of it changes.
 
-    >>> from vizcore import bundled_image, open_probe
-    >>> probe = open_probe("tiny-vgg")
-    >>> cat = probe.prepare(bundled_image("cat"))
-    >>> corner = cat[None, :, :8, :8]
-    >>> found = Projection(probe, cat, ["scores"]).through(corner, torch.tensor([0]), torch.tensor([0]))
-    >>> torch.allclose(found["scores"], probe.run(cat[None])[0], atol=1e-4)
-    True
+    >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> colours = Probe(score, name="how much of each colour", input_size=4)
+    >>> orange = torch.tensor([1.0, 0.5, 0.0]).view(3, 1, 1).expand(-1, 4, 4)
+    >>> blue = torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1).expand(-1, -1, 2, 2)
+    >>> Projection(colours, orange, ["scores"]).through(blue, torch.tensor([2]), torch.tensor([1]))["scores"]
+    tensor([[0.7500, 0.3750, 0.2500]])
     """
 
     def __init__(self, probe: Probe, image: torch.Tensor, wanted: Sequence[str]):

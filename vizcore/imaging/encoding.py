@@ -43,14 +43,36 @@ def png(picture: torch.Tensor) -> bytes:
     return file.getvalue()
 
 
-def jpeg(picture: torch.Tensor) -> bytes:
+def jpeg(picture: torch.Tensor, *, quality: int = 92) -> bytes:
     """A picture (3, H, W) in [0, 1] as a JPEG file, to be looked at only: a fifth of a PNG, and nearly the same.
 
     >>> jpeg(torch.zeros(3, 2, 2))[:3].hex()
     'ffd8ff'
     """
     file = io.BytesIO()
-    image(picture).save(file, "JPEG", quality=92, subsampling=0)
+    image(picture).save(file, "JPEG", quality=quality, subsampling=0)
+    return file.getvalue()
+
+
+def grey_jpeg(levels: torch.Tensor, *, quality: int) -> bytes:
+    """Levels of grey (H, W), uint8, as a JPEG file.
+
+    >>> Image.open(io.BytesIO(grey_jpeg(torch.full((8, 8), 7, dtype=torch.uint8), quality=80))).getpixel((0, 0))
+    7
+    """
+    file = io.BytesIO()
+    Image.fromarray(levels.contiguous().numpy()).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def grey_png(levels: torch.Tensor) -> bytes:
+    """Levels of grey (H, W), uint8, as a PNG file, exactly.
+
+    >>> Image.open(io.BytesIO(grey_png(torch.tensor([[7, 200]], dtype=torch.uint8)))).getpixel((1, 0))
+    200
+    """
+    file = io.BytesIO()
+    Image.fromarray(levels.contiguous().numpy()).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

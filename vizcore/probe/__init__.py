@@ -7,7 +7,7 @@ from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step
 from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
-from vizcore.probe.prediction import Prediction
+from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.probe import Probe
 from vizcore.probe.tracer import is_torchs_own, operation_name
 from vizcore.probe.unit import SCORES, Unit
@@ -19,6 +19,7 @@ __all__ = [
     "Facts",
     "Layer",
     "Prediction",
+    "Predictions",
     "Probe",
     "Step",
     "Unit",

@@ -1,7 +1,9 @@
 """What a network answers, in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from markupsafe import Markup
 
 
@@ -25,6 +27,18 @@ class Prediction:
 
 class Predictions(list[Prediction]):
     """A network's answers, the best first: a list that a notebook shows with bars as long as the probabilities."""
+
+    @classmethod
+    def best(
+        cls, labels: Sequence[str], probabilities: torch.Tensor, scores: torch.Tensor, k: int = 5
+    ) -> "Predictions":
+        """The k most probable classes, from the probability and the score of every class: (classes,) each.
+
+        >>> Predictions.best(["cat", "dog"], torch.tensor([0.25, 0.75]), torch.tensor([1.0, 2.0]), k=1)
+        [Prediction(label='dog', index=1, probability=0.75, score=2.0)]
+        """
+        found = probabilities.topk(min(k, len(labels))).indices.tolist()
+        return cls(Prediction(labels[i], i, probabilities[i].item(), scores[i].item()) for i in found)
 
     def _repr_html_(self) -> str:
         row = Markup(

@@ -16,7 +16,7 @@ from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
-from vizcore.probe.prediction import Prediction, Predictions
+from vizcore.probe.prediction import Predictions
 from vizcore.probe.preparation import prepared
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
 from vizcore.probe.unit import SCORES, Unit
@@ -204,8 +204,7 @@ class Probe:
         scores, found = self.run(self.prepare(image)[None], [PIXEL_SCORES] if self.by_pixel else ())
         scores = scores[0].detach()
         probabilities = shares(found[PIXEL_SCORES])[0] if self.by_pixel else self.probabilities(scores[None])[0]
-        best = probabilities.topk(min(k, len(self.labels))).indices.tolist()
-        return Predictions(Prediction(self.labels[i], i, probabilities[i].item(), scores[i].item()) for i in best)
+        return Predictions.best(self.labels, probabilities, scores, k)
 
     def value(self, image: torch.Tensor, unit: Unit | int | str) -> float:
         """What a unit answers to a picture (3, H, W) of any size."""

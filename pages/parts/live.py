@@ -1,0 +1,107 @@
+"""Live frames: the route by which pictures come from a browser and what was seen in them goes back, without a run of
+the page.
+
+opened(network, probe)    the session's stream to a network; its `address` is where frames are sent
+ROUTE                     the route, for `app.py`
+
+A route knows no session, so the address holds an unguessable name that leads to what the page opened: a stream, with
+the network that the session asks. It ends with the session. Of the frames of one stream the newest is answered.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+LARGEST = 256 * 1024  # bytes of a frame that comes
+WAITING = 8  # frames of a stream that may be under way at once
+POOL = ThreadPoolExecutor(4, thread_name_prefix="live")
+OPEN: dict[str, "Stream"] = {}  # by the names that lead to them
+HOME = f"/{st.get_option('server.baseUrlPath')}/live".replace("//", "/")
+OVER = "This page's session is over; load the page again."
+
+
+class Stream:
+    """What a session's frames are shown to, and which of them is the newest."""
+
+    def __init__(self, network: str, probe: Any):
+        self.network, self.probe = network, probe
+        self.name = secrets.token_urlsafe(24)
+        self.newest = 0
+        self.waiting = 0
+        self.turn = asyncio.Lock()
+
+    @property
+    def address(self) -> str:
+        """Where its frames are sent."""
+        return f"{HOME}/{self.name}"
+
+    async def answer(self, work: Callable[[], bytes]) -> bytes | None:
+        """What `work` gives, once the frame before it is done; None where a newer frame came meanwhile."""
+        self.newest = mine = self.newest + 1
+        self.waiting += 1
+        try:
+            async with self.turn:
+                if mine != self.newest:
+                    return None
+                return await asyncio.get_running_loop().run_in_executor(POOL, work)
+        finally:
+            self.waiting -= 1
+
+
+async def frame(request: Request) -> Response:
+    """Answer one frame: the picture is the body, what is asked about it the query."""
+    from pages.parts.calm import sentence  # here, so that the server does not wait for torch before it listens
+    from vizcore.laboratory.live_frame import live_frame
+
+    stream = OPEN.get(request.path_params["name"])
+    if stream is None:
+        return PlainTextResponse(OVER, 404)
+    if stream.waiting >= WAITING:
+        return PlainTextResponse("Too many frames are under way; wait for an answer.", 429)
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > LARGEST:
+            return PlainTextResponse(f"A frame may have {LARGEST // 1024} kB.", 413)
+    asked = request.query_params
+    turned = {"back": asked.get("back", "off"), "boosted": asked.get("boosted") == "1"}
+    try:
+        found = await stream.answer(lambda: live_frame(stream.probe, bytes(content), asked.get("unit", ""), **turned))
+    except Exception as error:
+        return PlainTextResponse(sentence(error), 400)
+    if found is None:
+        return Response(status_code=204)
+    return Response(found, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+
+ROUTE = Route(HOME + "/{name}", frame, methods=["POST"])
+
+
+def close(streams: list[Stream]) -> None:
+    """Let go of the streams of a session that ends."""
+    for stream in streams:
+        OPEN.pop(stream.name, None)
+    streams.clear()
+
+
+@st.cache_resource(scope="session", on_release=close, show_spinner=False)
+def streams() -> list[Stream]:
+    """This session's stream, if it has opened one."""
+    return []
+
+
+def opened(network: str, probe: Any) -> Stream:
+    """The session's stream to a network; another network's is closed."""
+    mine = streams()
+    if not mine or (mine[0].network, mine[0].probe) != (network, probe):
+        close(mine)
+        mine.append(Stream(network, probe))
+        OPEN[mine[0].name] = mine[0]
+    return mine[0]

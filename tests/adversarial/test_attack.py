@@ -1,0 +1,156 @@
+"""Attack: what none may break, and what holds for every attack there is, on images of noise that are not square."""
+
+import pytest
+import torch
+
+from tests.adversarial.linear import bent, three_classes, wide
+from vizcore.adversarial import (
+    Attack,
+    apgd,
+    auto_attack,
+    basic_iterative,
+    carlini_wagner,
+    control,
+    ddn,
+    deepfool,
+    fgsm,
+    fmn,
+    lbfgs,
+    least_likely,
+    pgd,
+    random_signs,
+    square,
+    targeted_ascent,
+)
+from vizcore.adversarial.norms import radius, sizes
+from vizcore.probe.probe import Probe
+
+# Every attack, with its dials as cheap as they go: (function, whether it takes epsilon, whether a target, dials)
+ATTACKS = [
+    pytest.param(function, epsilon, target, dials, id=" ".join([function.__name__, *map(str, dials.values())]))
+    for function, epsilon, target, dials in [
+        (fgsm, True, True, {}),
+        (random_signs, True, True, {"seed": 3}),
+        *((pgd, True, True, {"steps": 3, "norm": norm}) for norm in ("Linf", "L2", "L1")),
+        *((pgd, True, True, {"steps": 3, "random_start": True, "norm": norm}) for norm in ("Linf", "L2", "L1")),
+        (basic_iterative, True, True, {}),
+        (least_likely, True, False, {}),
+        (targeted_ascent, False, True, {"steps": 20}),
+        *((apgd, True, True, {"steps": 6, "norm": norm}) for norm in ("Linf", "L2")),
+        (apgd, True, True, {"steps": 6, "loss": "DLR"}),
+        (square, True, True, {"queries": 30}),
+        *((auto_attack, True, False, {"steps": 2, "queries": 5, "norm": norm}) for norm in ("Linf", "L2")),
+        *((deepfool, False, False, {"steps": 5, "norm": norm}) for norm in ("L2", "Linf")),
+        (ddn, False, True, {"steps": 20}),
+        *((fmn, False, True, {"steps": 12, "norm": norm}) for norm in ("Linf", "L2", "L1")),
+        (carlini_wagner, False, True, {"steps": 10, "searches": 3}),
+        (lbfgs, False, True, {"searches": 3, "iterations": 5}),
+    ]
+]
+
+
+@pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), ATTACKS)
+def test_what_holds_for_every_attack(method, bounded, aimed, dials):
+    """It keeps epsilon, the box and the images given; epsilon 0 gives the image; success is what the saved picture is
+    taken for; and a batch is its images one by one, bit for bit."""
+    probe, images = bent(), wide(3)
+    kept, labels = images.clone(), probe.run(images)[0].argmax(1)
+    norm = dials.get("norm", "Linf") if bounded else "Linf"
+    for target in (None, 1) if aimed else (None,):
+        for level in (0.0, 3 / 255, 0.2) if bounded else (1.0,):
+            epsilon = radius(level, images, norm)
+            asked = dials | ({"epsilon": epsilon} if bounded else {}) | ({"target": target} if aimed else {})
+            attack = method(probe, images, labels, **asked)
+            assert attack.images.isfinite().all() and attack.images.min() >= 0 and attack.images.max() <= 1
+            assert (sizes(attack.images - images, norm) <= epsilon * (1 + 1e-6) + 1e-6).all()
+            assert level or attack.images.equal(images)
+            assert images.equal(kept) and not attack.images.requires_grad
+            said = probe.run((attack.images * 255).round() / 255)[0].argmax(1)
+            assert attack.classes.equal(said) and attack.classes_before.equal(labels)
+            if method is not least_likely:
+                assert attack.success.equal(said != labels if target is None else said == target)
+            for number in range(3) if level in (3 / 255, 1.0) else ():
+                alone = method(probe, images[number, None], labels[number, None], **asked)
+                assert alone.images[0].equal(attack.images[number])
+
+
+@pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), ATTACKS)
+def test_the_queries_that_are_counted_are_those_that_were_made(monkeypatch, method, bounded, aimed, dials):
+    probe, images, made = bent(), wide(1), []
+    run, gradient = Probe.run, Probe.gradient
+    monkeypatch.setattr(Probe, "run", lambda *asked, **named: made.append("run") or run(*asked, **named))
+    monkeypatch.setattr(Probe, "gradient", lambda *asked, **named: made.append("gradient") or gradient(*asked, **named))
+    attack = method(probe, images, 0, **dials)
+    assert attack.gradients == made.count("gradient")
+    assert attack.gradients + attack.forwards == made.count("run")
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "sentence"),
+    [
+        (lambda grey: grey + 0.02, {"epsilon": 0.01}, "moved a pixel by 5.10 of 255; 2.55 are allowed"),
+        (lambda grey: grey + 1e-5, {"epsilon": 0.0}, "0.00 are allowed"),
+        (lambda grey: grey + 0.6, {}, r"made pixels from 1.1000 to 1.1000; they have to stay in \[0, 1\]"),
+        (lambda grey: grey - 0.6, {}, r"have to stay in \[0, 1\]"),
+        (lambda grey: grey.index_fill(3, torch.tensor(2), torch.nan), {}, "made a pixel that is no number"),
+        (lambda grey: grey / 0, {}, "made a pixel that is no number"),
+        (lambda grey: grey[..., 1:], {}, "keep their shape"),
+        (lambda grey: grey, {"epsilon": -0.1}, "epsilon came as -0.1"),
+        (lambda grey: grey + 0.3, {"epsilon": float("nan")}, "epsilon came as nan"),
+        (lambda grey: grey, {"epsilon": float("inf")}, "epsilon came as inf"),
+        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), torch.nan)}, "was given a pixel that is no number"),
+        (lambda grey: grey, {"before": torch.full((1, 3, 4, 4), 1.2)}, "was given pixels from 1.2000 to 1.2000"),
+        (lambda grey: grey, {"success": torch.tensor([True, True])}, "1 images came without"),
+        (lambda grey: grey[0], {"before": torch.full((3, 4, 4), 0.5)}, r"images are \(N, 3, H, W\)"),
+    ],
+)
+def test_no_attack_can_be_built_that_breaks_its_promises(changed, options, sentence):
+    grey, one = torch.full((1, 3, 4, 4), 0.5), torch.tensor([0])
+    parts = {"before": grey, "images": changed(grey), "classes_before": one, "classes": one, "success": one == one}
+    with pytest.raises(ValueError, match=sentence):
+        Attack(**(parts | options))
+
+
+@pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), [one for one in ATTACKS if one.values[1]])
+@pytest.mark.parametrize("epsilon", [-0.01, float("nan")])
+def test_an_epsilon_that_is_no_size_is_a_sentence_of_every_attack(method, bounded, aimed, dials, epsilon):
+    with pytest.raises(ValueError, match="epsilon came as"):
+        method(bent(), wide(1), 0, epsilon=epsilon, **dials)
+
+
+def test_no_images_are_no_trouble():
+    none = torch.empty(0, dtype=torch.long)
+    attack = Attack(torch.empty(0, 3, 4, 4), torch.empty(0, 3, 4, 4), none, none, none == 0)
+    assert attack.largest.tolist() == attack.length.tolist() == attack.moved.tolist() == []
+
+
+def test_distances_and_differences_are_what_they_say():
+    grey, one = torch.full((1, 3, 2, 2), 0.5), torch.tensor([0])
+    changed = grey.clone()
+    changed[0, 0, 0, 0] += 0.03
+    changed[0, :, 1, 1] -= 0.04
+    attack = Attack(grey, changed, one, one, one != one)
+    assert attack.largest.item() == pytest.approx(0.04)
+    assert attack.length.item() == pytest.approx((0.03**2 + 3 * 0.04**2) ** 0.5)
+    assert attack.moved.tolist() == [2]
+    assert attack.difference(10)[0, 0].flatten().tolist() == pytest.approx([0.8, 0.5, 0.5, 0.1])
+
+
+def test_the_control_is_as_large_as_the_attack_and_not_its_direction():
+    linear, _ = three_classes()
+    images = wide() * 0.6 + 0.2
+    labels = linear.run(images)[0].argmax(1)
+    for norm in ("Linf", "L2", "L1"):
+        attack = pgd(linear, images, labels, epsilon=radius(0.1, images, norm), norm=norm, steps=3)
+        chance = control(linear, attack, seed=1)
+        inside = (attack.change.abs() <= images) & (attack.change.abs() <= 1 - images)
+        torch.testing.assert_close(chance.change.abs()[inside], attack.change.abs()[inside], rtol=0, atol=1e-6)
+        assert not chance.change.equal(attack.change) and chance.norm == norm
+        assert attack.success.sum() > chance.success.sum()
+
+
+def test_a_notebook_names_the_classes_where_they_are_known():
+    grey, one = torch.full((1, 3, 4, 4), 0.5), torch.tensor([1])
+    attack = Attack(grey, grey, one, 1 - one, one == one, names=("<cat>", "dog"))
+    assert "dog" in attack._repr_html_() and "&lt;cat&gt;" in attack._repr_html_()
+    assert "class 1" in Attack(grey, grey, one, one, one == one)._repr_html_()

@@ -1,0 +1,101 @@
+"""Minimum-norm attacks: on a linear network the least change is known, and no attack may find a smaller one."""
+
+import pytest
+import torch
+
+from tests.adversarial.linear import bent, three_classes, two_classes, wide
+from vizcore import bundled_image, open_probe
+from vizcore.adversarial import carlini_wagner, ddn, deepfool, fmn, lbfgs, pgd, repaired
+from vizcore.adversarial.norms import POWERS, sizes
+
+DUAL = {"Linf": 1.0, "L2": 2.0, "L1": float("inf")}
+EXACT = [(deepfool, {"overshoot": 0.0, "norm": norm, "steps": 3}, norm, 1e-3) for norm in ("L2", "Linf")]
+NEAR = [
+    *((fmn, {"norm": norm, "steps": 100}, norm, 0.05) for norm in ("L2", "Linf", "L1")),
+    (ddn, {"rounding": False}, "L2", 0.02),
+    (carlini_wagner, {"steps": 40, "step_size": 0.003}, "L2", 0.1),
+    (lbfgs, {"searches": 12}, "L2", 0.1),
+]
+
+
+@pytest.mark.parametrize(("method", "dials", "norm", "above"), [*EXACT, *NEAR], ids=str)
+def test_on_a_linear_network_the_least_change_is_the_score_over_the_weights_in_the_dual_norm(
+    method, dials, norm, above
+):
+    """Two classes with scores s and -s: the border is |s| / |w|_q away, 1 / p + 1 / q = 1."""
+    linear, weights = two_classes()
+    images = wide(3) * 0.1 + 0.45  # far enough from the edges of the box
+    scores = linear.run(images)[0]
+    attack = method(linear, images, scores.argmax(1), **dials)
+    least = scores[:, 0].abs() / torch.linalg.vector_norm(weights, DUAL[norm])
+    found = sizes(attack.change, norm)
+    assert (found >= least * (1 - 1e-4)).all() and (found <= least * (1 + above) + 1e-5).all()
+
+
+def test_deepfool_goes_to_the_nearest_border_of_several():
+    linear, weights = three_classes()
+    images = wide(6) * 0.1 + 0.45
+    scores = linear.run(images)[0]
+    labels = scores.argmax(1)
+    for norm in ("L2", "Linf"):
+        attack = deepfool(linear, images, labels, norm=norm, overshoot=0.02)
+        away = torch.stack([
+            (scores.gather(1, labels[:, None])[:, 0] - scores[:, k])
+            / torch.linalg.vector_norm((weights[labels] - weights[k]).flatten(1), DUAL[norm], dim=1)
+            for k in range(3)
+        ])  # fmt: skip
+        least = torch.where(away.isfinite(), away, torch.inf).amin(0)
+        torch.testing.assert_close(sizes(attack.change, norm), 1.02 * least, rtol=1e-3, atol=0)
+        assert (attack.gradients, linear.run(attack.images)[0].argmax(1).ne(labels).all().item()) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "dials"),
+    [
+        (ddn, {"steps": 30}),
+        (fmn, {"steps": 30}),
+        (carlini_wagner, {"steps": 20, "searches": 5}),
+        (lbfgs, {"searches": 5}),
+    ],
+)
+def test_the_target_is_reached_and_what_is_there_already_is_left_alone(method, dials):
+    probe, images = bent(), wide(3)
+    scores = probe.run(images)[0]
+    best, second = scores.topk(2, dim=1).indices.T
+    attack = method(probe, images, best, target=second, **dials)
+    assert probe.run(attack.images)[0].argmax(1).equal(second)
+    assert method(probe, images, best, target=best, **dials).images.equal(images)
+    assert method(probe, images, second, **dials).images.equal(images)
+
+
+def test_ddn_keeps_to_pictures_that_8_bits_hold():
+    probe, images = bent(), (wide(3) * 255).round() / 255
+    attack = ddn(probe, images, probe.run(images)[0].argmax(1))
+    assert attack.saved.equal(attack.images) and attack.success.all()
+
+
+def test_a_repair_makes_what_rounding_undid_fool_again_and_touches_nothing_else():
+    probe = open_probe("tiny-vgg")
+    images = torch.stack([probe.prepare(bundled_image(name)) for name in ("cat", "coffee", "rocket")])
+    labels = probe.run(images)[0].argmax(1)
+    attack = deepfool(probe, images, labels)
+    undone = ~attack.success
+    assert undone.any() and probe.run(attack.images)[0].argmax(1).ne(labels).all()
+    mended = repaired(probe, attack)
+    assert mended.success.all()
+    assert mended.images[~undone].equal(attack.images[~undone])
+    assert mended.saved[undone].equal(mended.images[undone])
+    assert (mended.images[undone] - attack.images[undone]).abs().max() <= 2 / 255
+    alone = repaired(probe, deepfool(probe, images[:1], labels[:1]))
+    assert alone.success.all()
+
+
+def test_a_repair_stays_within_epsilon_and_does_not_attack_by_itself():
+    probe, images = bent(), wide(6)
+    labels = probe.run(images)[0].argmax(1)
+    for norm in POWERS:
+        for epsilon in (0.5 / 255, 2 / 255):
+            attack = pgd(probe, images, labels, epsilon=epsilon, norm=norm, steps=5)
+            mended = repaired(probe, attack)  # an Attack checks its own epsilon
+            held = probe.run(attack.images)[0].argmax(1) == labels
+            assert mended.images[held | attack.success].equal(attack.images[held | attack.success])

@@ -1,0 +1,126 @@
+"""The page of the toolbox, and the route by which its frames travel."""
+
+import asyncio
+import re
+import threading
+
+import pytest
+from playwright.sync_api import Page, expect
+from starlette.requests import Request
+
+from pages.parts import live
+from tests.laboratory.test_toolbox import unpacked
+from tests.pages.drawn import canvas
+from tests.pages.test_shell import opened, said, snippet
+from tests.pages.test_shell_browser import asked, opens
+from tests.pictures import encoded
+from vizcore import bundled_image, open_probe, to_picture
+
+PAGE = "toolbox.py"
+PICTURE = encoded(to_picture(open_probe("tiny-vgg").prepare(bundled_image("cat"))), "JPEG")
+
+
+def sent(address: str, query: str, *parts: bytes):
+    """What a frame that is sent to an address gets."""
+    coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts] + [{"type": "http.request"}]
+    scope = {"type": "http", "method": "POST", "path": address, "query_string": query.encode(), "headers": [],
+             "path_params": {"name": address.rpartition("/")[2]}}  # fmt: skip
+
+    async def receive() -> dict:
+        return coming.pop(0)
+
+    return asyncio.run(live.frame(Request(scope, receive)))
+
+
+@pytest.fixture
+def stream():
+    """A stream to the small network, as a session opens it."""
+    found = live.Stream("tiny-vgg", open_probe("tiny-vgg"))
+    live.OPEN[found.name] = found
+    yield found
+    live.close([found])
+
+
+def test_the_page_leads_to_a_stream_that_answers_what_it_shows():
+    app = opened(PAGE, unit="conv4.relu:5")
+    drawn = canvas(app, "toolbox")
+    assert (drawn["layer"], drawn["channel"], drawn["back"]) == ("conv4.relu", 5, "guided backprop")
+    assert "conv4.relu" in [layer["name"] for layer in drawn["layers"]] and not said(app)
+    answer = sent(drawn["address"], "unit=conv4.relu:5&back=guided+backprop", PICTURE)
+    assert answer.status_code == 200
+    note, _ = unpacked(answer.body)
+    assert note["channel"] == 5 and note["answers"][0][0] == "tabby" and note["lengths"][2] > 0
+    exec(snippet(app), {})
+
+
+def test_a_unit_that_was_gone_to_is_taken_along_and_what_is_no_unit_is_told():
+    app = opened(PAGE)
+    first = canvas(app, "toolbox")
+    assert first["layer"] == "conv3.relu", "without a unit, a middle layer"
+    app.button_group("look.back").set_value("deconvnet").run()
+    again = canvas(app, "toolbox")
+    assert again["back"] == "deconvnet" and again["address"] == first["address"]
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "status", "sentence"),
+    [
+        ("unit=conv4.relu:5", b"no picture", 400, "no picture in a known format"),
+        ("unit=conv4.relu:500", PICTURE, 400, "no number 500"),
+        ("unit=", PICTURE, 400, "names no unit"),
+        ("unit=conv4.relu:5&back=sideways", PICTURE, 400, "none of off"),
+        ("unit=conv4.relu:5", b"x" * (live.LARGEST + 1), 413, "kB"),
+    ],
+)
+def test_what_cannot_be_answered_gets_a_sentence(stream, query, content, status, sentence):
+    answer = sent(stream.address, query, content)
+    assert answer.status_code == status and sentence in answer.body.decode()
+
+
+def test_a_name_that_leads_nowhere_gets_a_sentence(stream):
+    assert sent("/live/guessed", "unit=scores:0", PICTURE).body.decode() == live.OVER
+    live.close([stream])
+    assert sent(stream.address, "unit=scores:0", PICTURE).status_code == 404
+
+
+def test_of_the_frames_that_wait_the_newest_is_answered(stream):
+    """The first is being looked at while three more come; when it is done, the last of them is looked at."""
+    going, go = threading.Event(), threading.Event()
+
+    def first() -> bytes:
+        going.set()
+        go.wait(30)
+        return b"first"
+
+    async def play() -> list[bytes | None]:
+        waiting = [asyncio.create_task(stream.answer(first))]
+        while not going.is_set():
+            await asyncio.sleep(0.01)
+        waiting += [asyncio.create_task(stream.answer(lambda word=word: word)) for word in (b"2", b"3", b"4")]
+        await asyncio.sleep(0.05)
+        assert stream.waiting == 4
+        go.set()
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(play()) == [b"first", None, None, b"4"]
+    assert stream.waiting == 0
+
+
+def test_a_stream_has_room_for_a_few_frames_only(stream):
+    stream.waiting = live.WAITING
+    assert sent(stream.address, "unit=scores:0", PICTURE).status_code == 429
+
+
+def test_in_a_browser_frames_come_and_keys_move_the_unit(page: Page):
+    opens(page, "/toolbox?network=tiny-vgg&unit=conv4.relu:5")
+    box = page.locator(".toolbox")
+    expect(box).to_have_attribute("data-rate", re.compile(r"\d+"))
+    expect(page.locator(".answers .answer")).to_have_count(5)
+    box.get_by_role("button", name="Camera").click()
+    expect(box.get_by_role("button", name="Camera")).to_have_class("on")
+    box.focus()
+    box.press("ArrowRight")
+    expect(page.locator(".unit-name")).to_have_text("channel 6")
+    expect(page.get_by_label("Channel, 0 to")).to_have_value("6")
+    assert asked(page, "unit") == "conv4.relu:6"
+    expect(box).to_have_attribute("data-rate", re.compile(r"\d+"))

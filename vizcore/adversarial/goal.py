@@ -1,0 +1,82 @@
+"""Goal: what an attack is after, how near it is, and what it has asked the network on its way."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from vizcore.adversarial.attack import Attack, Classes, classes, judged, rounded
+from vizcore.probe import Probe
+
+TOGETHER = 256  # pictures that the network is shown at once where no gradient is asked for
+
+Value = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (n,) of the scores (n, classes) of the pictures `among`
+
+
+class Goal:
+    """Images (N, 3, H, W) that are to leave their `classes` or, where `targeted`, to reach them.
+
+    Attacks drop the pictures that are done, so most methods are about those `among` all, their numbers (n,), and
+    their `pixels` (n, 3, H, W) as they are now. Every query is counted for its picture.
+
+    >>> from vizcore import bundled_images, open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> goal = Goal(probe, probe.prepare(bundled_images()["cat"])[None], probe.labels.index("tabby"))
+    >>> goal.reached(goal.images, goal.everyone), goal.forwards
+    (tensor([False]), tensor([1]))
+    """
+
+    def __init__(self, probe: Probe, images: torch.Tensor, labels: Classes, target: Classes | None = None):
+        self.probe, self.images, self.targeted = probe, images.detach().cpu(), target is not None
+        self.classes = classes(labels if target is None else target, len(images), len(probe.labels))
+        self.gradients = torch.zeros(len(images), dtype=torch.long)
+        self.forwards = torch.zeros(len(images), dtype=torch.long)
+
+    @property
+    def everyone(self) -> torch.Tensor:
+        """The numbers of all pictures: (N,)."""
+        return torch.arange(len(self.images))
+
+    def loss(self, scores: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """What an attack raises, (n,): the cross-entropy of the true labels or minus that of the targets."""
+        loss = F.cross_entropy(scores, self.classes[among], reduction="none")
+        return -loss if self.targeted else loss
+
+    def margin(self, scores: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """How far pictures are from what is wanted of them, in score, (n,): below zero where they have reached it."""
+        its = self.classes[among][:, None]
+        own, others = scores.gather(1, its)[:, 0], scores.scatter(1, its, -torch.inf).amax(1)
+        return others - own if self.targeted else own - others
+
+    def ascent(
+        self, pixels: torch.Tensor, among: torch.Tensor, value: Value
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One query with a gradient: the value (n,), its gradient by the pixels (n, 3, H, W), and the margin (n,)."""
+        free = pixels.detach().clone().requires_grad_()
+        scores = self.probe.run(free)[0].cpu()
+        found = value(scores, among)
+        gradient = self.probe.gradient(found, free)
+        self.gradients[among] += 1
+        return found.detach(), gradient, self.margin(scores.detach(), among)
+
+    def scores(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """One query for the scores alone: (n, classes)."""
+        self.forwards[among] += 1
+        batches = [self.probe.run(batch)[0].detach().cpu() for batch in pixels.split(TOGETHER)]
+        return torch.cat(batches) if batches else torch.empty(0, len(self.probe.labels))
+
+    def distance(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """The margin of pictures once they are saved in 8 bits: (n,)."""
+        return self.margin(self.scores(rounded(pixels), among), among)
+
+    def reached(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """Which pictures are as they are wanted once they are saved in 8 bits: (n,)."""
+        return self.distance(pixels, among) < 0
+
+    def attack(self, changed: torch.Tensor, epsilon: float = 1.0, norm: str = "Linf") -> Attack:
+        """What was made of the images in the end, judged."""
+        labels, target = (None, self.classes) if self.targeted else (self.classes, None)
+        return judged(
+            self.probe, self.images, changed, labels, target, epsilon, norm=norm,
+            gradients=int(self.gradients.max()), forwards=int(self.forwards.max()) + 2,
+        )  # fmt: skip
