@@ -27,6 +27,8 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("inversion.py", title="Inversion"),
+        st.Page("dream.py", title="Dream"),
+        st.Page("style.py", title="Style"),
         st.Page("paint.py", title="Paint"),
     ],
     "Adversarial": [

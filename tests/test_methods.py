@@ -89,6 +89,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
+    "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {

@@ -28,7 +28,9 @@ from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
+from vizcore.synthesis.style import METHODS as STYLES
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
@@ -39,6 +41,8 @@ QUICK = {
     "destruction_rates.samples": "2",
     "patch.steps": "5",
 }
+FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
+QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
@@ -48,6 +52,8 @@ PAGES = [
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
+    *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
+    *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
     ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),
     ("trust.py", {}),
