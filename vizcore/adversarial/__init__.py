@@ -11,7 +11,7 @@ from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.square import square
-from vizcore.adversarial.universal import carried, universal
+from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "auto_attack",
     "basic_iterative",
     "carlini_wagner",
-    "carried",
     "control",
     "ddn",
     "decision_regions",
