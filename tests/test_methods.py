@@ -33,7 +33,10 @@ from vizcore.zoo.tiny_vgg import TinyVGG
 SIZE = 32
 THREADS = 8
 SHARED = ("probe", "index")  # what nobody can change, and what is too large to copy
-FEW = ("steps", "pictures", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
+FEW = (
+    *("steps", "pictures", "samples", "queries", "rounds", "generations"),
+    *("epochs", "iterations", "masks", "searches", "passes"),
+)
 
 
 @cache

@@ -33,7 +33,6 @@ from vizcore.synthesis.inversion import METHODS as INVERSIONS
 from vizcore.synthesis.style import METHODS as STYLES
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
-FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
 TWO = ["Tiny VGG after 12 epochs"]
 QUICK = {
     "adversarial_training.epochs": "1",
@@ -42,8 +41,6 @@ QUICK = {
     "patch.steps": "5",
 }
 FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
-QUICK = {"destruction_rates.samples": "2", "patch.steps": "5"}
-COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py")
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
     ("activations.py", {}),

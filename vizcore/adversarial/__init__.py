@@ -16,7 +16,7 @@ from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.physical import destruction_rates
 from vizcore.adversarial.square import square
-from vizcore.adversarial.universal import carried, universal
+from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "auto_attack",
     "basic_iterative",
     "carlini_wagner",
-    "carried",
     "control",
     "ddn",
     "decision_regions",
