@@ -12,7 +12,7 @@ from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.contrast import METHODS as CONTRASTS
 from vizcore.imaging import render, shared_extent
 from vizcore.method import titled
-from vizcore.probe import SCORES
+from vizcore.probe import SCORES, background
 
 METHODS = (*FIRST, *LATER)
 ONE, TWO, RATHER = "one", "two", "difference"
@@ -41,19 +41,24 @@ once more; the other methods show them."""
 
 
 def one_unit():
-    """The unit at every layer and the five best answers at the chosen one, all from one pass; gives the unit's map."""
-    best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
-    found = class_maps.maps(chosen, method, (unit,) * len(layers) + best, layers + (layer,) * len(best), turned)
-    along, others = found[: len(layers)], found[len(layers) :]
+    """The unit at every layer from one pass, and once its map is drawn the five best answers; gives the unit's map."""
+    along = class_maps.maps(chosen, method, (unit,) * len(layers), layers, turned)
     map = along[layers.index(layer)]
-    extent = shared_extent([map, *others]) if scale == SCALES[1] else None
+    extent = shared_extent([map, *others()]) if scale == SCALES[1] else None
     with left:
         class_maps.large(question, map, extent)
     with right:
-        class_maps.best_answers(chosen, others, extent)
+        class_maps.best_answers(chosen, others(), extent)
     if layer:
         class_maps.depth(chosen, (method.title, unit, tuple(turned.items())), layers, along, layer)
     return map
+
+
+def others() -> list:
+    """The maps of the five best answers, which wait while anybody waits for a first map."""
+    best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
+    with background():
+        return class_maps.maps(chosen, method, best, (layer,) * len(best), turned)
 
 
 def one_unit_long():
@@ -103,7 +108,7 @@ def snippet() -> str:
 
 
 chosen = selection()
-unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
+unit = chosen.unit
 show.question("Which part of the picture made the answer?", "Class activation maps, of any unit at any layer")
 with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment="bottom"):
     asked = dials.choose("units", tuple(OFFERED), key="cam.units")
@@ -129,6 +134,8 @@ with calm():
             with left:
                 meter.strip(question)
     top = chosen.predictions[0].index
+    with background():
+        middle = chosen.middle
     learn.below(
         method,
         seen=SEEN[asked].format(

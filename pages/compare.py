@@ -10,7 +10,7 @@ from pages.parts.selection import TEACHING, TOP, selection
 from vizcore import zoo
 from vizcore.attribution import grad_cam, saliency
 from vizcore.corpora import evenly
-from vizcore.imaging import contact_sheet
+from vizcore.imaging import contact_sheet, render
 from vizcore.laboratory.compare import METHODS, disagreements
 from vizcore.probe import SCORES, Unit
 
@@ -75,7 +75,8 @@ def chart(frame) -> None:
 
     names = [[one.brief(layer) for layer in layers] for one, layers in ((chosen, found.layers), (other, found.others))]
     heat = Heatmap(
-        z=found.values.tolist(), zmin=0, zmax=1, colorscale="Magma", colorbar={"title": "CKA", "thickness": 10},
+        z=found.values.tolist(), zmin=0, zmax=1, colorscale=render.stops("unsigned"),
+        colorbar={"title": "CKA", "thickness": 10},
         customdata=[[[row, column] for column in names[1]] for row in names[0]],
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>%{z:.2f}<extra></extra>",
     )  # fmt: skip

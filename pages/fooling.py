@@ -120,7 +120,7 @@ show.question("What is it sure of, though there is nothing to see?", "Fooling im
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     name = dials.choose("how", titled(METHODS), key=METHOD)
     method = titled(METHODS)[name]
-    turned = dials.draw(method, chosen.probe, unit, in_sight=2)
+    turned = dials.draw(method, chosen.probe, unit, in_sight=1)
     bundled = [one for one in zoo.bundled_weights() if "@" not in one and one != chosen.network]
     second = dials.choose(
         "a second network", bundled, key=SECOND, default=zoo.twin(chosen.network), format=networks.title

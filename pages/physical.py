@@ -23,7 +23,8 @@ FAVOURITES = ("toaster", "king penguin", "goldfish", "banana")  # what a patch i
 SEEN = {
     RATES: """Each row changes your picture and what two attacks made of it in the same ways, {samples} times by chance.
 The share says how often the network then says **{label}** again: of the original it should stay high, and of an attack
-it is how often the change destroys it. Many small steps are finer than one large one, and **break more easily**.""",
+it is how often the change **destroys** it. Kurakin and others found many small steps to break more easily than one
+large one.""",
     STICKER: """The disc was not made for your picture alone: it was laid on many, at many places, sizes and turns,
 and **{label}** became more probable on average. So it needs no aim. Click where it is to lie, or print it and hold it
 into the camera.""",
@@ -41,7 +42,7 @@ def rates(frame) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         show.heading("Before anything is changed")
-        show.row(found.images.values(), [f"{name}: {known[found.said[name]]}" for name in found.images], width=150)
+        show.row(found.images.values(), [f"{name}: {known[found.said[name]]}" for name in found.images], width=112)
         unmoved = [name for name in (ONE_STEP, MANY_STEPS) if not found.fooled(name)]
         if unmoved:
             apology(f"{' and '.join(unmoved)} did not fool it within this change, so there is nothing to destroy.")
@@ -129,7 +130,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     method = titled(METHODS)[name]
     if method is RATES:
         unit = Unit(SCORES, top.index)
-        change = st.slider("largest change, of 255", 1, 24, 8, key=CHANGE, bind="query-params")
+        change = st.slider("largest change, of 255", 1, 24, 3, key=CHANGE, bind="query-params")
         turned = {"epsilon": change / 255} | dials.draw(method, chosen.probe, without=("epsilon",), in_sight=2)
     else:
         unit = Unit(SCORES, choose_target())
@@ -150,7 +151,7 @@ with calm():
         tries=[
             learn.Try("Print and photograph it twice as badly", method=RATES, dials={"strength": 2.0},
                       session={METHOD: RATES.title}),
-            learn.Try("Twice the change: does it last longer?", session={METHOD: RATES.title, CHANGE: 16}),
+            learn.Try("A larger change: does it last longer?", session={METHOD: RATES.title, CHANGE: 8}),
             learn.Try("A patch of 10 % of the picture", method=STICKER, dials={"share": 0.1},
                       session={METHOD: STICKER.title}),
             learn.Try("The robust twin, and a patch for it", network="tiny-vgg-robust",

@@ -115,16 +115,10 @@ with calm():
             rows = {chosen.brief(name): {"change": felt[name]} for name in names}
             show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
         show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
-        turned = dials.draw(METHOD)
+        turned = dials.draw(METHOD, in_sight=0)
         question = (chosen.network, chosen.picture, layer, *turned.values())
-        job = jobs.running(JOB)
-        if job is None or job.question != question:
-            frames = METHOD.frames(probe, chosen.image, layer, **turned)
-            st.button(
-                "Find them", key="scalpel find", on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question))
-            )
-        else:
-            jobs.watch(JOB, course, what=METHOD.title)
+        jobs.ask(JOB, question, lambda: METHOD.frames(probe, chosen.image, layer, **turned))
+        jobs.watch(JOB, course, what=METHOD.title)
     learn.below(
         METHOD,
         seen=SEEN.format(layer=show.plain(layer), times=LOUDER),

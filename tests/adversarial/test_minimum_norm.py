@@ -12,13 +12,13 @@ DUAL = {"Linf": 1.0, "L2": 2.0, "L1": float("inf")}
 EXACT = [(deepfool, {"overshoot": 0.0, "norm": norm, "steps": 3}, norm, 1e-3) for norm in ("L2", "Linf")]
 NEAR = [
     *((fmn, {"norm": norm, "steps": 100}, norm, 0.05) for norm in ("L2", "Linf", "L1")),
-    (ddn, {"rounding": False}, "L2", 0.02),
+    (ddn, {"rounding": False}, "L2", 0.05),
     (carlini_wagner, {"steps": 40, "step_size": 0.003}, "L2", 0.1),
     (lbfgs, {"searches": 12}, "L2", 0.1),
 ]
 
 
-@pytest.mark.parametrize(("method", "dials", "norm", "above"), [*EXACT, *NEAR], ids=str)
+@pytest.mark.parametrize(("method", "dials", "norm", "above"), [*EXACT, *NEAR])
 def test_on_a_linear_network_the_least_change_is_the_score_over_the_weights_in_the_dual_norm(
     method, dials, norm, above
 ):

@@ -65,7 +65,7 @@ PAGES = {
     "cam": ("attribution.cam", {}, "cam map"),
     "gradients": ("attribution.gradients", {}, "gradients map"),
     "occlusion": ("attribution.occlusion", {"once_more.patch": "32", "once_more.stride": "32"}, "occlusion map"),
-    "visualize": ("synthesis.visualize", {"once_more.steps": "16"}, None),
+    "visualize": ("synthesis.presets", {"visualize.preset": "Once more", "visualize.steps": "16"}, None),
     "attacks": ("adversarial.attacks", {}, None),
 }
 
@@ -153,7 +153,7 @@ def test_a_method_that_joins_any_family_is_offered_and_asked_on_its_page(page, j
     called: list = []
     first, *_ = import_module(f"vizcore.{family}").METHODS
     join(family, again(first.function, called), "Once more")
-    app = opened(f"{page}.py", unit="scores:19", **{f"{page}.method": "Once more"}, **address)
+    app = opened(f"{page}.py", unit="scores:19", **({f"{page}.method": "Once more"} | address))
     while not called or (drawn is not None and drawn not in canvases(app)):
         work_on()
         app.run()

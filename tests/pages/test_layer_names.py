@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 import pytest
+import streamlit as st
 import torch
 from google.protobuf.message import Message
 from torch import nn
@@ -20,7 +21,7 @@ NAME = "![x](//elsewhere/a)<img src=//elsewhere/b>`$y$:material-home:"
 # Elements and fields that browsers show as text: lists, code, what our own scripts draw, and keys that nobody sees.
 TEXT = {
     "Selectbox.options", "Selectbox.default_value", "Selectbox.raw_value", "TextInput.value", "Text.body",
-    "Code.code_text", "BidiComponent.json",
+    "Code.code_text", "BidiComponent.json", "Button.id",
 }  # fmt: skip
 
 
@@ -35,6 +36,16 @@ def hostile() -> Probe:
     parts = {NAME: block(3, 4), f"{NAME} again": block(4, 6)}
     ending = {"pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "fc": nn.Linear(6, 5)}
     return Probe(nn.Sequential(OrderedDict(parts | ending)), name="hostile", input_size=32)
+
+
+@pytest.fixture(autouse=True)
+def own_answers() -> Iterator[None]:
+    """The hostile network goes by another's name here, and no other test may be given its answers."""
+    for cache in (st.cache_resource, st.cache_data):
+        cache.clear()
+    yield
+    for cache in (st.cache_resource, st.cache_data):
+        cache.clear()
 
 
 def texts(message: Message) -> Iterator[tuple[str, str]]:

@@ -45,8 +45,7 @@ def test_what_is_no_edit_gets_a_sentence_and_nothing_is_edited(edits):
 
 
 def test_the_fewest_channels_are_found_and_cut():
-    app = opened(PAGE, **{"scalpel.layer": "conv6.relu"})
-    app = finished(app.button("scalpel find").click().run())
+    app = finished(opened(PAGE, **{"scalpel.layer": "conv6.relu"}))
     found = smallest_ablation(probe, cat, "conv6.relu")
     assert percent(found.after[0].probability) not in markup(app)
     app.button("scalpel take").click().run()

@@ -52,9 +52,9 @@ def destruction_rates(
     """Attack a picture, change it as a photograph would, and see how often the right answer comes back.
 
     Kurakin, Goodfellow and Bengio 2017: the destruction rate of a change T is the share of successful attacks x' on
-    images x with class y for which T(x') is y again. Here it is taken over `samples` changes by chance, the same for
-    the original, for FGSM and for ten steps of PGD; y is what the network says of the picture. At a `strength` of 0
-    nothing is changed. The picture is a `Destruction`.
+    images x with class y for which T(x') is y again; C is 1 where a class is right, else 0. Here it is taken over
+    `samples` changes by chance, the same for the original, for FGSM and for ten steps of PGD; y is what the network
+    says of the picture. At a `strength` of 0 nothing is changed. The picture is a `Destruction`.
 
     >>> from vizcore import bundled_images, open_probe
     >>> found = destruction_rates(open_probe("tiny-vgg"), bundled_images()["cat"], samples=2, strength=0.0)
@@ -83,8 +83,7 @@ METHODS = (
     Method(
         "Destruction rates",
         destruction_rates,
-        formula=r"d = \frac{\sum_k C(x_k) \, \overline{C(x'_k)} \, C(T(x'_k))}{\sum_k C(x_k) \, \overline{C(x'_k)}}, "
-        r"\quad C(x) = 1 \text{ where } x \text{ is named rightly, else } 0",
+        formula=r"d = \frac{\sum_k C(x_k) \, \overline{C(x'_k)} \, C(T(x'_k))}{\sum_k C(x_k) \, \overline{C(x'_k)}}",
         paper="Kurakin et al. 2017, *Adversarial Examples in the Physical World*",
         misleads="A change that destroys the attack may destroy the picture as well; read it beside the original's "
         "own share.",
