@@ -23,6 +23,7 @@ LARGEST = 256 * 1024  # bytes of a frame that comes
 WAITING = 8  # frames of a stream that may be under way at once
 POOL = ThreadPoolExecutor(4, thread_name_prefix="live")
 OPEN: dict[str, "Stream"] = {}  # by the names that lead to them
+HOME = f"/{st.get_option('server.baseUrlPath')}/live".replace("//", "/")
 OVER = "This page's session is over; load the page again."
 
 
@@ -39,7 +40,7 @@ class Stream:
     @property
     def address(self) -> str:
         """Where its frames are sent."""
-        return f"/live/{self.name}"
+        return f"{HOME}/{self.name}"
 
     async def answer(self, work: Callable[[], bytes]) -> bytes | None:
         """What `work` gives, once the frame before it is done; None where a newer frame came meanwhile."""
@@ -80,7 +81,7 @@ async def frame(request: Request) -> Response:
     return Response(found, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
-ROUTE = Route("/live/{name}", frame, methods=["POST"])
+ROUTE = Route(HOME + "/{name}", frame, methods=["POST"])
 
 
 def close(streams: list[Stream]) -> None:

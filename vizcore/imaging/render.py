@@ -146,6 +146,18 @@ def hexadecimal(colour: torch.Tensor) -> str:
     return "#" + bytes((colour * 255).round().byte().tolist()).hex()
 
 
+def stops(name: str, count: int = 9) -> list[tuple[float, str]]:
+    """A colour ramp as a chart takes it: places from 0 to 1, and the colour at each.
+
+    >>> stops("grey", 2)
+    [(0.0, '#000000'), (1.0, '#ffffff')]
+    """
+    places = torch.linspace(0, 1, count)
+    return [
+        (place, hexadecimal(colours(value, name, 0, 1))) for place, value in zip(places.tolist(), places, strict=True)
+    ]
+
+
 def palette(count: int) -> list[str]:
     """So many colours for kinds that have no order: all round the circle of hues, and every second one darker.
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vizcore.probe import Layer, Probe
+from vizcore.probe import SCORES, Layer, Probe
 
 # What does its work on what a layer has just given belongs to that layer's block.
 FOLLOWS = ("normalisation", "rectifier", "activation", "dropout", "multiplication", "reshape")
@@ -76,6 +76,16 @@ def outline(probe: Probe, layer: str, *, among: Sequence[str] | None = None, mos
     kept = {next((one.name for one in reversed(layers) if one.name in names), "") for layers in blocks}
     kept |= {one.name for layers in blocks[-len(found[-1].blocks) :] if layer in names_of(layers) for one in layers}
     return [name for name in names if name in kept]
+
+
+def stage_ends(probe: Probe) -> list[str]:
+    """The last layer of every stage, from the first to the scores: a network in a row of pictures.
+
+    >>> from vizcore import open_probe
+    >>> stage_ends(open_probe("tiny-vgg"))[:3]
+    ['conv1.relu', 'conv2.relu', 'pool1']
+    """
+    return [block.last.name for block in strips(probe, SCORES, room=STAGES)[0].blocks]
 
 
 def names_of(layers: Iterable[Layer]) -> list[str]:

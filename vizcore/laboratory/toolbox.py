@@ -26,8 +26,8 @@ class Look:
     `back` is None where nothing was traced back.
 
     >>> from vizcore import bundled_image, open_probe
-    >>> [answer.label for answer in look(open_probe("tiny-vgg"), bundled_image("cat"), 0).predictions][:2]
-    ['tabby', 'golden retriever']
+    >>> look(open_probe("tiny-vgg"), bundled_image("cat"), 0).predictions[0].label
+    'tabby'
     """
 
     maps: torch.Tensor

@@ -1,0 +1,153 @@
+"""What does the layer still know?"""
+
+import streamlit as st
+
+from pages.parts import dials, jobs, learn, show, state
+from pages.parts.calm import calm
+from pages.parts.selection import selection
+from vizcore.imaging import render
+from vizcore.inspection.blocks import outline, stage_ends
+from vizcore.method import titled
+from vizcore.synthesis import relative_error
+from vizcore.synthesis.inversion import METHODS, PRIORS, mean_colour
+
+JOB, METHOD, LAYER = "inversion", "inversion.method", "inversion.layer"
+ONE, PRIORS_OF_ONE, STRIP = METHODS
+SEEN = {
+    ONE: """To **{layer}** these are nearly the same picture: {error} of the layer's answer is all that tells them
+apart. Whatever the second lacks or gets wrong, the layer no longer knows; other seeds get it wrong in other ways.""",
+    PRIORS_OF_ONE: """All of these look to **{layer}** nearly like the original, the noisy ones as well. The layer does
+not say what a picture is like between what it measures, so the search fills that in, and a prior says with what.""",
+    STRIP: """From left to right the network forgets: first the exact colours, then where things are, and at the end
+all but what the picture is of. The bars tell how far each layer's answer is from its answer to the original, beside
+what a picture of the mean colour gives.""",
+}
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def of_mean_colour(network: str, picture: str, layer: str, _chosen) -> float:
+    """How wrong a picture is to a layer that knows nothing but the mean colour."""
+    return relative_error(_chosen.probe, mean_colour(_chosen.prepared)[None], _chosen.image, layer).item()
+
+
+def answer(image) -> str:
+    """What the network takes a picture for."""
+    best = chosen.probe.predict(image, k=1)[0]
+    return f"{best.label}, {show.percent(best.probability)}"
+
+
+def pair(frame) -> None:
+    """The original and what is being found for one layer, from one seed or from several."""
+    found = frame.picture[None] if turned["pictures"] == 1 else frame.picture
+    show.row(
+        [chosen.prepared, *found],
+        [original, *(f"error {show.figures(error)}: {answer(image)}"
+                     for image, error in zip(found, frame.detail.tolist(), strict=True))],
+        width=380 if len(found) == 1 else 232,
+        alt="searched for a layer's answer",
+    )  # fmt: skip
+    figures(frame)
+
+
+def priors(frame) -> None:
+    """The original, and what is being found with each of the priors."""
+    found = zip(PRIORS.values(), frame.picture, frame.detail.tolist(), strict=True)
+    told = [f"{name}: error {show.figures(error)}, {answer(image)}" for name, image, error in found]
+    show.row([chosen.prepared, *frame.picture], [original, *told], width=232, alt="searched for a layer's answer")
+    figures(frame)
+
+
+def figures(frame) -> None:
+    """How wrong the pictures still are to the layer, and how wrong a picture of one colour is."""
+    mean = of_mean_colour(chosen.network, chosen.picture, layer, chosen)
+    show.numbers(
+        {
+            "relative error": frame.terms["relative error"],
+            "of the mean colour alone": mean,
+            "same answer as the original": f"{same(frame.picture)} of {len(frame.detail)}",
+        }
+    )
+
+
+def same(images) -> int:
+    """How many pictures the network takes for what it takes the original for."""
+    best = chosen.predictions[0].index
+    return sum(chosen.probe.predict(image, k=1)[0].index == best for image in images.reshape(-1, *images.shape[-3:]))
+
+
+def strip(frame) -> None:
+    """The original, what was found for every layer so far, and what is being found."""
+    done = frame.detail
+    told = [f"{chosen.brief(one.layer)}: {one.answer.label}, {show.percent(one.answer.probability)}" for one in done]
+    told += [f"{chosen.brief(name)}: being searched" for name in layers[len(done) : len(done) + 1]]
+    show.row(
+        [chosen.prepared, *frame.picture],
+        [original, *told],
+        width=176,
+        alt="searched for a layer's answer",
+    )
+    if done:
+        show.heading("How far each layer's answer is from its answer to the original")
+        show.shares(
+            {chosen.brief(one.layer): {"what was found": one.error, "the mean colour": one.mean_error} for one in done},
+            stacked=False, most=max(1.0, *(one.mean_error for one in done)),
+        )  # fmt: skip
+        kept = sum(one.answer.index == chosen.predictions[0].index for one in done)
+        show.numbers({"layers that kept the answer": f"{kept} of {len(done)}"})
+
+
+def rows(frame) -> list[dict]:
+    """What was found for every layer, as a table."""
+    return [
+        {"layer": one.layer, "relative error": one.error, "of the mean colour": one.mean_error,
+         "answer": one.answer.label, "probability": one.answer.probability}
+        for one in frame.detail
+    ]  # fmt: skip
+
+
+def lines() -> str:
+    """The notebook lines that give the same answer."""
+    options = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
+    if method is STRIP:
+        call = f"vizcore.synthesis.invert_layers(probe, image, layers{options})"
+        return f"layers = {layers}\nstrip = vizcore.last({call}).detail"
+    call = f"vizcore.synthesis.{method.name}(probe, image, {layer!r}{options})"
+    return f"picture = vizcore.last({call}).picture"
+
+
+chosen = selection()
+best = chosen.predictions[0]
+original = f"the original: {best.label}, {show.percent(best.probability)}"
+layers = stage_ends(chosen.probe)
+show.question("What does the layer still know?", "Inversion: a picture, searched from noise, with the same code")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
+    usual = layers[len(layers) // 2]
+    asked = state.stands(LAYER)
+    layer = usual
+    if method is not STRIP:
+        listed = outline(chosen.probe, asked if asked in chosen.probe.layers else usual)
+        layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
+    turned = dials.draw(method, chosen.probe, in_sight=3)
+
+with calm():
+    where = layers if method is STRIP else layer
+    question = (chosen.network, chosen.picture, method.title, str(where), tuple(turned.items()))
+    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, where, **turned))
+    with st.container(key="answer"):
+        jobs.watch(JOB, {ONE: pair, PRIORS_OF_ONE: priors, STRIP: strip}[method], what=method.title)
+    frame = job.latest
+    error = show.percent(frame.terms["relative error"]) if frame else "a part"
+    learn.below(
+        method,
+        seen=SEEN[method].format(layer=show.plain(chosen.brief(layer)), error=error),
+        tries=[
+            learn.Try("The strip of all layers, as in the paper", session={METHOD: STRIP.title}),
+            learn.Try("Four priors side by side", session={METHOD: PRIORS_OF_ONE.title}),
+            learn.Try("Three seeds, one code", method=ONE, dials={"pictures": 3}, session={METHOD: ONE.title}),
+            learn.Try("From nothing but the scores", session={METHOD: ONE.title, LAYER: layers[-1]}),
+        ],
+        picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
+        data=frame and (rows(frame) if method is STRIP else frame.picture),
+        snippet=lines(),
+    )

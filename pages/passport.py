@@ -1,0 +1,124 @@
+"""Who is this unit?"""
+
+import streamlit as st
+
+from pages.parts import components, corpora, learn, show
+from pages.parts.calm import calm, calmly
+from pages.parts.selection import select, selection
+from vizcore import Unit
+from vizcore.corpora import canonical
+from vizcore.imaging import render, sheet
+from vizcore.inspection.examples import patches
+from vizcore.laboratory.passport import METHODS
+
+[METHOD] = METHODS
+MOST = 5  # labels named
+SEEN = """The patches are all that the unit's strongest cell can see in the pictures that excite it most. What it adds
+up is read off the weights: each square is the kernel by which an earlier unit is read, bright where that excites this
+one and dark where it inhibits."""
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def issued(network: str, digest: str, done: int, unit: str, _index) -> tuple:
+    """The passport of one unit, and its patches on one sheet."""
+    found = METHOD.function(_index.probe, unit, _index)
+    pictures = patches(_index, unit, found.examples)
+    return found, sheet(pictures, largest=128, photographs=pictures.shape[-1] > components.WHOLE)
+
+
+def remarks(found) -> list[str]:
+    """What stands out, in sentences."""
+    removal = found.removal
+    said = []
+    if found.dead:
+        said.append(f"It stays silent on every picture of {found.corpus}: here it is dead.")
+    if found.duplicates:
+        said.append(f"It says the same as {', '.join(f'channel {unit.channel}' for unit in found.duplicates)}.")
+    said.append(
+        f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer; the first "
+        f"answers fall from {show.percent(removal.before)} to {show.percent(removal.after)} on average."
+        if removal.after < removal.before
+        else f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer."
+    )
+    return said
+
+
+def answers(found) -> None:
+    """How often it answers how strongly."""
+    from plotly.graph_objects import Bar, Figure
+
+    chart = Figure(
+        Bar(x=found.middles, y=found.counts, marker_color=show.accent(), hovertemplate="%{x:.3g}: %{y}<extra></extra>")
+    )
+    chart.update_xaxes(title="mean answer to a picture")
+    chart.update_yaxes(title="pictures")
+    show.figure(chart, key="passport answers", height=220, alt="histogram of the unit's answers")
+
+
+def draw(index) -> None:
+    """The passport, on two columns."""
+    found, pictures = issued(chosen.network, corpus.digest, index.done, str(unit), index)
+    for sentence in remarks(found):
+        st.markdown(show.plain(sentence))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        show.heading(f"What excites it most, of {found.pictures:,} pictures of {found.corpus}")
+        components.grid(
+            pictures, key="passport patches", label="patches that excite the unit most", columns=len(found.examples),
+            captions=[corpus.label(one.number) or corpus.names[one.number] for one in found.examples],
+            titles=[show.figures(one.value) for one in found.examples], tile=80, gap=6,
+        )  # fmt: skip
+        if found.incoming:
+            show.heading(f"What it adds up, by the weights of {chosen.brief(found.read_by)}")
+            components.grid(
+                render.filters(found.kernels, common=True), key="passport incoming", label="units that it reads",
+                captions=[f"{one.unit}: {show.figures(one.weight)}" for one in found.incoming],
+                titles=[f"channel {one.unit.channel}\n{show.percent(one.share)}" for one in found.incoming],
+                columns=len(found.incoming), tile=80, gap=6,
+                on_pick=lambda place: select(unit=found.incoming[place].unit),
+            )  # fmt: skip
+        else:
+            st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
+        show.heading("How strongly it answers")
+        answers(found)
+    with right:
+        if found.labels:
+            show.heading("Labels of its strongest pictures")
+            show.bars(found.labels[:MOST])
+        if found.selectivity:
+            index_of_it = "none" if found.selectivity.index is None else found.selectivity.index
+            show.numbers({"class selectivity": index_of_it, "answers most to": found.selectivity.label})
+        show.heading("The units of its layer that are most like it")
+        for other, alike in found.similar:
+            st.button(
+                f"channel {other.channel}  {alike:.2f}", key=f"passport like {other}", type="tertiary",
+                on_click=calmly(select), kwargs={"unit": other},
+            )  # fmt: skip
+    learn.below(
+        METHOD,
+        seen=SEEN,
+        tries=[
+            learn.Try("The strongest of what it adds up", unit=found.incoming[0].unit) if found.incoming else
+            learn.Try("A unit of the first layer", unit=Unit(index.layers[0], 0)),
+            learn.Try("The one most like it", unit=found.similar[0][0]),
+            learn.Try("The class that the picture is taken for", unit=Unit("scores", chosen.predictions[0].index)),
+        ],
+        picture=lambda: render.grid(patches(index, unit, found.examples), 3, gap=4),
+        data=found.rows,
+        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
+        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
+        "found = vizcore.laboratory.passport(probe, unit, index)",
+        unit=unit,
+    )  # fmt: skip
+
+
+chosen = selection()
+unit = chosen.middle if chosen.follows else chosen.unit
+unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
+name = chosen.probe.labels[unit.channel] if unit.is_class else f"channel {unit.channel} of {chosen.brief(unit.layer)}"
+show.question("Who is this unit?", f"The passport of {name} of {chosen.title}")
+with st.container(key="dials"):
+    corpus = corpora.picker()
+if corpus is not None:
+    with calm():
+        corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])

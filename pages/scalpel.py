@@ -1,0 +1,134 @@
+"""Which channels does this answer need?"""
+
+import streamlit as st
+
+from pages.parts import components, dials, jobs, learn, pictures, show, state
+from pages.parts.calm import apology, calm, calmly
+from pages.parts.selection import selection
+from vizcore import Unit
+from vizcore.imaging import bundled_names, render, sheet
+from vizcore.inspection.activations import activations
+from vizcore.laboratory.edits import KINDS, LOUDER, Edit, edited_channels, parsed, spread, toggled, wraps_of, written
+from vizcore.laboratory.scalpel import METHODS, answers
+from vizcore.laboratory.toolbox import walked_layers
+
+[METHOD] = METHODS
+EDITS, LAYER, KIND, DONOR, JOB = "scalpel.edits", "scalpel.layer", "scalpel.kind", "scalpel.donor", "scalpel"
+TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
+LONGEST = 12  # layers whose change is drawn
+SEEN = """Every tile is a channel of **{layer}**, and a click edits it: the network answers anew with that channel
+silent, {times:g} times as loud, or as it is in another picture. Nothing else is changed, so whatever happens to the
+answer, those channels caused it."""
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def drawn(network: str, picture: str, layer: str, _chosen):
+    """The channels of a layer on one sheet."""
+    maps = activations(_chosen.probe, _chosen.image, layer)
+    return sheet(render.activations(maps, largest=48))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def answer(network: str, picture: str, edits: str, donor: str, _chosen, _donor) -> tuple:
+    """The answers with edits in force, and how far they are felt."""
+    wraps = wraps_of(_chosen.probe, parsed(_chosen.probe, edits), _donor)
+    felt = spread(_chosen.probe, _chosen.image, wraps) if wraps else {}
+    return answers(_chosen.probe, _chosen.image, wraps), felt
+
+
+def keep(found: list[Edit]) -> None:
+    """Let these be the edits."""
+    state.put(EDITS, written(found))
+
+
+def take_over() -> None:
+    """Make the set that was found the edits."""
+    keep([Edit(KINDS[0], unit) for unit in jobs.running(JOB).latest.picture.units])
+
+
+def course(frame) -> None:
+    """What the search has found so far: the first answer's probability, channel after channel."""
+    found = frame.picture
+    first = found.before[0].label
+    rows = {"with all channels": {first: found.course[0]}}
+    for channel, share in zip(found.channels, found.course[1:], strict=True):
+        rows[f"{'without' if len(rows) == 1 else 'and'} {channel}"] = {first: share}
+    show.shares(rows, stacked=False)
+    if found.flipped:
+        several = f"these {len(found.channels)} channels" if len(found.channels) > 1 else "this one channel"
+        st.markdown(f"Without {several} it is **{show.plain(found.after[0].label)}**; none of them can be spared.")
+        st.button("Cut them", key="scalpel take", on_click=calmly(take_over))
+    elif frame.step == frame.of:
+        apology(f"Even without these {len(found.channels)} channels of {found.layer} the answer is {first}.")
+
+
+chosen = selection()
+probe = chosen.probe
+show.question("Which channels does this answer need?", "Ablation, boosting and transplants: a scalpel for networks")
+layers = walked_layers(probe)
+layer = dials.walk("layer", layers, key=LAYER, default=layers[-2] if len(layers) > 1 else layers[0])
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    kind = dials.choose("a click will", KINDS, key=KIND)
+    donor = dials.choose("donor of transplants", bundled_names(), key=DONOR, default="coffee")
+text = st.text_input(
+    "Edits", key=EDITS, bind="query-params", placeholder="none; click a channel, or write: remove conv4.relu:5",
+    help="They are all that has been done to the network, and part of the address.",
+)  # fmt: skip
+edits = []
+with calm():
+    edits = parsed(probe, text or "")
+with calm():
+    here = edited_channels(probe, edits, layer)
+    now, felt = answer(chosen.network, chosen.picture, written(edits), donor, chosen, pictures.picture(donor))
+    left, right = st.columns([4, 5], gap="large")
+    with left:
+        show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels} channels, {len(here)} edited")
+        components.grid(
+            drawn(chosen.network, chosen.picture, layer, chosen),
+            key="scalpel grid",
+            label=f"channels of {layer} to edit",
+            captions=[
+                f"channel {channel}{': ' + here[channel] if channel in here else ''}"
+                for channel in range(probe.layer(layer).channels)
+            ],
+            dim=[channel for channel, done in here.items() if done == KINDS[0]],
+            marked=[channel for channel, done in here.items() if done != KINDS[0]],
+            on_pick=lambda channel: keep(toggled(edits, kind, Unit(layer, channel))),
+            tile=next(side for most, side in TILES.items() if probe.layer(layer).channels <= most),
+            gap=3,
+            height=520,
+        )
+        with st.container(horizontal=True, gap="small"):
+            st.button("Undo", key="scalpel undo", disabled=not edits, on_click=calmly(keep), args=(edits[:-1],))
+            st.button("Undo all", key="scalpel clear", disabled=not edits, on_click=calmly(keep), args=([],))
+    with right:
+        before, after = st.columns(2, gap="large")
+        with before:
+            show.heading("Before")
+            show.bars(chosen.predictions, chosen=chosen.predictions[0].index)
+        with after:
+            show.heading("After")
+            show.bars(now, chosen=chosen.predictions[0].index)
+        if felt:
+            show.heading("How much of each later layer has changed")
+            names = list(felt)[:: -(-len(felt) // LONGEST)]
+            rows = {chosen.brief(name): {"change": felt[name]} for name in names}
+            show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
+        show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
+        turned = dials.draw(METHOD, in_sight=0)
+        question = (chosen.network, chosen.picture, layer, *turned.values())
+        jobs.ask(JOB, question, lambda: METHOD.frames(probe, chosen.image, layer, **turned))
+        jobs.watch(JOB, course, what=METHOD.title)
+    learn.below(
+        METHOD,
+        seen=SEEN.format(layer=show.plain(layer), times=LOUDER),
+        tries=[
+            learn.Try("All of the layer from another picture", session={EDITS: f"transplant {layer}"}),
+            learn.Try("At the first layer", session={LAYER: layers[0]}),
+            learn.Try("As it was", session={EDITS: ""}),
+        ],
+        data=[{"edit": edit.kind, "of": str(edit.where)} for edit in edits] or None,
+        snippet=f'found = vizcore.laboratory.smallest_ablation(probe, image, "{layer}")\n'
+        "wraps = vizcore.laboratory.ablate(probe, found.units)\n"
+        "scores, _ = probe.run(probe.prepare(image)[None], wraps=wraps)",
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""The page of passports, from an index that is there."""
+
+import pytest
+
+from tests.pages.drawn import canvas, numbers
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import asked, opened, said, snippet
+from vizcore import bundled_image, bundled_names, last, open_probe, thumbnail, to_picture
+from vizcore.laboratory import passport
+from vizcore.representation import build_index, open_corpus
+
+UNIT = "conv4.relu:5"
+
+
+@pytest.fixture
+def seen(tmp_path, monkeypatch):
+    """A folder of a few photographs of two classes that the pages offer."""
+    for number, name in enumerate(bundled_names()[:12]):
+        folder = tmp_path / "seen" / ("even" if number % 2 == 0 else "odd")
+        folder.mkdir(parents=True, exist_ok=True)
+        to_picture(thumbnail(bundled_image(name), 96)).save(folder / f"{name}.png")
+    monkeypatch.setenv("VIZCORE_CORPORA", str(tmp_path / "seen"))
+    return tmp_path / "seen"
+
+
+def test_it_shows_what_the_library_tells_of_the_unit(seen):
+    probe = open_probe("tiny-vgg")
+    index = last(build_index(probe, open_corpus(seen), layers=["conv4.relu"])).picture
+    found = passport(probe, UNIT, index)
+    app = finished(opened("passport.py", corpus="seen", unit=UNIT))
+    assert not said(app)
+    assert canvas(app, "passport patches")["count"] == len(found.examples)
+    assert [caption.split(":")[0] for caption in canvas(app, "passport incoming")["captions"]] == ["conv3.relu"] * 8
+    assert numbers(app)["answers most to"] == found.selectivity.label
+    assert f"of these {found.removal.pictures} pictures" in " ".join(text.value for text in app.markdown)
+    assert "vizcore.laboratory.passport(probe, unit, index)" in snippet(app)
+    like = found.similar[0][0]
+    app.button(f"passport like {like}").click().run()
+    assert asked(app, "unit") == str(like)
+
+
+def test_a_layer_that_is_not_indexed_yet_is_indexed_for_it(seen):
+    app = finished(opened("passport.py", corpus="seen", unit="conv2.relu:3"))
+    assert canvas(app, "passport patches")["count"] == 9 and not said(app)
+    assert [caption.split(":")[0] for caption in canvas(app, "passport incoming")["captions"]] == ["conv1.relu"] * 8

@@ -1,0 +1,54 @@
+"""The page of the scalpel: its edits are those of the library, and are undone."""
+
+import pytest
+
+from pages.parts.show import percent
+from tests.pages.drawn import canvas
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import bundled_image, open_probe
+from vizcore.laboratory import ablate, smallest_ablation, transplant
+from vizcore.laboratory.scalpel import answers
+
+PAGE, EDITS = "scalpel.py", "scalpel.edits"
+probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+
+
+def markup(app) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def test_edits_of_the_address_are_in_force_and_are_undone_one_by_one():
+    app = opened(PAGE, **{EDITS: "remove conv6.relu:6; transplant conv6.relu:9", "scalpel.layer": "conv6.relu"})
+    assert canvas(app, "scalpel grid")["dim"] == [6] and canvas(app, "scalpel grid")["marked"] == [9]
+    app.button("scalpel undo").click().run()
+    assert app.text_input(EDITS).value == "remove conv6.relu:6"
+    expected = answers(probe, cat, ablate(probe, ["conv6.relu:6"]))[0]
+    assert expected.probability != probe.predict(cat)[0].probability and percent(expected.probability) in markup(app)
+    app.button("scalpel clear").click().run()
+    assert not app.text_input(EDITS).value and canvas(app, "scalpel grid")["dim"] == []
+
+
+def test_a_whole_layer_of_another_picture_gives_its_answer():
+    app = opened(PAGE, **{EDITS: "transplant conv4.relu", "scalpel.donor": "coffee"})
+    coffee = bundled_image("coffee")
+    expected = answers(probe, cat, transplant(probe, "conv4.relu", coffee))[0]
+    assert expected.label == probe.predict(coffee)[0].label
+    assert expected.label in markup(app) and percent(expected.probability) in markup(app)
+
+
+@pytest.mark.parametrize("edits", ["rubbish", "remove conv6.relu:999", "remove nothing:1", "boil conv6.relu:1"])
+def test_what_is_no_edit_gets_a_sentence_and_nothing_is_edited(edits):
+    app = opened(PAGE, **{EDITS: edits})
+    assert said(app) and "went wrong" not in said(app)
+    assert canvas(app, "scalpel grid")["dim"] == []
+
+
+def test_the_fewest_channels_are_found_and_cut():
+    app = finished(opened(PAGE, **{"scalpel.layer": "conv6.relu"}))
+    found = smallest_ablation(probe, cat, "conv6.relu")
+    assert percent(found.after[0].probability) not in markup(app)
+    app.button("scalpel take").click().run()
+    assert set(canvas(app, "scalpel grid")["dim"]) == set(found.channels)
+    assert percent(found.after[0].probability) in markup(app)
+    exec(snippet(app), {})
