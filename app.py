@@ -50,27 +50,33 @@ def greet() -> None:
     print(f"ConvScope: {'  '.join(addresses())}  (Ctrl-C stops it)", flush=True)
 
 
-def warm() -> None:
+def warm(over: threading.Event) -> None:
     """Do what the first reader would otherwise wait for: import torch, open the first network, run it once.
 
-    What readers of servers that ended left behind is deleted.
+    What readers of servers that ended left behind is deleted. It ends early where the server is over before.
     """
     from pages.parts import uploads
     from vizcore.folders import cache_folder
     from vizcore.imaging import bundled_image
+    from vizcore.probe import Cancelled, cancel_when
     from vizcore.zoo import open_probe
 
-    open_probe("efficientnet-lite0").predict(bundled_image("cat"))
+    with suppress(Cancelled), cancel_when(over.is_set):
+        open_probe("efficientnet-lite0").predict(bundled_image("cat"))
     with suppress(OSError):  # a server that can write nowhere keeps no uploads either, and says so when one comes
         uploads.home(cache_folder("own"))
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Start warming without keeping the server from answering."""
+    """Start warming, and answer meanwhile. A thread that is cut off within torch would abort the process."""
     greet()
-    threading.Thread(target=warm, daemon=True, name="warm").start()
+    over = threading.Event()
+    warming = threading.Thread(target=warm, args=(over,), daemon=True, name="warm")
+    warming.start()
     yield
+    over.set()
+    warming.join()
 
 
 app = st.App("pages/index.py", routes=[LIVE], lifespan=lifespan, middleware=[Middleware(Door), Middleware(UploadLimit)])

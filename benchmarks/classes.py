@@ -15,7 +15,7 @@ from vizcore import open_probe
 from vizcore.imaging import render
 from vizcore.imaging.encoding import png
 from vizcore.synthesis import visualize
-from vizcore.synthesis.visualize import clean
+from vizcore.synthesis.quality import clean
 
 LECTURE = (
     "flamingo", "pelican", "hartebeest", "pool table", "black swan", "beach wagon", "Indian cobra", "African elephant"

@@ -4,12 +4,12 @@ import streamlit as st
 
 from pages.parts import components, dials, learn, show, state
 from pages.parts.answers import answers
+from pages.parts.question import Question
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.imaging import render, sheet
 from vizcore.inspection.activations import (
     METHODS,
-    activations,
     cell_box,
     channel_map,
     dead,
@@ -22,7 +22,6 @@ from vizcore.method import Method
 from vizcore.overview import middle_layer
 from vizcore.probe import SCORES
 
-[METHOD] = METHODS
 RANKING = Method("Order of the channels", ranking)
 LAYER = "activations.layer"
 SCALES = {"each its own": False, "one for all": True}
@@ -37,14 +36,14 @@ the larger the patch."""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def answer(network: str, picture: str, layer: str, _chosen) -> tuple:
+def answer(network: str, picture: str, layer: str, name: str, _method, _chosen) -> tuple:
     """The feature maps of a layer, and for every channel its mean, its peak and its share of silent cells."""
-    maps = activations(_chosen.probe, _chosen.image, layer)
+    maps = _method.function(_chosen.probe, _chosen.image, layer)
     return maps, {name: values.tolist() for name, values in summaries(maps).items()}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def drawn(network: str, picture: str, layer: str, order: str, common: bool, _maps) -> tuple:
+def drawn(network: str, picture: str, layer: str, name: str, order: str, common: bool, _maps) -> tuple:
     """All channels on one sheet in the order asked for: the sheet, the channels, and the places of the dead ones."""
     channels = ranking(_maps, order=order)
     silent = set(dead(_maps))
@@ -97,11 +96,12 @@ layers = [SCORES if name == last else name for name in probe.layers]
 spatial = [name for name in layers if probe.layer(name).spatial]
 layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
-maps, summary = answer(chosen.network, chosen.picture, layer, chosen)
 with st.container(key="dials", horizontal=True, gap="large"):
+    method = dials.method(METHODS, key="activations.method")
     order = dials.draw(RANKING)["order"]
     common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
-grid, channels, silent = drawn(chosen.network, chosen.picture, layer, order, common, maps)
+maps, summary = answer(chosen.network, chosen.picture, layer, method.name, method, chosen)
+grid, channels, silent = drawn(chosen.network, chosen.picture, layer, method.name, order, common, maps)
 
 here = unit.layer == layer
 channel = unit.channel if here else strongest(maps, layer).channel
@@ -143,7 +143,7 @@ with right:
             answers(chosen)
 
 learn.below(
-    METHOD,
+    method,
     seen=(SEEN if facts.spatial else SEEN_VALUES).format(
         layer=show.plain(layer),
         dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
@@ -156,5 +156,5 @@ learn.below(
     ],
     picture=lambda: render.grid(render.activations(maps, common=common), 16, gap=2),
     data=maps,
-    snippet=f'maps = vizcore.inspection.activations(probe, image, "{layer}")',
+    snippet=Question(chosen, method).lines("maps", layer=repr(layer)),
 )

@@ -15,9 +15,10 @@ from vizcore.adversarial.auto_attack import METHODS as SEVERAL
 from vizcore.adversarial.minimum_norm import METHODS as LEAST
 from vizcore.adversarial.norms import radius
 from vizcore.adversarial.penalty import METHODS as WEIGHED
+from vizcore.adversarial.universal import METHODS as UNIVERSAL
 from vizcore.method import titled
 
-METHODS = titled((*GRADIENT, *ADAPTIVE, *SEVERAL, *LEAST, *WEIGHED))
+METHODS = titled((*GRADIENT, *ADAPTIVE, *SEVERAL, *LEAST, *WEIGHED, *UNIVERSAL))
 METHOD, CHANGE, TARGET, JOB = "attacks.method", "attacks.change", "attacks.target", "attacks"
 ANY = -1  # in place of a target: anything but what the network says now
 WIDTH = 232
@@ -123,7 +124,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     quick_at_first(method)
     change, target = 0, None
     if "epsilon" in accepted:
-        change = st.slider("size of the change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
+        change = st.slider("change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
     if "target" in accepted:
         others = [number for number in range(len(probe.labels)) if number != before.index]
         usual = usual_target(probe, before.index)
@@ -147,7 +148,9 @@ with calm():
     if attack and not job.going:
         xray.below(chosen, question, attack)
     aim = "takes the answer away"
-    if method.name == "least_likely":
+    if method.name == "universal":
+        aim = "takes the answer from pictures of the gallery, of which yours was none"
+    elif method.name == "least_likely":
         aim = "leads to what it held for the least likely of all"
     elif target is not None:
         aim = f"makes it say {show.plain(probe.labels[target])}"

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import class_maps, dials, jobs, learn, meter, pair, show
 from pages.parts.calm import calm
+from pages.parts.question import Question, remark
 from pages.parts.selection import selection
 from vizcore import Unit
 from vizcore.attribution.cam import METHODS as FIRST
@@ -11,7 +12,7 @@ from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.contrast import METHODS as CONTRASTS
 from vizcore.imaging import render, shared_extent
 from vizcore.method import titled
-from vizcore.probe import SCORES
+from vizcore.probe import SCORES, background
 
 METHODS = (*FIRST, *LATER)
 ONE, TWO, RATHER = "one", "two", "difference"
@@ -31,38 +32,40 @@ places are told apart by something else; their *difference* shows what.""",
     RATHER: """Orange lies where **{layer}** speaks for **{unit}** rather than **{other}**, blue where it is the other
 way round. What speaks for both alike cancels, so this shows what tells them apart, not where either is.""",
 }
-SNIPPET = {
-    ONE: "map = {call}(probe, image, unit{arguments})",
-    TWO: "{second}first = {call}(probe, image, unit{arguments})\nsecond = {call}(probe, image, other{arguments})\n\n"
-    "from vizcore.imaging.render import both\n\nvizcore.to_picture(both(probe.prepare(image), first, second))",
-    RATHER: "{second}map = {call}(probe, image, unit, other{arguments})",
-}
+BOTH = """
+from vizcore.imaging.render import both
+
+vizcore.to_picture(both(probe.prepare(image), first, second))"""
 LONG = """{name} asks the network again and again. The five best answers and the row of layers would each take as long
 once more; the other methods show them."""
 
 
 def one_unit():
-    """The unit at every layer and the five best answers at the chosen one, all from one pass; gives the unit's map."""
-    best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
-    found = class_maps.maps(chosen, method, (unit,) * len(layers) + best, layers + (layer,) * len(best), turned)
-    along, others = found[: len(layers)], found[len(layers) :]
+    """The unit at every layer from one pass, and once its map is drawn the five best answers; gives the unit's map."""
+    along = class_maps.maps(chosen, method, (unit,) * len(layers), layers, turned)
     map = along[layers.index(layer)]
-    extent = shared_extent([map, *others]) if scale == SCALES[1] else None
+    extent = shared_extent([map, *others()]) if scale == SCALES[1] else None
     with left:
-        class_maps.large(chosen, method, map, asked_with, extent)
+        class_maps.large(question, map, extent)
     with right:
-        class_maps.best_answers(chosen, others, extent)
+        class_maps.best_answers(chosen, others(), extent)
     if layer:
         class_maps.depth(chosen, (method.title, unit, tuple(turned.items())), layers, along, layer)
     return map
 
 
+def others() -> list:
+    """The maps of the five best answers, which wait while anybody waits for a first map."""
+    best = tuple(Unit(SCORES, prediction.index) for prediction in chosen.predictions)
+    with background():
+        return class_maps.maps(chosen, method, best, (layer,) * len(best), turned)
+
+
 def one_unit_long():
     """The unit alone, by a method that takes a while; gives its map once that is complete."""
-    question = (chosen.network, chosen.picture, method.title, unit, tuple(asked_with.items()))
-    job = jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, unit, **asked_with))
+    job = question.ask(JOB)
     with left:
-        jobs.watch(JOB, lambda frame: class_maps.large(chosen, method, frame.picture, asked_with), what=method.title)
+        jobs.watch(JOB, lambda frame: class_maps.large(question, frame.picture), what=method.title)
     with right:
         show.heading("One map at a time")
         st.caption(LONG.format(name=method.title))
@@ -94,8 +97,18 @@ def difference():
     return map
 
 
+def snippet() -> str:
+    """The notebook lines of the one map, or of both."""
+    if other is None:
+        return question.lines("map")
+    second = f"other = {str(other.unit)!r}{remark(other.name)}\n"
+    if asked == RATHER:
+        return second + question.lines("map")
+    return second + question.lines("first") + "\n" + question.lines("second", unit="other") + "\n" + BOTH
+
+
 chosen = selection()
-probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
+unit = chosen.unit
 show.question("Which part of the picture made the answer?", "Class activation maps, of any unit at any layer")
 with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment="bottom"):
     asked = dials.choose("units", tuple(OFFERED), key="cam.units")
@@ -105,10 +118,10 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     method = OFFERED[asked][name]
     layers, layer = class_maps.layer_of(chosen, method, units)
     scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
-    turned = dials.draw(method, probe, unit, without=("layer",)) if asked == ONE else {}
+    turned = dials.draw(method, chosen.probe, unit, without=("layer",)) if asked == ONE else {}
 
 with calm():
-    asked_with = ({"layer": layer} if layer else {}) | turned
+    question = Question(chosen, method, ({"layer": layer} if layer else {}) | turned)
     left, right = st.columns([1, 1], gap="large")
     with left:
         pair.chips(chosen, other, {ONE: "", TWO: "and", RATHER: "rather than"}[asked])
@@ -119,8 +132,10 @@ with calm():
         picture = lambda: render.overlays(chosen.prepared, [map], side=512)[0]  # noqa: E731 (made when it is taken)
         if asked == ONE:
             with left:
-                meter.strip(chosen, method, asked_with)
+                meter.strip(question)
     top = chosen.predictions[0].index
+    with background():
+        middle = chosen.middle
     learn.below(
         method,
         seen=SEEN[asked].format(
@@ -139,9 +154,5 @@ with calm():
         ],
         picture=picture,
         data=map and map.values,
-        snippet=SNIPPET[asked].format(
-            call=f"vizcore.attribution.{method.name}",
-            arguments="".join(f", {dial}={stand!r}" for dial, stand in asked_with.items()),
-            second=other and f'other = "{other.unit}"  # {other.name}\n',
-        ),
+        snippet=snippet(),
     )

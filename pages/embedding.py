@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts import components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.cloud import Panel, cloud
+from pages.parts.question import Question, collection
 from pages.parts.selection import selection
 from vizcore.imaging import sheet
 from vizcore.method import titled
@@ -124,8 +125,7 @@ with calm():
     with spots[1]:
         right = dials.choose("right by", spaces(index), key="embedding.right", default="features", format=chosen.brief)
     with spots[2]:
-        name = dials.choose("map", titled(METHODS), key="embedding.method")
-        method = titled(METHODS)[name]
+        method = dials.method(METHODS, key="embedding.method", label="map")
     with spots[3]:
         shown = dials.choose("shown as", [POINTS, PICTURES, GRID], key="embedding.shown")
     with spots[4]:
@@ -135,7 +135,7 @@ with calm():
         turned = dials.draw(method, in_sight=2)
     where = left, right
     numbers = chosen_pictures(index)
-    question = (chosen.network, index.corpus.digest, index.done, where, name, tuple(turned.items()))
+    question = (chosen.network, index.corpus.digest, index.done, where, method.name, tuple(turned.items()))
     colours = colouring(index, numbers, by)
     captions = [told(index, number) for number in numbers]
     kinds = [(name, show.percent(share), colour) for name, share, colour in colours.shares]
@@ -143,11 +143,8 @@ with calm():
     job = jobs.ask(JOB, question, lambda: arranged(index, numbers, where, method=method.function, **turned))
     jobs.watch(JOB, draw, what=f"{len(numbers)} of {index.done} pictures find their places")
     maps = job.latest.picture if job.latest and not job.going else None
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
-    space = where[1]
-    rows = (
-        "pixels(index.corpus)" if space == "pixels" else f"index.features({'' if space == 'features' else repr(space)})"
-    )
+    rows = {"pixels": "vizcore.representation.pixels(corpus)", "features": "index.features()"}
+    lines = Question(chosen, method, turned).lines("points", features=rows.get(right, f"index.features({right!r})"))
     learn.below(
         method,
         seen=SEEN.format(count=len(numbers), left=show.plain(where[0]), right=show.plain(where[1])),
@@ -159,11 +156,6 @@ with calm():
             learn.Try("One picture a cell: the grid", session={"embedding.shown": GRID}),
         ],
         data=maps and maps[1],
-        snippet=f"from vizcore.representation import build_index, open_corpus, {method.name}"
-        + (", pixels" if space == "pixels" else "")
-        + f'\n\nindex = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
-        + {"PCA": f"points = pca({rows}).points"}.get(
-            name, f"points = vizcore.last({method.name}({rows}{arguments})).picture"
-        ),
+        snippet=collection(corpus.name) + lines + (".points" if method.at_once else ""),
         name="embedding",
     )  # fmt: skip

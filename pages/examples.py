@@ -4,13 +4,13 @@ import streamlit as st
 
 from pages.parts import components, corpora, dials, learn, show, state
 from pages.parts.calm import calm
+from pages.parts.question import Question, collection
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
 from vizcore.inspection.examples import METHODS, beside, histogram, patches, selectivity, table, wholes
 
-[METHOD] = METHODS
 ROWS, MOST = 5, 8  # units shown, labels named
 WAYS = {"patches": patches, "whole pictures": wholes}
 TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
@@ -20,9 +20,11 @@ thing."""
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def drawn(network: str, digest: str, done: int, unit: str, order: str, count: int, way: str, _index) -> tuple:
+def drawn(
+    network: str, digest: str, done: int, unit: str, name: str, turned: tuple, way: str, _method, _index
+) -> tuple:
     """The examples of one unit, and their patches or pictures on one sheet."""
-    found = METHOD.function(_index, unit, order=order, count=count)
+    found = _method.function(_index, unit, **dict(turned))
     pictures = WAYS[way](_index, unit, found)
     return found, sheet(pictures, largest=192, photographs=pictures.shape[-1] > components.WHOLE)
 
@@ -40,7 +42,7 @@ def asked_for(index, one: Unit) -> tuple:
 
 def row(index, one: Unit) -> list:
     """One unit and its examples side by side."""
-    found, pictures = drawn(*asked_for(index, one), *turned.values(), way, index)
+    found, pictures = drawn(*asked_for(index, one), method.name, tuple(turned.items()), way, method, index)
     names = [corpora.name_of(corpus, example.number) if bundled else "" for example in found]
     label = index.probe.labels[one.channel] if one.is_class else f"{chosen.brief(one.layer)}, channel {one.channel}"
     components.grid(
@@ -115,19 +117,17 @@ def draw(index) -> None:
 def below(index, units: list, found: list) -> None:
     """What you see, and what may be taken away."""
     learn.below(
-        METHOD,
+        method,
         seen=SEEN,
         tries=[
-            learn.Try("What leaves it cold", method=METHOD, dials={"order": "least"}),
-            learn.Try("Any pictures, from strong to weak", method=METHOD, dials={"order": "random"}),
+            learn.Try("What leaves it cold", method=method, dials={"order": "least"}),
+            learn.Try("Any pictures, from strong to weak", method=method, dials={"order": "random"}),
             learn.Try("The pictures of a class", unit=Unit("scores", chosen.predictions[0].index)),
             learn.Try("A unit that sees little", unit=Unit(index.layers[0], 0)),
         ],
         picture=lambda: render.grid(WAYS["patches"](index, unit, found[0]), len(found[0]), gap=4),
         data=lambda: table(index, units, found),
-        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
-        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
-        f'found = vizcore.inspection.examples(index, unit, order="{turned["order"]}", count={turned["count"]})',
+        snippet=collection(corpus.name) + Question(chosen, method, turned).lines("found"),
         unit=unit,
     )
 
@@ -140,7 +140,8 @@ show.question("What does this unit like best?", f"Maximally activating patches o
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
     corpus = corpora.picker()
     way = dials.choose("show", list(WAYS), key="examples.way")
-    turned = dials.draw(METHOD, in_sight=1)
+    method = dials.method(METHODS, key="examples.method")
+    turned = dials.draw(method, in_sight=1)
 if corpus is not None:
     bundled = corpora.comes_along(corpus)
     with calm():

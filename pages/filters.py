@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, learn, show, state
+from pages.parts.question import Question
 from pages.parts.selection import select, selection
 from vizcore import Map, Unit, zoo
 from vizcore.imaging import render
@@ -10,7 +11,6 @@ from vizcore.inspection import activations
 from vizcore.inspection.filters import (
     METHODS,
     convolutions,
-    filters,
     first_convolution,
     histogram,
     looks_at_pixels,
@@ -20,7 +20,6 @@ from vizcore.inspection.filters import (
     reads_most,
 )
 
-[METHOD] = METHODS
 CLASSICS = ("alexnet", "resnet101", "densenet121")
 ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
 
@@ -178,7 +177,7 @@ def theirs(name: str, title: str, *, large: bool = False) -> None:
     """The first filters of another network, in the same order."""
     other = zoo.open_probe(name)
     layer = first_convolution(other)
-    weights = filters(other, layer)
+    weights = method.function(other, layer)
     show.heading(title)
     pictures(name, layer, order(weights, by if by in properties(weights) else "number"), weights, large=large)
     st.caption(measured(weights))
@@ -189,7 +188,8 @@ show.question("What do the filters look for?", chosen.title)
 with st.container(horizontal=True, gap="medium", key="dials"):
     with st.container(width=210):
         layer = layer_dial()
-    weights = filters(chosen.probe, layer)
+    method = dials.method(METHODS, key="filters.method")
+    weights = method.function(chosen.probe, layer)
     pixels = looks_at_pixels(chosen.probe, layer)
     found = properties(weights, coloured=pixels)
     by = dials.choose("sorted by", ["number", *found], key="filters.sort")
@@ -202,7 +202,7 @@ twin = zoo.twin(chosen.network)
 left, right = st.columns([1, 1] if twin in others else [3, 2], gap="large")
 with left:
     probe = growing()
-    shown = filters(probe, layer)
+    shown = method.function(probe, layer)
     if pixels or weights.shape[1] == 1:
         pictures(chosen.network, layer, ranked, shown, large=True)
     else:
@@ -222,7 +222,7 @@ st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
 show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
 learn.below(
-    METHOD,
+    method,
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
@@ -238,6 +238,6 @@ learn.below(
     ],
     picture=render.grid(render.filters(shown, common=scale == "common")[ranked], 12, scale=8) if pixels else None,
     data=shown,
-    snippet=(f'probe = vizcore.open_probe("{probe.name}")\n' if probe is not chosen.probe else "")
-    + f'weights = vizcore.inspection.filters(probe, "{layer}")',
+    snippet=(f"probe = vizcore.open_probe({probe.name!r})\n" if probe is not chosen.probe else "")
+    + Question(chosen, method).lines("weights", layer=repr(layer)),
 )

@@ -77,7 +77,7 @@ def large(map, of, key: str = "gradients map") -> None:
     """The map as large as there is room, in the view that was chosen."""
     seen = render.view(map, view)
     options = {"key": key, "label": f"{name} of {of.name} in {of.network}", "width": 520, "smooth": False}
-    options["stamp"] = meter.stamp(meter.asked(of, method, turned))
+    options["stamp"] = meter.stamp(Question(of, method, turned))
     if view == "colour" and map.colour is not None:
         picture = render.coloured(map, of.prepared if place == OVER else None)
         components.map_view(picture, **options)
@@ -121,8 +121,8 @@ chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", titled(METHODS), key=METHOD)
-    method = titled(METHODS)[name]
+    method = dials.method(METHODS, key=METHOD)
+    name = method.title
     view = dials.choose("shown as", render.VIEWS, key=VIEW)
     place = dials.choose("laid", PLACES, key=PLACE)
     turned = dials.draw(method, chosen.probe, unit, in_sight=2)
@@ -160,7 +160,7 @@ with calm():
             object_of(map)
     if map and done:
         with left:
-            meter.strip(chosen, method, turned)
+            meter.strip(question)
     learn.below(
         method,
         seen=SEEN.format(

@@ -27,10 +27,17 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("inversion.py", title="Inversion"),
+        st.Page("dream.py", title="Dream"),
+        st.Page("style.py", title="Style"),
+        st.Page("paint.py", title="Paint"),
     ],
     "Adversarial": [
         st.Page("attacks.py", title="Adversarial examples"),
         st.Page("linearity.py", title="Linearity"),
+        st.Page("fooling.py", title="Fooling images"),
+        st.Page("physical.py", title="Physical world"),
+        st.Page("blackbox.py", title="Black box"),
+        st.Page("defense.py", title="Defense"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

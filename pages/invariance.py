@@ -11,7 +11,6 @@ from vizcore.representation import factors as grid
 from vizcore.representation.invariance import CHANGES, METHODS, changed, equivariance, in_words
 
 CURVES, GRID = "invariance", "factors"
-[METHOD] = METHODS
 SEEN = """Each line is a layer: how far its activations move as the picture changes, where 1 is as far as to another
 picture. Early layers follow every pixel; the deeper a layer, the more of the change it lets pass before
 **{unit}** gives way."""
@@ -69,13 +68,14 @@ show.question(
     "What may change before the answer does?", "Invariance: move, scale, turn, brighten, and follow the layers"
 )
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD, chosen.probe, unit)
+    method = dials.method(METHODS, key="invariance.method")
+    turned = dials.draw(method, chosen.probe, unit)
 
 with calm():
     show.chip(chosen)
-    question = Question(chosen, METHOD, turned)
+    question = Question(chosen, method, turned)
     job = question.ask(CURVES)
-    jobs.watch(CURVES, draw, what=METHOD.title)
+    jobs.watch(CURVES, draw, what=method.title)
     frame = job.latest
     if frame and not job.going:
         st.space("small")
@@ -86,11 +86,11 @@ with calm():
             jobs.ask(GRID, (chosen.network, chosen.picture), lambda: grid.frames(chosen.probe, chosen.image))
             jobs.watch(GRID, shares, what="Combinations")
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
-            learn.Try("Turn it upside down", method=METHOD, dials={"change": "rotate"}),
-            learn.Try("From a speck to a close-up", method=METHOD, dials={"change": "scale"}),
+            learn.Try("Turn it upside down", method=method, dials={"change": "rotate"}),
+            learn.Try("From a speck to a close-up", method=method, dials={"change": "scale"}),
             learn.Try("A channel in the middle instead of a class", unit=middle),
         ],
         picture=frame and (lambda: render.grid(changed(chosen.prepared, turned["change"], frame.picture.amounts), 11)),

@@ -4,16 +4,16 @@ import streamlit as st
 
 from pages.parts import cloud, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
+from pages.parts.question import Question, collection
 from pages.parts.selection import selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
-from vizcore.method import titled
 from vizcore.representation.agreement import agreement
 from vizcore.representation.arrangement import chosen_pictures, told
 from vizcore.representation.drawing import drawn
 from vizcore.representation.neighbors import METHODS
 
-NEAREST = titled(METHODS)["Nearest neighbours"]
+SEARCHES = [method for method in METHODS if method.takes == ["index", "query"]]
 JOB, READING, QUERY, DRAWN = "agreement", "pixels", "neighbors.picture", "neighbors drawing"
 COLLECTION, OWN, DRAW = "from the collection", "your picture", "a drawn digit"
 SHELF = 60  # pictures of the collection to choose from
@@ -24,9 +24,9 @@ instead."""
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def found(network: str, corpus: str, done: int, asked, space: str, turned: tuple, _index, _query):
+def found(network: str, corpus: str, done: int, name: str, asked, space: str, turned: tuple, _method, _index, _query):
     """The nearest pictures in a space, and their thumbnails on a sheet."""
-    neighbors = NEAREST.function(_index, _query, space=space, **dict(turned))
+    neighbors = _method.function(_index, _query, space=space, **dict(turned))
     sheet = contact_sheet([_index.corpus[neighbor.number] for neighbor in neighbors], side=tile_side(_index))
     return neighbors, sheet
 
@@ -90,11 +90,16 @@ def asked_about(index):
     return wanted
 
 
+def nearest(index, wanted, space: str):
+    """What was found in a space for the picture that is asked about."""
+    name, search, *_ = wanted
+    about = chosen.network, index.corpus.digest, index.done, method.name, name, space, tuple(turned.items())
+    return found(*about, method, index, search)
+
+
 def row(index, wanted, space: str) -> None:
     """The nearest pictures in one space, those with the label of the one asked about marked."""
-    name, search, _, label, _ = wanted
-    arguments = tuple(turned.items())
-    neighbors, sheet = found(chosen.network, index.corpus.digest, index.done, name, space, arguments, index, search)
+    (neighbors, sheet), label = nearest(index, wanted, space), wanted[3]
     hits = [place for place, neighbor in enumerate(neighbors) if label and neighbor.label == label]
     title = "Nearest as pixels" if space == "pixels" else f"Nearest to the network, {chosen.brief(layer)}"
     show.heading(title + (f": {len(hits)} of {len(neighbors)} are {label!r} too" if label else ""))
@@ -150,7 +155,8 @@ with calm():
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
     with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        turned = dials.draw(NEAREST, without=("space",)) | {"layer": None if layer == LAST else layer}
+        method = dials.method(SEARCHES, key="neighbors.method")
+        turned = dials.draw(method, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")
     with left:
         wanted = asked_about(index)
@@ -164,10 +170,9 @@ with calm():
         if "pixels" in shown:
             st.space("small")
             over_all(index)
-    arguments = "".join(f", {dial}={stand!r}" for dial, stand in turned.items() if stand is not None)
-    number = wanted[0] if wanted and isinstance(wanted[0], int) else None
+    query = str(wanted[0]) if wanted and isinstance(wanted[0], int) else "image"
     learn.below(
-        NEAREST,
+        method,
         seen=SEEN.format(network=show.plain(chosen.title)),
         tries=[
             learn.Try("Your own picture among the tiles of photographs",
@@ -180,11 +185,9 @@ with calm():
         data=wanted and [
             {"space": space, "number": one.number, "label": one.label, "distance": one.distance}
             for space in shown
-            for one in found(chosen.network, index.corpus.digest, index.done, wanted[0], space,
-                             tuple(turned.items()), index, wanted[1])[0]
+            for one in nearest(index, wanted, space)[0]
         ],
-        snippet="from vizcore.representation import build_index, nearest, open_corpus\n\n"
-        f'index = vizcore.last(build_index(probe, open_corpus("{corpus.name}"))).picture\n'
-        + "\n".join(f'{space} = nearest(index, {"image" if number is None else number}, space="{space}"{arguments})'
+        snippet=collection(corpus.name)
+        + "\n".join(Question(chosen, method, {"space": space, **turned}).lines(space, query=query)
                     for space in ("pixels", "features")),
     )  # fmt: skip

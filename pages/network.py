@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import learn, show, state
+from pages.parts import dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
 from pages.parts.calm import calmly
@@ -11,13 +11,11 @@ from vizcore import Unit, zoo
 from vizcore.imaging import render
 from vizcore.inspection import diagram, network
 
-[METHOD] = diagram.METHODS
-
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def drawn(digest: str, layer: str, _probe) -> str:
+def drawn(digest: str, layer: str, name: str, _method, _probe) -> str:
     """The drawing, made once for a network and a layer."""
-    return diagram.architecture(_probe, layer)
+    return _method.function(_probe, layer)
 
 
 def pick(name: str) -> None:
@@ -130,7 +128,8 @@ layer = chosen.layer.name
 table = network.layer_table(chosen.probe)
 counts = network.totals(chosen.probe)
 fields = network.central_fields(chosen.probe)
-drawing = drawn(chosen.probe.digest, layer, chosen.probe)
+method = dials.method(diagram.METHODS, key="network.method")
+drawing = drawn(chosen.probe.digest, layer, method.name, method, chosen.probe)
 architecture(chosen, drawing, fields, table, key="architecture", on_pick=pick)
 show.numbers(
     {
@@ -168,7 +167,7 @@ if card := zoo.card(chosen.network):
     st.space("small")
     taught(card) if "taught" in card else trained(card)
 learn.below(
-    METHOD,
+    method,
     seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "
     "they gain channels; the frame on the picture is all that the central cell of the chosen layer can see.",
     tries=[

@@ -11,7 +11,6 @@ from vizcore.attribution.readings import so_far
 from vizcore.imaging import render
 
 JOB, PLACE = "occlusion", "occlusion place"
-[METHOD] = METHODS
 MOST = 6  # classes that the legend names
 SEEN = """Orange lies where covering a square of the picture takes away from **{unit}**, blue where it adds to it.
 Click any place to see the picture as the network saw it with that square covered, and what it then answered."""
@@ -41,7 +40,7 @@ def draw(frame) -> None:
         components.map_view(
             chosen.prepared, map, key="occlusion map", label=f"occlusion of {chosen.name}", width=520,
             boxes=[readings.box(place)] if rests else (), on_pick=lambda pixel: look_at(readings.place(pixel)),
-            stamp=meter.stamp(meter.asked(chosen, METHOD, turned)),
+            stamp=meter.stamp(question),
         )  # fmt: skip
         if rests and map.blank:
             apology("No square changes this unit, wherever it lies.")
@@ -99,12 +98,13 @@ chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What happens when a piece is covered?", "Occlusion: the answer, watched square by square")
 with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    turned = dials.draw(METHOD, chosen.probe, unit, without=("exact_parts",), in_sight=4)
+    method = dials.method(METHODS, key="occlusion.method")
+    turned = dials.draw(method, chosen.probe, unit, without=("exact_parts",), in_sight=4)
 
 with calm():
-    question = Question(chosen, METHOD, turned)
+    question = Question(chosen, method, turned)
     job = question.ask(JOB)
-    jobs.watch(JOB, draw, what=METHOD.title)
+    jobs.watch(JOB, draw, what=method.title)
     frame = job.latest
     if frame and not job.going:
         show.numbers(
@@ -114,13 +114,13 @@ with calm():
                 "lowest": frame.detail.value[frame.detail.lowest].item(),
             }
         )
-        meter.strip(chosen, METHOD, turned)
+        meter.strip(question)
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(unit=show.plain(chosen.name)),
         tries=[
-            learn.Try("A large square, coarse and quick", method=METHOD, dials=large_square(chosen.probe)),
-            learn.Try("Is it the grey or the hole? Cover with a blur", method=METHOD, dials={"fill": "blur"}),
+            learn.Try("A large square, coarse and quick", method=method, dials=large_square(chosen.probe)),
+            learn.Try("Is it the grey or the hole? Cover with a blur", method=method, dials={"fill": "blur"}),
             learn.Try("Where a channel in the middle gets its answer from", unit=middle),
         ],
         picture=frame and (lambda: render.overlays(chosen.prepared, [frame.picture], side=512)[0]),

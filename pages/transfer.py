@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts import components, corpora, dials, jobs, learn, networks, show, state
 from pages.parts.calm import apology, calm, calmly
+from pages.parts.question import Question, collection
 from pages.parts.selection import select, selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
@@ -14,7 +15,6 @@ from vizcore.representation.transfer import METHODS, layer_accuracies, learning_
 from vizcore.zoo import head_file
 
 CURVES, LAYERS, CELL = "transfer curves", "transfer layers", "transfer cell"
-[METHOD] = METHODS
 MOST = 60  # pictures shown of a cell
 PIXELS, FRESH = "pixels", "never trained"
 SEEN = """A network that was trained on photographs is cut at a layer and kept as it is; only a new softmax on top
@@ -35,9 +35,9 @@ def plain_pixels(digest: str, _corpus):
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def head(network: str, digest: str, layer: str, each: int, seed: int, _index):
+def head(network: str, digest: str, layer: str, name: str, each: int, seed: int, _method, _index):
     """The softmax on one layer, and how it did."""
-    return METHOD.function(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
+    return _method.function(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
 
 
 def draw(index) -> None:
@@ -63,8 +63,9 @@ def answer(index, fresh) -> None:
         each = st.select_slider(
             "examples of a class", most, most[min(5, len(most) - 1)], key="transfer.each", bind="query-params"
         )
-        seed = dials.draw(METHOD)["seed"]
-    found = head(chosen.network, corpus.digest, layer, each, seed, index)
+        method = dials.method(METHODS, key="transfer.method")
+        seed = dials.draw(method)["seed"]
+    found = head(chosen.network, corpus.digest, layer, method.name, each, seed, method, index)
     question = (chosen.network, corpus.digest, layer, seed)
     jobs.ask(
         CURVES, question,
@@ -92,7 +93,7 @@ def answer(index, fresh) -> None:
         jobs.watch(LAYERS, lambda frame: layer_shares(frame.picture), what="Layers")
     confusions(found)
     new_network(found, layer)
-    below(found, layer, each, seed)
+    below(method, found, layer, each, seed)
 
 
 def layer_shares(accuracies: dict) -> None:
@@ -173,22 +174,21 @@ def new_network(found, layer: str) -> None:
         st.caption(f"{len(content):,} bytes; it opens as a network on every page.")
 
 
-def below(found, layer: str, each: int, seed: int) -> None:
+def below(method, found, layer: str, each: int, seed: int) -> None:
     """What you see, and what may be taken away."""
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(corpus=show.plain(corpus.name)),
         tries=[
             learn.Try("Five examples of a class", session={"transfer.each": 5}),
             learn.Try("Cut after the first layer", session={"transfer.layer": next(iter(chosen.probe.layers))}),
-            learn.Try("Another draw of the examples", method=METHOD, dials={"seed": 1}),
+            learn.Try("Another draw of the examples", method=method, dials={"seed": 1}),
         ],
         data=lambda: found.weight,
-        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
-        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
-        f'features = index.features("{layer}")\n'
-        f"head = vizcore.representation.linear_probe(features, corpus.classes, each={each}, seed={seed})\n"
-        "print(head.accuracy)",
+        snippet=collection(corpus.name)
+        + f"features = index.features({layer!r})\n"
+        + Question(chosen, method, {"each": each, "seed": seed}).lines("head", classes="corpus.classes")
+        + "\nprint(head.accuracy)",
     )
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.parts import dials, jobs, learn, show, state, trust_board, trust_meter
 from pages.parts import meter as meters
 from pages.parts.calm import calm
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore.attribution import Meter, board
 from vizcore.attribution.board import COMPARED
@@ -33,16 +34,16 @@ for reading in found.readings:
     print(reading.test, reading.passes, reading.sentence)"""
 
 
-def turned(one: Method) -> dict:
-    """How a method's dials are turned here; nothing where it cannot answer about this unit, as the board says."""
+def of(one: Method) -> Question:
+    """The question to a method, turned as on the board, which says where it cannot answer about this unit."""
     with suppress(ValueError):
-        return one.coarsely(probe, unit)
-    return {}
+        return Question(chosen, one, one.coarsely(probe, unit))
+    return Question(chosen, one)
 
 
 def known(one: Method) -> Meter | None:
     """What is known of a method's trust, for this selection and these dials."""
-    return meters.known(meters.asked(chosen, one, turned(one), given))
+    return meters.known(of(one), given)
 
 
 def title_of(one: Method) -> str:
@@ -65,8 +66,8 @@ def put_to_the_test() -> None:
     if found := known(method):
         trust_meter.draw(chosen, method, found)
         return
-    frames = meters.run(chosen, method, turned(method), given)
-    jobs.ask(meters.JOB, meters.asked(chosen, method, turned(method), given), lambda: frames)
+    frames = meters.run(of(method), given)
+    jobs.ask(meters.JOB, meters.key(of(method), given), lambda: frames)
     jobs.watch(meters.JOB, lambda frame: trust_meter.draw(chosen, method, frame.detail),
                what=f"{name}, put to the test")  # fmt: skip
 
@@ -90,7 +91,7 @@ def every_method() -> None:
     order = sorted(COMPARED, key=lambda one: one.title not in LITERATURE)
     waiting = [one for one in order if not takes_long(probe, one) and not known(one)]
     if known(method) and waiting:
-        runs = [meters.run(chosen, one, turned(one), given) for one in waiting]
+        runs = [meters.run(of(one), given) for one in waiting]
         jobs.ask(OTHERS, (*question, tuple(given.items())), lambda: one_by_one(runs))
         jobs.watch(OTHERS, lambda frame: verdicts(), what="the quick methods, put to the test")
     else:
@@ -136,5 +137,5 @@ with calm():
         ],
         picture=found and (lambda: render.overlays(chosen.prepared, found.film[:1], side=512)[0]),
         data=found and found.film[0].values,
-        snippet=SNIPPET.format(method=method.name, turned=turned(method)),
+        snippet=SNIPPET.format(method=method.name, turned=dict(of(method).turned)),
     )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vizcore.ascent import Objective, adam, ascend, relayed, sign, value_of
+from vizcore.ascent import Objective, adam, along, ascend, relayed, sign, value_of
 from vizcore.frames import last
 from vizcore.probe import Unit
 from vizcore.probe.probe import Probe
@@ -191,3 +191,54 @@ def test_closing_a_method_closes_its_ascent():
     next(shown)
     shown.close()
     assert climb.gi_frame is None
+
+
+def test_steps_along_the_gradient_have_their_length_each_images_own():
+    gradient = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]).view(3, 1, 1, 2)
+    change, _ = along(0.5)(gradient, None)
+    torch.testing.assert_close(change, torch.tensor([[0.3, 0.4], [0.3, 0.4], [0, 0]]).view(3, 1, 1, 2))
+
+
+def test_several_views_of_an_image_are_averaged_and_do_not_mix_with_anothers():
+    thrice = lambda pixels: torch.cat([pixels, 2 * pixels, 3 * pixels], 1).view(-1, 3, SIDE, SIDE)  # noqa: E731
+    images = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    whole = lambda gradient, memory: (gradient, None)  # noqa: E731
+    frame = next(ascend(probe, first_class, (images, plain), views=[thrice], step=whole, steps=1))
+    torch.testing.assert_close(frame.picture, images + 2 * weights)
+    bias = first_class({"scores": probe.run(torch.zeros(1, 3, SIDE, SIDE))[0]})
+    torch.testing.assert_close(frame.detail, 2 * (first_class({"scores": probe.run(images)[0]}) - bias) + bias)
+
+
+def test_the_gradient_at_the_pixels_can_be_watched_whatever_the_canvas():
+    seen = []
+    half = lambda numbers: numbers / 2  # noqa: E731
+    penalty = lambda pixels: 3 * pixels.flatten(1).sum(1)  # noqa: E731
+    last(ascend(probe, first_class, (grey, half), penalties=[penalty], step=sign(0.1), steps=2, watch=seen.append))
+    for gradient in seen:
+        torch.testing.assert_close(gradient, weights - 3)
+    assert len(seen) == 2
+
+
+def rectified_probe(bias: float) -> Probe:
+    """Two classes alike: the sum of the pixels' red, each with a bias and rectified."""
+    network = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(SIDE * SIDE, 2))
+    network[0].weight.data = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    network[0].bias.data.fill_(bias)
+    network[3].weight.data.fill_(1.0)
+    return Probe(network, name="rectified", input_size=SIDE, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def test_a_dead_image_is_revived_and_only_while_it_is_dead():
+    dead, alive = torch.full((1, 3, SIDE, SIDE), 0.5), torch.full((1, 3, SIDE, SIDE), 1.0)
+    alive[..., : SIDE // 2] = 0.0
+    both, few = torch.cat([dead, alive]), rectified_probe(-0.65)
+    climb = lambda revive: ascend(few, first_class, (both, plain), step=sign(0.1), steps=3, revive=revive)  # noqa: E731
+    still = last(climb(False)).picture
+    assert torch.equal(still[:1], dead), "without, its gradient is zero"
+    frames = list(climb(True))
+    assert [frame.terms.get("revived") for frame in frames] == [1, 1, None], "0.5, 0.6, and 0.7 is alive"
+    red = torch.tensor([1.0, 0, 0]).view(3, 1, 1)
+    torch.testing.assert_close(frames[-1].picture[:1], dead + 0.3 * red)
+    assert torch.equal(frames[-1].picture[1:], still[1:]), "an image with a gradient goes on as it would without"
+    alone = last(ascend(few, first_class, (dead, plain), step=sign(0.1), steps=3, revive=True)).picture
+    assert torch.equal(alone, frames[-1].picture[:1])

@@ -108,8 +108,18 @@ def test_what_nobody_foresaw_is_a_sentence_too_and_a_trace_where_it_is_wanted(mo
     assert capsys.readouterr().err.startswith("Something went wrong here (KeyError: 'x')")
 
 
-def test_whoever_reads_along_may_stop_reading():
-    script = "import sys; from vizcore.__main__ import main; sys.exit(main(['networks']))"
+@pytest.mark.parametrize("line", [["networks"], ["--help"], ["fetch", "--help"]])
+def test_whoever_reads_along_may_stop_reading(line):
+    script = f"import sys; from vizcore.__main__ import main; sys.exit(main({line}))"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b"" and process.wait() == 0
+
+
+@pytest.mark.parametrize(("line", "status"), [(["doctor", "nothing.pth"], 0), (["no such command"], 2)])
+def test_nobody_has_to_read_what_went_wrong_either(line, status):
+    """As in `convscope doctor nothing.pth 2>&1 | true`: nothing can be said, and nothing is."""
+    script = f"import sys; from vizcore.__main__ import main; sys.exit(main({line}))"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        process.stdout.close()
+        assert process.wait() == status

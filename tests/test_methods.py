@@ -33,7 +33,10 @@ from vizcore.zoo.tiny_vgg import TinyVGG
 SIZE = 32
 THREADS = 8
 SHARED = ("probe", "index")  # what nobody can change, and what is too large to copy
-FEW = ("steps", "pictures", "samples", "queries", "rounds", "generations", "epochs", "iterations", "masks")
+FEW = (
+    *("steps", "pictures", "samples", "queries", "rounds", "generations"),
+    *("epochs", "iterations", "masks", "searches", "passes"),
+)
 
 
 @cache
@@ -75,18 +78,21 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "layer": lambda number: "conv4.relu",
 }
 # What a method only reads through and shares with others; a copy of it could not be compared.
-SHARED = ("probe", "index", "other")
+SHARED = ("probe", "probes", "index", "other")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "compare": {"other": lambda number: probe()},
     "contrast": {"other": lambda number: (number + 1) % 5},
     "filters": {"layer": lambda number: "conv4.conv"},
     "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},
+    "blackbox": {"probes": lambda number: {"toy": probe(), "again": probe()}},
+    "defense": {"probes": lambda number: {"toy": probe()}},
     "neighbors": {"index": lambda number: collection(), "query": lambda number: number},
     "transfer": {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
+    "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {

@@ -1,5 +1,8 @@
 """The test bench itself: what leaves the machine is noticed, and a server that cannot start says why."""
 
+import asyncio
+import threading
+
 import pytest
 
 from tests.served import serve, watch
@@ -34,3 +37,15 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
     app = tmp_path / "nothing.py"
     with pytest.raises(RuntimeError, match=r"(?s)stopped at once.*nothing\.py"), serve(tmp_path / "log", tmp_path, app):
         pass
+
+
+def test_a_server_that_is_over_leaves_no_thread_in_the_network():
+    """One that still warms up, when the process ends, would abort it."""
+    from app import app, lifespan
+
+    async def visit() -> None:
+        async with lifespan(app):
+            pass
+
+    asyncio.run(visit())
+    assert "warm" not in [thread.name for thread in threading.enumerate()]

@@ -17,17 +17,30 @@ from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial.attacks import METHODS as ATTACKS
+from vizcore.adversarial.blackbox import METHODS as BLACKBOX
+from vizcore.adversarial.defense import METHODS as DEFENSE
+from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.linearity import METHODS as LINEARITY
+from vizcore.adversarial.physical import METHODS as PHYSICAL
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
+from vizcore.synthesis.style import METHODS as STYLES
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
-FEW = {f"{method.name}.steps": "8" for method in INVERSIONS}
+TWO = ["Tiny VGG after 12 epochs"]
+QUICK = {
+    "adversarial_training.epochs": "1",
+    "answers_kept.steps": "1",
+    "destruction_rates.samples": "2",
+    "patch.steps": "5",
+}
+FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
 COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
     ("activations.py", {}),
@@ -36,6 +49,9 @@ PAGES = [
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
+    *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
+    *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
+    ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),
@@ -47,6 +63,10 @@ PAGES = [
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
+    *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
+    *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
+    *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
+    *(("defense.py", {"defense.method": method.title, **QUICK}) for method in DEFENSE),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),

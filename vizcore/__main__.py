@@ -21,17 +21,28 @@ def main(arguments: list[str] | None = None) -> int:
     nothing.pth cannot be opened: there is no file nothing.pth.
     1
     """
-    given = parser().parse_args(arguments)
     try:
-        status = given.run(given)
-        sys.stdout.flush()
-        return status
+        try:
+            return answered(arguments)
+        finally:  # what is left unsaid here, Python would say at its end, and complain if nobody reads
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:  # whoever read along has read enough
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0
+
+
+def answered(arguments: list[str] | None) -> int:
+    """Run one command; whatever goes wrong is a sentence, and the exit status says so."""
+    try:
+        given = parser().parse_args(arguments)
+        return given.run(given)
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read along has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 1

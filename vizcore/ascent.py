@@ -92,6 +92,21 @@ def adam(rate: float, steps: int | None = None) -> Step:
     return step
 
 
+def along(length: float) -> Step:
+    """Steps of exactly `length` along every image's own gradient, which count as a whole and not number by number.
+
+    >>> along(10)(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), None)[0]
+    tensor([[6., 8.],
+            [0., 0.]])
+    """
+
+    def step(gradient: torch.Tensor, memory: Any) -> tuple[torch.Tensor, Any]:
+        norms = gradient.flatten(1).norm(dim=1).view(-1, *[1] * (gradient.ndim - 1))
+        return torch.where(norms > 0, length * gradient / norms, 0), None
+
+    return step
+
+
 def sign(rate: float) -> Step:
     """Steps of exactly `rate` in the direction of the gradient's sign, for every number by itself.
 
@@ -111,16 +126,23 @@ def ascend(
     step: Step = adam(0.05),  # noqa: B008  (a step keeps nothing between two calls)
     *,
     steps: int,
+    revive: bool = False,
+    watch: Callable[[torch.Tensor], None] = lambda gradient: None,
 ) -> Generator[Frame, Dials | None, None]:
     """Change images step by step so that an objective grows; a batch is so many independent images.
 
     `canvas` is the free numbers (N, ...) and the function that paints them as pixels (N, 3, H, W). `views`, one
-    after the other, are how the network comes to see the pixels. `objective` gives (N,) values from the
-    activations, by layer; each of the `penalties` takes (N,) off, given the pixels. After every step the
-    `projections` bring the numbers back to what is allowed. A frame's picture is the pixels, its detail the (N,)
-    values before its step, and its term their mean.
+    after the other, are how the network comes to see the pixels; where they show several views of every image, one
+    image's after another's, the values are averaged. `objective` gives (N,) values from the activations, by layer; each
+    of the `penalties` takes (N,) off, given the pixels. After every step the `projections` bring the numbers back to
+    what is allowed. `watch` is told the gradient at the pixels before every step. A frame's picture is the pixels, its
+    detail the (N,) values before its step, and its term their mean.
 
-    Between two steps, `send` changes any of these but the canvas, by name; the step keeps what it remembers.
+    With `revive` an image whose gradient is exactly zero gets the one that rectifiers would pass on if they were open,
+    for this step, and the term `revived` tells how many did.
+
+    Between two steps, `send` changes any of these but the canvas and the last two, by name; the step keeps what it
+    remembers.
 
     >>> from vizcore import open_probe
     >>> grey = torch.full((1, 3, 64, 64), 0.5)
@@ -136,21 +158,56 @@ def ascend(
     while count < steps:
         count += 1
         free = numbers.detach().clone().requires_grad_()
-        pixels = seen = paint(free)
+        pixels = paint(free)
+        shown = pixels.detach().requires_grad_()  # the gradient is taken here first, where it can be seen
+        seen = shown
         for view in views:
             seen = view(seen)
         _, found = probe.run(seen, read_by(objective), scores=False)
-        value = objective(found).cpu()
+        value = averaged(objective(found), len(numbers))
+        gradient, revived = probe.gradient(value, shown, keep=revive), 0
+        if revive and (dead := ~gradient.flatten(1).any(1)).any():
+            revived = int(dead.sum())
+            gradient = torch.where(dead.view(-1, 1, 1, 1), through_rectifiers(probe, objective, seen, shown), gradient)
+        value = value.detach()
         for penalty in penalties:
-            value = value - penalty(pixels).cpu()
-        change, memory = step(probe.gradient(value, free), memory)
+            taken = penalty(shown)
+            value, gradient = value - taken.detach().cpu(), gradient - probe.gradient(taken, shown)
+        watch(gradient)
+        change, memory = step(torch.autograd.grad(pixels, free, gradient)[0], memory)
         numbers = numbers + change
         for projection in projections:
             numbers = projection(numbers)
-        value = value.detach()
-        changed = yield Frame(count, steps, paint(numbers).cpu(), {"objective": value.mean().item()}, value)
+        terms = {"objective": value.mean().item()} | ({"revived": revived} if revived else {})
+        changed = yield Frame(count, steps, paint(numbers).cpu(), terms, value)
         dials |= known(changed, dials)
         objective, views, penalties, projections, step, steps = dials.values()
+
+
+def averaged(values: torch.Tensor, images: int) -> torch.Tensor:
+    """The values of several views of every image, one image's after another's, as one value an image: (N,).
+
+    >>> averaged(torch.tensor([1.0, 3.0, 5.0, 5.0]), 2)
+    tensor([2., 5.])
+    """
+    return values.cpu().view(images, -1).mean(1)
+
+
+def through_rectifiers(
+    probe: Probe, objective: Callable[[Activations], torch.Tensor], seen: torch.Tensor, shown: torch.Tensor
+) -> torch.Tensor:
+    """The gradient at the pixels if every rectifier passed it on, also where it gives nothing (Olah et al. 2017).
+
+    >>> from vizcore import open_probe
+    >>> probe = open_probe("tiny-vgg")
+    >>> grey = torch.full((1, 3, 64, 64), 0.5, requires_grad=True)
+    >>> gradient = through_rectifiers(probe, lambda found: found["scores"][:, 0], grey, grey)
+    >>> gradient.count_nonzero().item()
+    12288
+    """
+    wraps = dict.fromkeys(probe.rectifiers, lambda layer, value: value + (layer(value) - value).detach())
+    _, found = probe.run(seen, read_by(objective), wraps, scores=False)
+    return probe.gradient(averaged(objective(found), len(shown)), shown)
 
 
 def relayed(

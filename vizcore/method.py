@@ -1,5 +1,6 @@
 """Method: one record that says everything a page, the board, the meter and the documents need of a method."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,16 @@ class Method:
     def source(self) -> tuple[Callable, ...]:
         """The functions whose source shows how it works; all of them run for every answer."""
         return self.engine or (self.function,)
+
+    @property
+    def takes(self) -> list[str]:
+        """What it has to be given, in its order, as a rule `probe`, `image` and `unit`; the rest are its dials.
+
+        >>> Method("Brightness", lambda image, unit, times=1.0: times * image.mean()).takes
+        ['image', 'unit']
+        """
+        parameters = inspect.signature(self.function).parameters.values()
+        return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
 
     @property
     def at_once(self) -> bool:

@@ -12,10 +12,14 @@ from vizcore.imaging import render
 from vizcore.inspection.activations import activations, summaries
 from vizcore.probe import Probe, Unit
 from vizcore.representation.neighbors import similarity
+from vizcore.synthesis.canvas import usual_size
 from vizcore.synthesis.visualize import visualize
 
 SMALLEST_CHANGES = (1, 2, 4, 8, 16)  # in 255ths of the range of a pixel value
-QUICK, THOROUGH = 12, 32  # steps of a painted picture, in large networks and in small ones
+# Steps of a painted picture, in large networks and in small ones. In large ones the canvas is half as wide: 24 steps of
+# efficientnet-lite0 on 96 pixels bring a tabby to 0.92 of certainty and show it; 12 on 192, in a little more than half
+# the time, brought it to 0.75 and left a blur.
+QUICK, THOROUGH = 24, 32
 LARGE = 200_000_000  # multiply-adds for one picture
 
 
@@ -86,7 +90,8 @@ def synthesis(probe: Probe, image: torch.Tensor, unit: Unit) -> Miniature:
     """
     unit = probe.unit(unit)
     operations = sum(layer.operations for layer in probe.layers.values())
-    frame = last(visualize(probe, unit, steps=QUICK if operations > LARGE else THOROUGH))
+    pace = {"steps": QUICK, "size": usual_size(probe) // 2} if operations > LARGE else {"steps": THOROUGH}
+    frame = last(visualize(probe, unit, **pace))
     both = torch.stack([probe.prepare(frame.picture), probe.prepare(image).cpu()])
     _, found = probe.run(both, [unit.layer], scores=False)
     painted, photograph = probe.read(unit, found[unit.layer]).tolist()

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.parts import components, dials, meter, show, state
 from pages.parts.calm import apology, calmly
+from pages.parts.question import Question
 from pages.parts.selection import Selection, select
 from vizcore import Unit
 from vizcore.imaging import render, sheet
@@ -48,11 +49,12 @@ def known(question: tuple, _method: Method, _chosen: Selection) -> list:
     return _method.several(_chosen.probe, _chosen.image, units, layers, **dict(turned))
 
 
-def large(chosen: Selection, method: Method, map, turned: dict, extent: float | None = None) -> None:
+def large(question: Question, map, extent: float | None = None) -> None:
     """The map of the unit under question, as large as there is room, and its numbers."""
+    chosen, title = question.chosen, question.method.title
     components.map_view(
-        chosen.prepared, map, key="cam map", label=f"{method.title} of {chosen.name}", extent=extent, width=460,
-        stamp=meter.stamp(meter.asked(chosen, method, turned)),
+        chosen.prepared, map, key="cam map", label=f"{title} of {chosen.name}", extent=extent, width=460,
+        stamp=meter.stamp(question),
     )  # fmt: skip
     if map.note:
         apology(map.note)

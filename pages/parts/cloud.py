@@ -2,8 +2,10 @@
 
 cloud(panels, kinds, colours, captions, key=..., on_lasso=...)   `on_lasso(numbers)` is called with those chosen
 sketch(key=..., on_draw=...)                                     a square to draw a digit on
+painting(colours, key=..., on_draw=...)                          a square to paint on, with a palette
 """
 
+import base64
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ from vizcore.representation.arrangement import in_unit_square
 
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")
+PEN = 7  # pixels of 64, of the brush that is chosen at first
+LARGEST = 1_000_000  # letters of a painting
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,17 @@ def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
     levels = st.session_state[key].get("drawn")
     if isinstance(levels, list):
         on_draw(levels)
+
+
+def painting(colours: Sequence[str], *, key: str, side: int, label: str, on_draw: Callable[[bytes], None]) -> None:
+    """Draw a square of so many pixels to paint on in some colours, the first of them the paper's; `on_draw(file)` is
+    called with the painting as a PNG file, which is empty when it was wiped."""
+    data = {"colours": list(colours), "side": side, "pen": PEN * side / 64, "label": label}
+    SKETCH(key=key, data=data, on_drawn_change=calmly(lambda: brought(key, on_draw)))
+
+
+def brought(key: str, on_draw: Callable[[bytes], None]) -> None:
+    """Tell the page what was painted; whatever else a browser may send is passed over."""
+    address = st.session_state[key].get("drawn")
+    if isinstance(address, str) and len(address) <= LARGEST:
+        on_draw(base64.b64decode(address.removeprefix("data:image/png;base64,")))

@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, state, uploads
 from pages.parts.calm import apology, calm, calmly
-from vizcore.corpora import DATASETS, IndexAbsent
+from vizcore.corpora import DATASETS, IndexAbsent, forget_corpus
 from vizcore.imaging import png
 from vizcore.representation import build_index, fetch_corpus, open_corpus, open_index
 
@@ -49,9 +49,9 @@ def opened(source: str):
     return open_corpus(source)
 
 
-@st.cache_resource(scope="session", show_spinner="Looking through the pictures")
+@st.cache_resource(scope="session", on_release=forget_corpus, show_spinner="Looking through the pictures")
 def opened_own(source: str):
-    """A reader's own corpus, opened once and let go with its file."""
+    """A reader's own corpus, opened once; it goes with its file and with all that was made of it."""
     return open_corpus(source)
 
 
@@ -130,7 +130,7 @@ def picture(name: str):
 def snippet(name: str) -> str:
     """How a notebook opens such a picture."""
     which, _, number = name.rpartition(":")
-    return f'vizcore.representation.open_corpus("{which}")[{number}]'
+    return f"vizcore.representation.open_corpus({which!r})[{number}]"
 
 
 def name_of(found, number: int) -> str:

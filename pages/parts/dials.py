@@ -1,12 +1,13 @@
 """Dials: what a reader may turn on a method, drawn from its signature and kept in the address.
 
+method(METHODS, key=...)           which method of a family is asked, where there is more than one
 draw(method, probe, unit)          all its dials, five in sight, the rest under "More"; gives the keyword arguments
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
 walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,7 @@ import streamlit as st
 from pages.parts import show, state
 from pages.parts.calm import calmly
 from vizcore.dial import Choice, Dial, Range
-from vizcore.method import Method
+from vizcore.method import Method, titled
 
 IN_SIGHT = 5
 LETTERS = 40  # that a row of choices holds where there is room
@@ -25,22 +26,30 @@ def key(method: Method, name: str) -> str:
     return f"{method.name}.{name}"
 
 
-def draw(method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT) -> dict[str, Any]:
+def method(methods: Iterable[Method], *, key: str, label: str = "method") -> Method:
+    """Draw the choice among a family's methods; the only one needs none."""
+    offered = titled(methods)
+    return offered[choose(label, offered, key=key)] if len(offered) > 1 else next(iter(offered.values()))
+
+
+def draw(
+    method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT, family: str = ""
+) -> dict[str, Any]:
     """Draw the dials of a method, except those named in `without`; gives what they stand at, by name.
 
-    At first they stand where they suit what is `asked`, a probe and units.
+    At first they stand where they suit what is `asked`, a probe and units. Methods of a `family` share their dials.
     """
     wanted = [dial for dial in method.dials(*asked) if dial.name not in without]
-    values = {dial.name: widget(method, dial) for dial in wanted[:in_sight]}
+    values = {dial.name: widget(f"{family or method.name}.{dial.name}", dial) for dial in wanted[:in_sight]}
     if wanted[in_sight:]:
         with st.popover("More", type="tertiary"):
-            values |= {dial.name: widget(method, dial) for dial in wanted[in_sight:]}
+            values |= {dial.name: widget(f"{family or method.name}.{dial.name}", dial) for dial in wanted[in_sight:]}
     return values
 
 
-def widget(method: Method, dial: Dial) -> Any:
+def widget(name: str, dial: Dial) -> Any:
     """One dial as a slider, a choice or a switch."""
-    name, label = key(method, dial.name), dial.name.replace("_", " ")
+    label = dial.name.replace("_", " ")
     suit(name, dial.default)
     if isinstance(dial.allows, Choice):
         return choose(label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)
@@ -103,7 +112,7 @@ def choose(
 
 def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
     """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
-    step on, and for the same steps the keys U and O; kept in the address."""
+    step on, and for the same steps the keys U and O; kept in the address. A slider reads its options as Markdown."""
     options = list(options)
     default = default if default in options else options[0]
     if st.session_state.get(key, default) not in options:
@@ -111,7 +120,9 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
     with st.container(horizontal=True, vertical_alignment="bottom"):
         back, slider, on = st.container(width="content"), st.container(), st.container(width="content")
     with slider:
-        chosen = st.select_slider(label, options, default, key=key, bind="query-params", help=help)
+        chosen = st.select_slider(
+            label, options, default, format_func=show.plain, key=key, bind="query-params", help=help
+        )
     place = options.index(chosen)
     for side, text, letter, step in ((back, "Earlier", "U", -1), (on, "Later", "O", 1)):
         with side:

@@ -71,7 +71,10 @@ def below(
                 show.heading("Try this")
                 for number, experiment in enumerate(tries):
                     key = f"try {name} {number}"
-                    st.button(experiment.label, key=key, type="tertiary", on_click=calmly(experiment))
+                    st.button(
+                        experiment.label, key=key, type="tertiary", icon=":material/arrow_forward:",
+                        on_click=calmly(experiment),
+                    )  # fmt: skip
         how, take = st.columns([3, 2], gap="large")
         with how:
             show.heading("How it works")

@@ -1,9 +1,9 @@
 """The trust meter that every map carries: three readings, found in the background or on one click, and a stamp.
 
-asked(chosen, method, turned)      the question that a meter answers; the same everywhere, so that it is asked once
-known(question) / stamp(question)  its Meter, if it was found before; what is to be written across the map
-strip(chosen, method, turned)      the three readings in one quiet line beneath a map
-readings(meter)                    the same line for a Meter at hand
+known(question) / stamp(question)   the Meter of a map, if it was found before; what is to be written across the map
+run(question)                       frames of the meter; the job that runs it is asked `key(question)`
+strip(question)                     the three readings in one quiet line beneath a map
+readings(meter)                     the same line for a Meter at hand
 """
 
 import html
@@ -14,11 +14,12 @@ import streamlit as st
 
 from pages.parts import jobs, show
 from pages.parts.calm import calmly
+from pages.parts.question import Question
 from vizcore.attribution.meter import Meter, Reading, meter, takes_long
-from vizcore.method import Method
 
 JOB = "meter"
 KEPT = 48  # meters that the server remembers
+NO_DIALS: Mapping[str, Any] = {}
 EVERY = 0.5  # seconds between two looks
 MEANS = {
     "randomised weights": "Does the map change when the network forgets what it learned?",
@@ -34,55 +35,53 @@ def shelf() -> dict[tuple, Meter]:
     return {}
 
 
-def asked(chosen, method: Method, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> tuple:
-    """What a meter answers: selection, method, the method's dials, and the meter's own."""
-    dials = tuple(sorted(turned.items())), tuple(sorted((given or {}).items()))
-    return chosen.network, chosen.picture, str(chosen.unit), method.name, *dials
+def key(question: Question, given: Mapping[str, Any] = NO_DIALS) -> tuple:
+    """What a meter depends on: the question whose answer it judges, and its own dials."""
+    return question.key, tuple(sorted(given.items()))
 
 
-def known(question: tuple) -> Meter | None:
+def known(question: Question, given: Mapping[str, Any] = NO_DIALS) -> Meter | None:
     """The meter of a question that was asked before."""
-    return shelf().get(question)
+    return shelf().get(key(question, given))
 
 
-def stamp(question: tuple) -> str:
+def stamp(question: Question) -> str:
     """What is to be written across a map; nothing where it passes, or was not asked yet."""
     found = known(question)
     return found.stamp if found else ""
 
 
-def run(chosen, method: Method, turned: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Iterator:
+def run(question: Question, given: Mapping[str, Any] = NO_DIALS) -> Iterator:
     """Frames of a meter that is kept once it is complete. Everything it needs is taken out of the session first."""
-    question, kept = asked(chosen, method, turned, given), shelf()
+    name, kept, chosen = key(question, given), shelf(), question.chosen
     probe, image, unit = chosen.probe, chosen.prepared, chosen.unit
 
     def frames() -> Iterator:
-        for frame in meter(probe, image, unit, method.function, turned, **(given or {})):
+        for frame in meter(probe, image, unit, question.method.function, question.turned, **given):
             yield frame
-        kept[question] = frame.detail
+        kept[name] = frame.detail
         while len(kept) > KEPT:
             kept.pop(next(iter(kept)), None)
 
     return frames()
 
 
-def strip(chosen, method: Method, turned: Mapping[str, Any]) -> None:
+def strip(question: Question) -> None:
     """The three readings of the map above; quick ones are found unasked, long ones when the reader asks."""
-    question = asked(chosen, method, turned)
     if found := known(question):
         readings(found)
         return
-    job, frames = jobs.running(JOB), run(chosen, method, turned)
-    mine = job is not None and job.question == question
-    if not mine and not takes_long(chosen.probe, method):
-        job, mine = jobs.start(JOB, lambda: frames, question, behind=True), True
+    name, job, frames = key(question), jobs.running(JOB), run(question)
+    mine, long = job is not None and job.question == name, takes_long(question.chosen.probe, question.method)
+    if not mine and not long:
+        job, mine = jobs.start(JOB, lambda: frames, name, behind=True), True
     if mine and not job.stopped:
-        follow(job, may_stop=takes_long(chosen.probe, method))
+        follow(job, may_stop=long)
         return
     readings(job.latest.detail if mine and job.latest else Meter())
     st.button(
         "Can it be trusted? Ask", key="meter ask", type="tertiary",
-        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, question, behind=True)),
+        on_click=calmly(lambda: jobs.start(JOB, lambda: frames, name, behind=True)),
         help="Lets the network forget, deletes what the map marks, and shakes the picture: a dozen maps more.",
     )  # fmt: skip
 

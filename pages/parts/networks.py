@@ -62,6 +62,14 @@ def title(name: str) -> str:
     return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
 
 
+def quoted(name: str) -> str:
+    """How a notebook opens a network: by its name, or from a reader's own file and what was said about it."""
+    if not name.startswith(OWN):
+        return repr(name)
+    mine = own()[name]
+    return repr(mine.called) + (f", architecture={mine.about!r}" if mine.about else "")
+
+
 def picker(chosen: str, select) -> None:
     """Draw the choice of a network; `select(name)` is called with one that is here."""
     names = [name for name in zoo.network_names() if "@" not in name or name == chosen]

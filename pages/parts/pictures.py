@@ -43,6 +43,13 @@ def picture(name: str):
     return decoded(name, own()[name].path) if name in own() else bundled(name)
 
 
+def snippet(name: str) -> str:
+    """How a notebook opens a picture."""
+    if name.startswith(OWN):
+        return f"vizcore.load_image({own()[name].called!r})"
+    return corpora.snippet(name) if corpora.known(name) else f"vizcore.bundled_image({name!r})"
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def decoded(name: str, _path):
     """A reader's picture; its file is kept, and the pixels of a few that were asked for last, of all readers."""

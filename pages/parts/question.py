@@ -6,6 +6,8 @@ question.frames()        runs the method; `question.ask(job)` is the session's j
 question.lines(result)   the notebook lines that give the same answer under a name
 question.link            the address that opens it
 notebook(chosen, lines)  a snippet that runs as it stands
+collection(name)         the lines before that open a collection and its index, as `corpus` and `index`
+remark(text)             text from outside as a comment at a line's end
 link(chosen)             the address of exactly this view
 """
 
@@ -18,7 +20,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import corpora, jobs, selection
+from pages.parts import jobs, networks, pictures, selection
 from vizcore.method import Method
 
 
@@ -26,7 +28,7 @@ from vizcore.method import Method
 class Question:
     """A method asked about a selection, its dials `turned` as named.
 
-    What of the selection the method takes, its signature says: `probe`, `image` or `unit`.
+    What of the selection it is given, `method.takes` says: `probe`, `image` or `unit`.
     """
 
     chosen: selection.Selection
@@ -34,21 +36,15 @@ class Question:
     turned: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def takes(self) -> list[str]:
-        """What of the selection the method takes, in its order."""
-        parameters = inspect.signature(self.method.function).parameters.values()
-        return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.default is one.empty]
-
-    @property
     def key(self) -> tuple:
         """What its answer depends on. A method that takes no picture answers the same for every picture."""
         names = {"probe": self.chosen.network, "image": self.chosen.picture}
-        asked = (str(self.chosen.unit) if name == "unit" else names[name] for name in self.takes)
+        asked = (str(self.chosen.unit) if name == "unit" else names[name] for name in self.method.takes)
         return (self.method.name, *asked, *sorted(self.turned.items()))
 
     def frames(self) -> Iterator:
         """Run the method."""
-        asked = [getattr(self.chosen, name) for name in self.takes]
+        asked = [getattr(self.chosen, name) for name in self.method.takes]
         return self.method.frames(*asked, **self.turned)
 
     def ask(self, job: str, *, patience: float = 0) -> jobs.Job:
@@ -56,11 +52,15 @@ class Question:
         frames = self.frames()  # with what it needs of the selection: a job's thread could not ask the session
         return jobs.ask(job, self.key, lambda: frames, patience=patience)
 
-    def lines(self, result: str) -> str:
-        """The notebook lines that give the same answer, under that name."""
+    def lines(self, result: str, **called: str) -> str:
+        """The notebook lines that give the same answer, under that name.
+
+        What the method takes goes by its own name there, or as it is `called`.
+        """
         chapter = self.method.function.__module__.split(".")[1]
+        given = [called.get(name, name) for name in self.method.takes]
         turned = [f"{name}={value!r}" for name, value in self.turned.items()]
-        call = f"vizcore.{chapter}.{self.method.name}({', '.join([*self.takes, *turned])})"
+        call = f"vizcore.{chapter}.{self.method.name}({', '.join([*given, *turned])})"
         if inspect.isgeneratorfunction(self.method.function):
             return f"frames = {call}\n{result} = vizcore.last(frames).picture"
         return f"{result} = {call}"
@@ -72,18 +72,31 @@ class Question:
 
 
 def notebook(chosen: selection.Selection, lines: str) -> str:
-    """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`."""
-    image = f'vizcore.bundled_images()["{chosen.picture}"]'
-    if corpora.known(chosen.picture):
-        image = corpora.snippet(chosen.picture)
-    elif chosen.picture not in selection.pictures.bundled_names():
-        image = 'vizcore.load_image("your-picture.jpg")'
-    unit = str(chosen.unit.channel) if chosen.unit.is_class else f'vizcore.Unit.parse("{chosen.unit}")'
+    """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`.
+
+    Names from outside are quoted as Python does it, and what a reader brought is opened as a file of that name.
+    """
+    unit = chosen.unit.channel if chosen.unit.is_class else f"vizcore.Unit.parse({str(chosen.unit)!r})"
     opening = (
-        f'import vizcore\n\nprobe = vizcore.open_probe("{chosen.network}")\nimage = {image}\n'
-        f"unit = {unit}  # {chosen.name}\n"
+        f"import vizcore\n\nprobe = vizcore.open_probe({networks.quoted(chosen.network)})\n"
+        f"image = {pictures.snippet(chosen.picture)}\nunit = {unit}{remark(chosen.name)}\n"
     )
     return opening + textwrap.dedent(lines).strip() + "\n"
+
+
+def collection(name: str) -> str:
+    """The notebook lines that open a collection by its name, and what the network made of it."""
+    room = "vizcore.representation"
+    return f"corpus = {room}.open_corpus({name!r})\nindex = vizcore.last({room}.build_index(probe, corpus)).picture\n"
+
+
+def remark(text: str) -> str:
+    """Text from outside as a comment at a line's end, which no line break in it ends.
+
+    >>> remark("tabby\\nprint('mine')")
+    "  # tabby print('mine')"
+    """
+    return f"  # {' '.join(text.split())}"
 
 
 def link(chosen: selection.Selection) -> str:

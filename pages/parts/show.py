@@ -202,20 +202,21 @@ def plain(text: str) -> str:
     """Text in which nothing is markup, whoever wrote it: a picture in it would be asked for from any address it names.
 
     Addresses become links, and names between colons icons, even where every sign is escaped; a joint that nobody sees
-    keeps them from it.
+    keeps them from it. A `_` within a word is no markup, so that the names of layers stay as they are.
 
     >>> plain("a `tick` and ![a picture](//elsewhere)")
     'a \\\\`tick\\\\` and \\\\!\\\\[a picture\\\\](//elsewhere)'
     """
     apart = re.sub(r"(?i)\b(htt|ww)(?=ps?://|w\.)|(?<=\w)(?=@\w)|:(?=[\w+/-]+:)", "\\g<0>\u2060", text)
-    return re.sub(r"[\\`*_$\[\]<>#~:!|&{}]|^[-+=]|(?<=\d)[.)](?=\s)", r"\\\g<0>", apart)
+    alone = r"(?<![^\W_])_|_(?![^\W_])"
+    return re.sub(rf"[\\`*$\[\]<>#~:!|&{{}}]|{alone}|^[-+=]|(?<=\d)[.)](?=\s)", r"\\\g<0>", apart)
 
 
 def prose(text: str) -> str:
     """Text of our own in which only `code` is markup; everything else is itself.
 
-    >>> prose("a_k times `two_words`")
-    'a\\\\_k times `two_words`'
+    >>> prose("*a* times `*b*`, and _c_ as a_k")
+    '\\\\*a\\\\* times `*b*`, and \\\\_c\\\\_ as a_k'
     """
     parts = text.split("`")
     for place in range(0, len(parts), 2):

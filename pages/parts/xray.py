@@ -12,7 +12,7 @@ from vizcore.imaging import render
 
 JOB = "attacks xray"
 ROWS = 6  # layers of which the carriers are named
-WIDTH = 176
+WIDTH = 150
 
 
 def below(chosen, question: tuple, attack) -> None:
@@ -50,7 +50,10 @@ def draw(chosen, attack, found, maps) -> None:
         show.row(drawn, captions, width=WIDTH)
     with right:
         show.heading("Which channels carried it")
-        path(chosen, found)
+        if attack.classes.equal(attack.classes_before):
+            st.caption("The answer is the same, so nothing was carried.")
+        else:
+            path(chosen, found)
 
 
 def chart(chosen, found):

@@ -33,7 +33,7 @@ def test_where_nothing_is_gained_every_look_back_halves_the_step_and_returns_to_
     for _ in adaptive(goal, images.clone(), goal.everyone, goal.loss, 0.1, "Linf", 100, 0):
         pass
     # After a look it goes .75 of a step from the best, which is the first, and a quarter of the way from where it was.
-    for number, look in enumerate(looks(99), 1):
+    for number, look in enumerate(looks(100), 1):
         step = (seen[look + 1] - seen[0] - 0.25 * (seen[0] - seen[look - 1])).abs().median().item() / 0.75
         if number > 2:  # longer ones end at the border, most of them
             assert step == pytest.approx(0.2 / 2**number, rel=1e-3)

@@ -21,13 +21,20 @@ from vizcore.adversarial import (
     random_signs,
     square,
     targeted_ascent,
+    universal,
 )
 from vizcore.adversarial.norms import radius, sizes
 from vizcore.probe.probe import Probe
 
 # Every attack, with its dials as cheap as they go: (function, whether it takes epsilon, whether a target, dials)
 ATTACKS = [
-    pytest.param(function, epsilon, target, dials, id=" ".join([function.__name__, *map(str, dials.values())]))
+    pytest.param(
+        function,
+        epsilon,
+        target,
+        dials,
+        id=" ".join([function.__name__, *(str(one) for one in dials.values() if not isinstance(one, torch.Tensor))]),
+    )
     for function, epsilon, target, dials in [
         (fgsm, True, True, {}),
         (random_signs, True, True, {"seed": 3}),
@@ -40,6 +47,7 @@ ATTACKS = [
         (apgd, True, True, {"steps": 6, "loss": "DLR"}),
         (square, True, True, {"queries": 30}),
         *((auto_attack, True, False, {"steps": 2, "queries": 5, "norm": norm}) for norm in ("Linf", "L2")),
+        (universal, True, False, {"passes": 1, "learned_from": wide(1, seed=7)}),
         *((deepfool, False, False, {"steps": 5, "norm": norm}) for norm in ("L2", "Linf")),
         (ddn, False, True, {"steps": 20}),
         *((fmn, False, True, {"steps": 12, "norm": norm}) for norm in ("Linf", "L2", "L1")),

@@ -47,7 +47,7 @@ def test_numbers_that_make_no_pairs_are_a_sentence(dimension):
 
 
 def test_a_nine_becomes_every_other_digit_and_the_epsilon_it_needs_is_the_least():
-    weight, bias, _, _ = digit_softmax()
+    weight, bias = digit_softmax()
     nine = every_other_digit(digit=9, which=1, epsilon=0.25)
     assert nine.said.tolist() == list(range(10)) and nine.reached == 9
     before = 1 - nine.images[9, 0].double()

@@ -12,7 +12,7 @@ DUAL = {"Linf": 1.0, "L2": 2.0, "L1": float("inf")}
 EXACT = [(deepfool, {"overshoot": 0.0, "norm": norm, "steps": 3}, norm, 1e-3) for norm in ("L2", "Linf")]
 NEAR = [
     *((fmn, {"norm": norm, "steps": 100}, norm, 0.05) for norm in ("L2", "Linf", "L1")),
-    (ddn, {"rounding": False}, "L2", 0.02),
+    (ddn, {"rounding": False}, "L2", 0.05),
     (carlini_wagner, {"steps": 40, "step_size": 0.003}, "L2", 0.1),
     (lbfgs, {"searches": 12}, "L2", 0.1),
 ]

@@ -1,19 +1,21 @@
 """A method that joins its family by one record is on the family's page, on the board and in the meter at once."""
 
 import dataclasses
-import time
 from collections.abc import Iterator
+from functools import wraps
 from importlib import import_module, reload
 
 import pytest
+import streamlit as st
 import torch
 
-from pages.parts import meter as meters
+from tests.corpora.samples import folder
 from tests.pages.drawn import canvas, canvases, values
+from tests.pages.test_gradients import work_on
 from tests.pages.test_shell import opened, said
 from vizcore import Frame, Map, bundled_image, last, open_probe
 from vizcore.attribution import board, meter
-from vizcore.frames import framed
+from vizcore.frames import at_once, framed, frames_of
 from vizcore.method import Method, titled
 from vizcore.probe.probe import Probe
 
@@ -46,16 +48,37 @@ FAMILIES = {
     "cam_variants": ("cam.py", "cam.method", "cam map"),
 }
 
+# Every page that asks methods of its own family: where its table is, what makes it quick, and what it draws at the end.
+PAGES = {
+    "activations": ("inspection.activations", {}, "activations grid"),
+    "examples": ("inspection.examples", {"corpus": "flags"}, "example whole"),
+    "filters": ("inspection.filters", {}, "filters of tiny-vgg"),
+    "network": ("inspection.diagram", {}, "architecture"),
+    "embedding": (
+        "representation.embedding",
+        {"corpus": "flags", "once_more.perplexity": "5", "once_more.steps": "30"},
+        "cloud",
+    ),
+    "invariance": ("representation.invariance", {}, "invariance curves"),
+    "neighbors": ("representation.neighbors", {"corpus": "flags"}, "nearest by features"),
+    "transfer": ("representation.transfer", {"corpus": "flags"}, "confusions"),
+    "cam": ("attribution.cam", {}, "cam map"),
+    "gradients": ("attribution.gradients", {}, "gradients map"),
+    "occlusion": ("attribution.occlusion", {"once_more.patch": "32", "once_more.stride": "32"}, "occlusion map"),
+    "visualize": ("synthesis.presets", {"visualize.preset": "Once more", "visualize.steps": "16"}, None),
+    "attacks": ("adversarial.attacks", {}, None),
+}
+
 
 @pytest.fixture
 def join(monkeypatch, tmp_path):
     """Add a method to a family's METHODS as an edit of its file would: who has read them reads them again."""
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
-    meters.shelf().clear()
+    st.cache_resource.clear()  # and with it the meters, and the jobs of the session, which all tests share
     compared = import_module("vizcore.attribution.board")  # the chapter's function goes by the same name
 
-    def joined(family: str, function) -> Method:
-        module, record = import_module(f"vizcore.attribution.{family}"), Method("Chess", function, misleads="Always.")
+    def joined(family: str, function, title: str = "Chess") -> Method:
+        module, record = import_module(f"vizcore.{family}"), Method(title, function, misleads="Always.")
         monkeypatch.setattr(module, "METHODS", (*module.METHODS, record))
         reload(compared)
         return record
@@ -63,6 +86,7 @@ def join(monkeypatch, tmp_path):
     yield joined
     monkeypatch.undo()
     reload(compared)
+    st.cache_resource.clear()  # whatever still works for the page stops
 
 
 def finished(app, until):
@@ -70,7 +94,7 @@ def finished(app, until):
     for _ in range(960):
         if until(app) and not any(button.label == "Stop" for button in app.button):
             return app
-        time.sleep(0.25)
+        work_on()
         app.run()
     raise AssertionError("it never came")
 
@@ -90,7 +114,7 @@ def test_one_way_runs_any_shape_and_its_last_frame_is_the_answer(function):
 @pytest.mark.parametrize("function", SHAPES, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_method_that_joins_is_on_its_page_with_its_dials(family, function, join):
-    join(family, function)
+    join(f"attribution.{family}", function)
     page, key, map = FAMILIES[family]
     app = opened(page, unit="scores:19", **{key: "Chess", f"{function.__name__}.twice": "true"})
     finished(app, lambda app: map in canvases(app))
@@ -101,9 +125,46 @@ def test_a_method_that_joins_is_on_its_page_with_its_dials(family, function, joi
     assert any(f"vizcore.attribution.{function.__name__}(" in one.value for one in app.code), "and how to call it"
 
 
+def again(function, called: list):
+    """The same method under another name, which takes note that it was called."""
+
+    @wraps(function)
+    def once_more(*given, **turned):
+        """Ask the first method once more."""
+        called.append(given)
+        return function(*given, **turned)
+
+    @wraps(function)
+    def frames(*given, **turned):
+        """Ask the first method once more."""
+        called.append(given)
+        yield from frames_of(function, *given, **turned)
+
+    joined = once_more if at_once(function) else frames
+    vars(joined).pop("frames", None)  # those of the first method, which take note of nothing
+    joined.__name__, joined.__doc__ = "once_more", "Ask the first method once more."
+    return joined
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_method_that_joins_any_family_is_offered_and_asked_on_its_page(page, join, tmp_path, monkeypatch):
+    family, address, drawn = PAGES[page]
+    monkeypatch.setenv("VIZCORE_CORPORA", str(folder(tmp_path / "flags", count=40, classes=2)))
+    called: list = []
+    first, *_ = import_module(f"vizcore.{family}").METHODS
+    join(family, again(first.function, called), "Once more")
+    app = opened(f"{page}.py", unit="scores:19", **({f"{page}.method": "Once more"} | address))
+    while not called or (drawn is not None and drawn not in canvases(app)):
+        work_on()
+        app.run()
+    assert not app.exception and "went wrong" not in said(app)
+    assert any("Ask the first method once more." in one.value for one in app.markdown), "how it works is its docstring"
+    assert any(".once_more(" in one.value for one in app.code) or page == "network", "and how to call it"
+
+
 @pytest.mark.parametrize("family", [*FAMILIES, "occlusion"])
 def test_a_method_that_joins_is_on_the_board_and_before_those_that_take_long(family, join):
-    join(family, chess)
+    join(f"attribution.{family}", chess)
     found = next(frame.detail for frame in board(probe, cat, 19) if "SmoothGrad" in frame.detail.names)
     assert torch.equal(found.maps["Chess"].values, 3 * CHESS)
 
@@ -117,7 +178,7 @@ def test_the_meter_tells_that_a_chessboard_does_not_depend_on_the_network(functi
 
 @pytest.mark.parametrize("function", SHAPES, ids=lambda function: function.__name__)
 def test_a_method_that_joins_is_put_to_the_test_on_the_page_of_trust(function, join):
-    join("gradients", function)
+    join("attribution.gradients", function)
     app = opened("trust.py", unit="scores:19", **{"trust.method": "Chess"})
 
     def done(app) -> bool:

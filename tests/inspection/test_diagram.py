@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from tests.networks import ZOO, random_probe
+from vizcore import open_probe
 from vizcore.inspection.diagram import EDGE, INK, WIDTH, architecture
 from vizcore.probe.layer_facts import KINDS
 from vizcore.probe.probe import Probe
@@ -36,6 +37,13 @@ def test_the_chosen_layer_is_marked_once_and_the_stages_around_it_are_opened(nam
     for slab in drawn:
         holds = int(slab.get("data-first")) <= len(layers) // 2 <= int(slab.get("data-last"))
         assert holds == (slab.get("class") != "layer")
+
+
+def test_every_stage_of_a_long_network_is_named_beneath_its_blocks():
+    drawing = architecture(open_probe("efficientnet-lite0"), "scores")
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+    stages = sorted(word.partition(".")[0] for word in words if word.startswith("stage"))
+    assert stages == [f"stage{number}" for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -4,12 +4,12 @@ import pytest
 import streamlit as st
 from playwright.sync_api import Page, expect
 
-from pages.parts.show import percent
+from pages.parts.show import figures, percent
 from tests.pages.drawn import numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, load_image, open_probe
-from vizcore.adversarial import fgsm, pgd, random_signs
+from vizcore.adversarial import control, deepfool, fgsm, pgd, repaired, xray
 from vizcore.adversarial.attacks import usual_target
 
 PAGE = "attacks.py"
@@ -43,11 +43,29 @@ def test_at_first_a_few_steps_towards_the_usual_target():
     assert found["attack"].images.equal(attack.images)
 
 
-def test_the_control_is_a_random_change_of_the_same_size():
+def test_the_control_is_the_same_change_with_random_signs_and_the_x_ray_is_of_what_was_found():
     app = finished(opened(PAGE, **{"attacks.change": "8"}))
-    control = random_signs(probe, cat[None], before.index, epsilon=8 / 255)
-    said_of_it = probe.predict(control.saved[0], k=1)[0]
+    attack = pgd(probe, cat[None], before.index, epsilon=8 / 255, steps=10, target=target)
+    said_of_it = probe.predict(control(probe, attack).saved[0], k=1)[0]
     assert percent(said_of_it.probability) in drawn(app)
+    found = xray(probe, attack)
+    for carrier in found.carriers[-1]:
+        assert app.button(f"xray {carrier.unit}").label == f"{carrier.unit.channel}: {percent(carrier.share)}"
+    assert f"From {found.parting} on" in " ".join(caption.value for caption in app.caption)
+    app.button(f"xray {found.carriers[-1][0].unit}").click().run()
+    assert app.text_input("unit").value == str(found.carriers[-1][0].unit)
+
+
+def test_an_attack_that_knows_no_epsilon_is_asked_without_and_its_picture_is_mended():
+    app = finished(opened(PAGE, **{"attacks.method": "DeepFool"}))
+    least = deepfool(probe, cat[None], before.index)
+    attack = repaired(probe, least)
+    assert not least.success.item() and attack.success.item()
+    assert numbers(app)["length of the change"] == figures(attack.length.item())
+    assert f"after the attack: {probe.labels[attack.classes]}" in drawn(app) and "went wrong" not in said(app)
+    found = {}
+    exec(snippet(app), found)
+    assert found["attack"].images.equal(attack.images)
 
 
 def test_one_step_to_anything_else_is_one_click_away():

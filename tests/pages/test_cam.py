@@ -1,6 +1,7 @@
 """The page of class activation maps: what it draws are the maps of `vizcore`, and what cannot be is a sentence."""
 
 import io
+from importlib import import_module
 
 import pytest
 import torch
@@ -14,8 +15,10 @@ from tests.pages.test_shell import opened, said
 from tests.pages.test_shell_browser import asked, opens, rests
 from vizcore import bundled_image, open_probe
 from vizcore.attribution import cam, grad_cam, grad_cams
-from vizcore.attribution.cam import layers_behind
+from vizcore.attribution.cam import Layer, layers_behind
 from vizcore.inspection import activations
+from vizcore.method import Method
+from vizcore.probe.fair_lock import IN_BACKGROUND
 from vizcore.zoo.tiny_vgg import TinyVGG
 from vizcore.zoo.torchvision_import import torchvision
 
@@ -66,6 +69,24 @@ def test_any_unit_of_a_link_is_asked_at_the_layers_it_depends_on(unit):
     else:
         torch.testing.assert_close(values(canvas(app, MAP)), expected.values)
     assert canvas(app, DEPTH)["titles"] == layers_behind(probe, probe.unit(unit))
+
+
+def test_the_map_of_the_unit_comes_first_and_all_else_waits_while_others_wait_for_theirs(monkeypatch):
+    calls = []
+
+    def noted(probe, image, unit, *, layer: Layer = None):
+        """Grad-CAM (Selvaraju et al. 2017), which takes note of how it is asked."""
+        calls.append((str(probe.unit(unit)), IN_BACKGROUND.get()))
+        return grad_cam(probe, image, unit, layer=layer)
+
+    family = import_module("vizcore.attribution.cam")  # the chapter's function goes by the same name
+    monkeypatch.setattr(family, "METHODS", (Method("Grad-CAM", noted, misleads="Always."),))
+    app = opened(PAGE, unit="scores:3")
+    first = len(app.selectbox("cam.layer").options)
+    assert calls[:first] == [("scores:3", False)] * first
+    best = [(f"scores:{one.index}", True) for one in probe.predict(bundled_image("cat"), k=5)]
+    assert calls[first : first + 5] == best, "the five best answers, once each"
+    assert all(waits for _, waits in calls[first:])
 
 
 def test_only_layers_that_the_unit_depends_on_are_offered():

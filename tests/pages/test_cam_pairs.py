@@ -5,7 +5,7 @@ import torch
 
 from pages.parts.show import figures, percent
 from tests.pages.drawn import canvas, canvases, numbers, values
-from tests.pages.test_shell import opened, said
+from tests.pages.test_shell import opened, said, snippet
 from tests.probe.test_segmentation import varied
 from vizcore import bundled_image, open_probe
 from vizcore.attribution import cam_contrast, contrast, grad_cam
@@ -34,6 +34,10 @@ def test_two_at_once_are_the_top_answers_and_each_is_what_it_is_alone():
     assert "cam both" in canvases(app) and "cam map" not in canvases(app)
     legend = next(element.proto.body for element in app.get("html") if 'class="legend"' in element.proto.body)
     assert probe.labels[BEST] in legend and probe.labels[SECOND] in legend and "both" in legend
+    found = {}
+    exec(snippet(app), found)
+    for number, name in enumerate(("first", "second")):
+        torch.testing.assert_close(found[name].values, values(canvas(app, f"cam each {number}")))
 
 
 @pytest.mark.parametrize(("method", "function"), [("Grad-CAM", contrast), ("CAM", cam_contrast)])
@@ -43,6 +47,9 @@ def test_the_difference_is_the_contrast_and_swapping_turns_it_round(method, func
     torch.testing.assert_close(values(canvas(app, "cam contrast")), expected.values)
     assert canvas(app, "cam contrast")["low"] == pytest.approx(-expected.extent)
     assert numbers(app)["difference"] == figures(probe.value(CAT, BEST) - probe.value(CAT, SECOND))
+    found = {}
+    exec(snippet(app), found)
+    torch.testing.assert_close(found["map"].values, expected.values)
     app.button("cam swap").click().run()
     torch.testing.assert_close(values(canvas(app, "cam contrast")), -expected.values)
     assert app.query_params["unit"] == f"scores:{SECOND}"

@@ -1,13 +1,13 @@
 """The page of saliency: what it draws are the maps of `vizcore`, in the view asked for; long runs stop and stay."""
 
 import io
-import time
 
 import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from pages.parts import jobs
 from pages.parts.show import figures
 from tests.pages.drawn import canvas, canvases, numbers, values
 from tests.pages.test_shell import opened, said, snippet
@@ -26,12 +26,18 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
 
 
+def work_on() -> None:
+    """Let the jobs work for a second, or until they are done: a page that is run meanwhile would only keep them."""
+    for job in list(jobs.ALL):
+        job.thread.join(1)
+
+
 def finished(app):
     """The app once its job has ended."""
     for _ in range(960):
         if not any(button.label == "Stop" for button in app.button):
             return app
-        time.sleep(0.25)
+        work_on()
         app.run()
     raise AssertionError("the job never ended")
 

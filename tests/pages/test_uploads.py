@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 import streamlit as st
@@ -18,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.parts import uploads
 from pages.parts.upload_limit import FILES, SESSIONS, UploadLimit
+from tests.corpora.samples import folder
 from tests.pages.test_shell import asked, opened, picture_bytes, said
 from vizcore.zoo.tiny_vgg import TinyVGG
 
@@ -95,6 +97,31 @@ def test_what_a_reader_kept_goes_with_their_session(tmp_path):
     assert len(shelf(tmp_path)) == 1
     st.cache_resource.clear()  # as the end of a session does
     assert not shelf(tmp_path)
+
+
+def test_what_was_made_of_a_readers_collection_goes_with_their_session_too(tmp_path):
+    """Its pictures as they were unpacked, their pixels, and what networks made of them; not the file itself."""
+    with ZipFile(tmp_path / "flags.zip", "w") as archive:
+        for path in sorted(folder(tmp_path / "pictures", count=12).rglob("*.png")):
+            archive.write(path, path.relative_to(tmp_path / "pictures"))
+
+    def page(source):
+        from pages.parts import corpora
+        from tests.corpora.samples import probe
+        from vizcore import last
+        from vizcore.corpora import build_index, pixels
+
+        mine = corpora.opened_own(source)
+        last(build_index(probe(), mine))
+        assert len(pixels(mine)) == 12
+
+    cache = tmp_path / "cache"
+    app = AppTest.from_function(page, kwargs={"source": str(tmp_path / "flags.zip")}, default_timeout=150).run()
+    assert not app.exception
+    assert {path.name for path in cache.iterdir()} >= {"corpora", "pixels", "indexes"}
+    st.cache_resource.clear()  # as the end of a session does
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert (tmp_path / "flags.zip").exists()
 
 
 def test_what_servers_that_ended_left_is_deleted_and_what_others_use_is_not(tmp_path):

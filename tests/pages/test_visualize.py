@@ -12,7 +12,7 @@ from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
 from vizcore.synthesis import visualize
-from vizcore.synthesis.visualize import clean
+from vizcore.synthesis.quality import clean
 
 PAGE = "visualize.py"
 FEW = {"visualize.steps": "16"}

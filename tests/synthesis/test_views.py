@@ -1,8 +1,9 @@
 """Views: four motions, each by a number of its own, around a middle that stays grey beyond the border."""
 
+import pytest
 import torch
 
-from vizcore.synthesis.views import glimpse
+from vizcore.synthesis.views import crops, glimpse, whole
 
 SIDE, COUNT = 32, 400
 INNER = slice(SIDE // 4, 3 * SIDE // 4)  # the part of a view that shows no border, however it was moved
@@ -59,3 +60,37 @@ def test_beyond_the_border_all_is_grey():
     assert (corners < 1).all() and (corners >= 0.5).all()
     moved = glimpse(chance(3), 16, move=2, zoom=0, turn=0)(torch.ones(1, 3, 16, 16))
     assert moved.min() == 0.5
+
+
+def boxes(count: int, width: float) -> torch.Tensor:
+    """The middle and the width of crops, in shares of a picture's side, read off ramps: (count, 3)."""
+    along = (2 * torch.arange(SIDE) + 1) / SIDE - 1
+    y, x = torch.meshgrid(along, along, indexing="ij")
+    ramps = torch.stack([x, y, torch.zeros_like(x)])[None] / 2 + 0.5
+    seen = 2 * crops(chance(0), SIDE, count, [width], noise=0)(ramps)[:, :2] - 1
+    middle = seen[:, :, SIDE // 2 - 1 : SIDE // 2 + 1, SIDE // 2 - 1 : SIDE // 2 + 1].mean((2, 3))
+    step = seen[:, 0, SIDE // 2, SIDE // 2] - seen[:, 0, SIDE // 2, SIDE // 2 - 1]
+    return torch.cat([middle / 2, (step * SIDE / 2)[:, None]], 1)
+
+
+def test_crops_lie_round_the_middle_and_are_about_as_wide_as_they_are_said_to_be():
+    found = boxes(400, 0.3)
+    torch.testing.assert_close(found.mean(0), torch.tensor([0, 0, 0.3]), atol=0.02, rtol=0)
+    torch.testing.assert_close(found.std(0), torch.tensor([0.15, 0.15, 0.03]), atol=0.015, rtol=0)
+
+
+def test_crops_become_as_narrow_as_their_widths_and_those_of_a_picture_are_its_own():
+    images = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    together = crops(chance(5, 6), 8, 3, [0.5, 0.1], noise=0.1)
+    apart = [crops(chance(5 + number), 8, 3, [0.5, 0.1], noise=0.1) for number in range(2)]
+    for _ in range(3):  # once more than there are widths
+        found = together(images)
+        assert torch.equal(found, torch.cat([view(images[n : n + 1]) for n, view in enumerate(apart)]))
+    noise = crops(chance(0), 16, 4, [0.2], noise=0.1)(torch.full((1, 3, 8, 8), 0.5)) - 0.5
+    assert noise.std().item() == pytest.approx(0.1, rel=0.05)
+
+
+def test_whole_pictures_keep_what_they_show_at_any_size():
+    images = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(whole(12)(images), images)
+    torch.testing.assert_close(whole(4)(images).mean(), images.mean(), atol=0.02, rtol=0)

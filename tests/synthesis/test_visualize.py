@@ -1,4 +1,4 @@
-"""Class visualization: the picture excites its unit, seeds are pictures, and silent channels can be climbed too."""
+"""Visualize: the picture excites its unit, by any preset; seeds are pictures, and silent channels are climbed too."""
 
 import pytest
 import torch
@@ -6,8 +6,10 @@ from torch import nn
 
 from vizcore import Unit, last, open_probe
 from vizcore.probe.probe import Probe
-from vizcore.synthesis import visualize
-from vizcore.synthesis.visualize import canvas_sizes, clean, usual_size
+from vizcore.synthesis import depths, maco, visualize, yosinski
+from vizcore.synthesis.canvas import canvas_sizes, usual_size
+from vizcore.synthesis.quality import clean
+from vizcore.synthesis.visualize import PRESETS
 
 probe = open_probe("tiny-vgg")
 
@@ -50,7 +52,7 @@ def test_sending_what_is_there_already_changes_nothing():
     paused = visualize(probe, 3, steps=4)
     pictures = [next(paused).picture, *(paused.send({"unit": 3, "steps": 4}).picture for _ in range(3))]
     assert all(torch.equal(one, other) for one, other in zip(straight, pictures, strict=True))
-    with pytest.raises(ValueError, match="'seed' cannot be changed between two steps; unit, steps can"):
+    with pytest.raises(ValueError, match="'seed' cannot be changed between two steps; unit, steps, rate"):
         frames = visualize(probe, 3, steps=4)
         next(frames)
         frames.send({"seed": 1})
@@ -74,13 +76,39 @@ def test_a_channel_that_is_silent_at_first_is_woken():
     assert clean(silent, unit, frames[0].picture[None]).item() == 0 < clean(silent, unit, frames[-1].picture[None])
 
 
-def test_a_clean_picture_is_judged_by_the_probabilities_of_the_network_itself():
-    """Of a network that ends in a sigmoid a class, several may be there at once, so nothing has to share."""
-    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4), nn.Sigmoid())
-    nn.init.constant_(network[2].weight, 1.0)
-    nn.init.constant_(network[2].bias, 0.5)
-    probe = Probe(network, name="several", input_size=8, mean=(0.0,) * 3, std=(1.0,) * 3)
-    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    for channel in range(4):
-        torch.testing.assert_close(clean(probe, channel, images), probe.network(images)[:, channel])
-    assert clean(probe, 0, images).min() > 0.8
+def test_a_class_behind_dead_rectifiers_is_woken_by_every_preset_and_never_left_grey():
+    """Its rectifier gives nothing for any image near grey, so that the class has no gradient there."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 2, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2)
+    )
+    network[0].weight.data.fill_(0.2)
+    network[0].bias.data.fill_(-0.5)
+    network[4].weight.data = torch.tensor([[1.0, 0.5], [-1.0, -0.5]])
+    dead = Probe(network, name="dead", input_size=16, mean=(0.5, 0.5, 0.5), std=(1, 1, 1))
+    for preset in ("lucid", "simonyan", "yosinski-4", "robust"):
+        frames = list(visualize(dead, 0, preset=preset, steps=40))
+        revived = [frame.step for frame in frames if "revived" in frame.terms]
+        assert revived[0] == 1 and len(revived) < 40, preset
+        begun, ended = (dead.value(frame.picture, 0) for frame in (frames[0], frames[-1]))
+        assert ended > begun + 0.05, preset
+
+
+def test_a_preset_is_its_function_and_one_that_is_not_there_is_a_sentence():
+    for preset, function, own in (("maco", maco, {"looks": 2}), ("yosinski-2", yosinski, {"setting": 2})):
+        straight = last(function(probe, 3, steps=3, **own)).picture
+        passed = {} if preset.startswith("yosinski") else own
+        assert torch.equal(last(visualize(probe, 3, preset=preset, steps=3, **passed)).picture, straight)
+    assert list(PRESETS) == ["lucid", "maco", "simonyan", *(f"yosinski-{number}" for number in range(1, 5)), "robust"]
+    assert next(visualize(probe, 3, preset="yosinski-3")).of == 1000
+    with pytest.raises(ValueError, match="the preset generator needs a trained decoder"):
+        next(visualize(probe, 3, preset="generator"))
+    with pytest.raises(ValueError, match="no preset 'gan'; there are lucid, maco"):
+        next(visualize(probe, 3, preset="gan"))
+
+
+def test_a_strip_of_depths_shows_what_each_unit_gets_alone():
+    wanted = ["conv1.relu:3", "conv4.relu:5", 19]
+    frames = list(depths(probe, wanted, steps=3, seed=2))
+    assert [(frame.step, frame.of) for frame in frames] == [(1, 3), (2, 3), (3, 3)]
+    alone = torch.stack([last(visualize(probe, unit, steps=3, seed=2)).picture for unit in wanted])
+    assert torch.equal(frames[-1].picture, alone)

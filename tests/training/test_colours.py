@@ -8,8 +8,8 @@ import torch
 
 pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
 
-from vizcore.synthesis.canvas import COLOURS
-from vizcore.training.colours import colour_axes, steepness
+from vizcore.synthesis.canvas import COLOURS, SPECTRUM
+from vizcore.training.colours import colour_axes, spectrum, steepness
 from vizcore.training.photographs import load_photographs
 
 PHOTOGRAPHS = os.environ.get("VIZCORE_PHOTOGRAPHS")  # the folder of the training photographs
@@ -41,6 +41,15 @@ def test_waves_that_fall_with_a_known_power_are_found_to(power):
     assert steepness(images) == pytest.approx(power, abs=0.03)
 
 
+def test_each_colour_axis_has_a_power_of_its_own_however_they_are_mixed():
+    frequency = (torch.fft.fftfreq(64)[:, None] ** 2 + torch.fft.rfftfreq(64)[None] ** 2).sqrt().clamp_min(1 / 64)
+    powers, axes = (0.8, 1.5, 1.1), torch.tensor(COLOURS)
+    scale = torch.stack([frequency**-power for power in powers])
+    planes = torch.fft.irfft2(torch.fft.rfft2(noise(200, 3, 64, 64)) * scale)
+    images = torch.einsum("ck,nkhw->nchw", axes, planes) + 0.5
+    assert spectrum(images, axes) == pytest.approx(powers, abs=0.06)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not PHOTOGRAPHS, reason="VIZCORE_PHOTOGRAPHS names no folder of training photographs")
 def test_the_colours_of_the_canvas_are_those_of_the_photographs():
@@ -49,3 +58,5 @@ def test_the_colours_of_the_canvas_are_those_of_the_photographs():
     # They were made from the compact file, whose WebP takes a little off the faintest axis.
     torch.testing.assert_close(axes, torch.tensor(COLOURS), atol=0.0025, rtol=0)
     assert steepness(pixels[::10].float() / 255) == pytest.approx(0.97, abs=0.03)
+    held_out = load_photographs(Path(PHOTOGRAPHS), "val").pixels.float() / 255
+    assert spectrum(held_out, torch.tensor(COLOURS)) == pytest.approx(SPECTRUM, abs=0.03)

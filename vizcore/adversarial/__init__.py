@@ -4,35 +4,45 @@ from vizcore.adversarial.apgd import apgd
 from vizcore.adversarial.attack import Attack
 from vizcore.adversarial.attacks import basic_iterative, fgsm, least_likely, pgd, targeted_ascent
 from vizcore.adversarial.auto_attack import auto_attack
+from vizcore.adversarial.blackbox import transfer_matrix
 from vizcore.adversarial.control import control, random_signs
+from vizcore.adversarial.defense import adversarial_training, answers_kept
+from vizcore.adversarial.fooling import evolve, fool
 from vizcore.adversarial.lattice import lasting, repaired
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
+from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
+from vizcore.adversarial.physical import destruction_rates
 from vizcore.adversarial.square import square
-from vizcore.adversarial.universal import carried, universal
+from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
 __all__ = [
     "Attack",
     "Carrier",
     "XRay",
+    "adversarial_training",
+    "answers_kept",
     "apgd",
     "auto_attack",
     "basic_iterative",
     "carlini_wagner",
-    "carried",
     "control",
     "ddn",
     "decision_regions",
     "deepfool",
+    "destruction_rates",
     "every_other_digit",
+    "evolve",
     "fgsm",
     "fmn",
+    "fool",
     "lasting",
     "lbfgs",
     "least_likely",
+    "patch",
     "pgd",
     "random_signs",
     "repaired",
@@ -40,6 +50,7 @@ __all__ = [
     "square",
     "targeted_ascent",
     "ten_numbers",
+    "transfer_matrix",
     "universal",
     "xray",
 ]

@@ -71,7 +71,7 @@ def lasting(frames: Iterable[Frame], probe: Probe) -> Iterator[Frame]:
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> frame = last(lasting(deepfool.frames(probe, cat, probe.labels.index("tabby")), probe))
     >>> frame.picture.success, frame.terms["mended"]
-    (tensor([True]), 0)
+    (tensor([True]), 12)
     """
     for frame in frames:
         if frame.picture is None:

@@ -3,6 +3,7 @@
 from vizcore.corpora.bundled import on_paper
 from vizcore.corpora.corpus import Corpus, corpus_names, open_corpus
 from vizcore.corpora.datasets import DATASETS, fetch_corpus
+from vizcore.corpora.forgetting import forget_corpus
 from vizcore.corpora.index import Example, Index, build_index, canonical, open_index, usual_layers
 from vizcore.corpora.measures import KEPT, penultimate
 from vizcore.corpora.passes import IndexAbsent
@@ -24,6 +25,7 @@ __all__ = [
     "corpus_names",
     "evenly",
     "fetch_corpus",
+    "forget_corpus",
     "on_paper",
     "open_corpus",
     "open_index",

@@ -76,6 +76,19 @@ def grey_png(levels: torch.Tensor) -> bytes:
     return file.getvalue()
 
 
+def gif(levels: torch.Tensor, *, seconds: float = 0.08) -> bytes:
+    """Pictures of 8 bits (N, 3, H, W) as an animated GIF that begins again at its end, each shown so many seconds.
+
+    >>> film = gif(torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 2, 2) * 60)
+    >>> Image.open(io.BytesIO(film)).n_frames
+    4
+    """
+    file = io.BytesIO()
+    first, *others = (Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()) for picture in levels)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds), loop=0)
+    return file.getvalue()
+
+
 def image(picture: torch.Tensor) -> Image.Image:
     """A picture (3, H, W) in 8 bits; values outside [0, 1] are cut off."""
     pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous()

@@ -178,11 +178,11 @@ def box(place: Place, axis: float, numbers: dict[str, int], chosen: str) -> str:
 
 
 def labels(strip: Strip, places: list[Place], floor: float) -> Iterable[str]:
-    """The blocks' names under them where they fit, and brackets that say which module several of them are in."""
+    """The blocks' names under them where they fit, and brackets that say which module several, or a number, is in."""
     names = [place.block.name.removeprefix(f"{strip.name}.") for place in places]
-    homes = [name.split(".")[0] if "." in name else "" for name in names]
-    free = 0.0
-    for place, text in zip(places, short(names, homes, places), strict=True):
+    homes = [name.rpartition(".")[0] for name in names]
+    texts, free = short(names, homes, places), 0.0
+    for place, text in zip(places, texts, strict=True):
         half = len(text) * LETTER / 2
         if place.middle - half >= free and place.middle + half <= WIDTH:
             free = place.middle + half + 4
@@ -191,21 +191,24 @@ def labels(strip: Strip, places: list[Place], floor: float) -> Iterable[str]:
     for number in range(1, len(places) + 1):
         if number < len(places) and homes[number] == homes[first]:
             continue
-        if homes[first] and number - first > 1:
+        if homes[first] and (number - first > 1 or texts[first].isdecimal()):
             left, right = places[first].left, places[number - 1].left + places[number - 1].width
             yield f'<path class="bracket" d="M{left:.1f} {floor + 21:.1f}v4H{right:.1f}v-4"/>'
-            yield f'<text x="{(left + right) / 2:.1f}" y="{floor + 37:.1f}">{escape(homes[first])}</text>'
+            name = homes[first].rpartition(".")[2]
+            yield f'<text x="{(left + right) / 2:.1f}" y="{floor + 37:.1f}">{escape(name)}</text>'
         first = number
 
 
 def short(names: list[str], homes: list[str], places: list[Place]) -> list[str]:
-    """Names without the module that a bracket tells already; where siblings are too long, only their numbers."""
-    found = [
-        name.removeprefix(f"{home}.") if homes.count(home) > 1 else name
-        for name, home in zip(names, homes, strict=True)
-    ]
-    fits = [len(text) * LETTER < place.width + GAP for text, place in zip(found, places, strict=True)]
-    found = [text if fit else text.rpartition(".")[2] for text, fit in zip(found, fits, strict=True)]
+    """Names without the module that a bracket tells already; where they are too long, their last words or numbers."""
+    found = []
+    for name, home, place in zip(names, homes, places, strict=True):
+        path = name.split(".")
+        told = [".".join(path[start:]) for start in range(len(path))]  # from the whole name to its last word
+        if homes.count(home) > 1:
+            told = told[-1:]
+        fitting = (text for text in told if len(text) * LETTER < place.width + GAP)
+        found.append(next(fitting, told[-1]))
     stems = [(home, text.rstrip("0123456789")) for home, text in zip(homes, found, strict=True)]
     crowded = {
         stem

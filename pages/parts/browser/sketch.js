@@ -1,16 +1,17 @@
-// A square to draw a digit on, 32 x 32 levels of ink. Python hears of it once the pen rests.
+// A square to draw on. Python hears of it once the pen rests: without colours the ink of every pixel, of 255; with
+// colours the drawing as a PNG.
 
 const REST = 500 // milliseconds
-const PEN = 4 // pixels of 32
+const PENS = [3, 7, 14] // pixels of 64
 const sketches = new WeakMap()
 
-export default function ({ parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   let sketch = sketches.get(parentElement)
   if (!sketch) {
-    sketch = new Sketch(parentElement)
+    sketch = new Sketch(parentElement, data ?? {})
     sketches.set(parentElement, sketch)
   }
-  sketch.tell = (levels) => setTriggerValue("drawn", levels)
+  sketch.tell = (drawn) => setTriggerValue("drawn", drawn)
   return () => {
     clearTimeout(sketch.timer)
     sketches.delete(parentElement)
@@ -18,12 +19,16 @@ export default function ({ parentElement, setTriggerValue }) {
 }
 
 class Sketch {
-  constructor(parent) {
+  constructor(parent, { side = 32, pen = 4, colours = [], label }) {
     this.canvas = parent.querySelector("canvas")
+    this.canvas.width = this.canvas.height = side
+    if (label) this.canvas.ariaLabel = label
+    this.colours = colours
+    this.paper = colours[0] ?? "white"
     this.brush = this.canvas.getContext("2d", { willReadFrequently: true })
-    this.brush.lineWidth = PEN
+    this.brush.lineWidth = pen
     this.brush.lineCap = this.brush.lineJoin = "round"
-    this.brush.strokeStyle = "black"
+    this.brush.strokeStyle = colours[1] ?? "black"
     this.wipe()
     this.canvas.onpointerdown = (event) => {
       this.canvas.setPointerCapture(event.pointerId)
@@ -34,16 +39,54 @@ class Sketch {
     this.canvas.onpointermove = (event) => this.from && this.line(this.at(event))
     this.canvas.onpointerup = () => {
       this.from = null
-      this.timer = setTimeout(() => this.tell(this.levels()), REST)
+      this.timer = setTimeout(() => this.tell(this.drawn()), REST)
     }
-    parent.querySelector("button").onclick = () => {
+    parent.querySelector(".wipe").onclick = () => {
+      this.paper = this.colours[0] ?? "white"
       this.wipe()
-      this.tell([])
+      this.tell(this.colours.length ? "" : [])
     }
+    this.palette(parent.querySelector(".palette"))
+  }
+
+  palette(place) {
+    const choice = (parts, chosen, choose) => {
+      const row = document.createElement("div")
+      const buttons = parts.map(([className, style, label, value]) => {
+        const button = document.createElement("button")
+        button.type = "button"
+        button.className = className
+        button.ariaLabel = button.title = label
+        Object.assign(button.style, style)
+        button.onclick = () => {
+          choose(value)
+          for (const other of buttons) other.ariaPressed = String(other === button)
+        }
+        return button
+      })
+      buttons.forEach((button, number) => (button.ariaPressed = String(number === chosen)))
+      row.append(...buttons)
+      place.append(row)
+    }
+    if (!this.colours.length) return
+    const swatches = this.colours.map((colour) => ["swatch", { background: colour }, colour, colour])
+    choice(swatches, 1, (colour) => (this.brush.strokeStyle = colour))
+    const across = (pen) => `${(pen * 22) / 14}px`
+    const pens = PENS.map((pen) => ["pen", { width: across(pen), height: across(pen) }, `a brush of ${pen} pixels`, pen])
+    choice(pens, 1, (pen) => (this.brush.lineWidth = (pen * this.canvas.width) / 64))
+    const fill = document.createElement("button")
+    fill.type = "button"
+    fill.textContent = "All in this colour"
+    fill.onclick = () => {
+      this.paper = this.brush.strokeStyle
+      this.wipe()
+      this.tell(this.drawn())
+    }
+    place.append(fill)
   }
 
   wipe() {
-    this.brush.fillStyle = "white"
+    this.brush.fillStyle = this.paper
     this.brush.fillRect(0, 0, this.canvas.width, this.canvas.height)
   }
 
@@ -60,7 +103,8 @@ class Sketch {
     this.from = to
   }
 
-  levels() {
+  drawn() {
+    if (this.colours.length) return this.canvas.toDataURL("image/png")
     const { data } = this.brush.getImageData(0, 0, this.canvas.width, this.canvas.height)
     return Array.from({ length: data.length / 4 }, (_, place) => 255 - data[4 * place])
   }

@@ -1,0 +1,107 @@
+"""What does it see in the clouds?"""
+
+import streamlit as st
+
+from pages.parts import dials, jobs, learn, pictures, show, state
+from pages.parts.calm import apology, calm
+from pages.parts.selection import selection
+from vizcore.imaging import bundled_names, gif
+from vizcore.inspection.blocks import outline, stage_ends
+from vizcore.method import titled
+from vizcore.synthesis.any_size import convolutional_layers
+from vizcore.synthesis.dream import METHODS
+
+JOB, METHOD, LAYERS, GUIDE, NONE = "dream", "dream.method", "dream.layers", "dream.guide", "none"
+DREAM, CARICATURE, ZOOM = METHODS
+WIDTH = 560
+SEEN = {
+    DREAM: """Each step changes the picture so that **{layers}** finds more of whatever it finds there already: a
+hint of an eye becomes an eye. Shallow layers draw strokes, deep ones what they were trained on; a guide says which.""",
+    CARICATURE: """The picture is changed so that **{layers}** answers in the same way, only louder. What grows is what
+the layer went by; what stays as it was, it hardly noticed.""",
+    ZOOM: """The network dreams, the picture is enlarged a little, and it dreams on. After a few pictures
+nothing of yours is left: all that is there, **{layers}** has found in its own inventions.""",
+}
+
+
+def draw(frame) -> None:
+    """The picture as it grows, and the one it began as."""
+    left, right = st.columns([11, 5], gap="large")
+    with left:
+        told = f"picture {frame.step} of {frame.of}" if method is ZOOM else f"step {frame.step} of {frame.of}"
+        show.picture(frame.picture, told, width=WIDTH, pixels=False, alt="dreamt")
+    with right:
+        show.picture(chosen.image, "your picture", width=240, pixels=False, alt="your picture")
+        if guide != NONE:
+            show.picture(pictures.bundled(guide), f"the guide: {guide}", width=240, pixels=False, alt="the guide")
+
+
+def film(frame) -> None:
+    """The film once it is there: played by the browser, and to be taken away."""
+    file = gif(frame.detail)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        st.image(file, width=WIDTH)
+        st.download_button("GIF", file, "dream.gif", "image/gif", key="gif", on_click="ignore")
+
+
+def layers_asked():
+    """The dial for the layer, or for several that are mixed."""
+    known = convolutional_layers(chosen.probe)
+    if not known:
+        apology(f"{chosen.title} has no layer that can be asked about a picture of any size; one of maps is needed.")
+        st.stop()
+    ends = [name for name in stage_ends(chosen.probe) if name in known] or known[-1:]
+    usual = ends[len(ends) * 3 // 4]
+    listed = outline(chosen.probe, usual, among=known)
+    if method is CARICATURE:
+        return dials.choose("layer", listed, key="dream.layer", default=usual, format=chosen.brief)
+    if not set(st.session_state.get(LAYERS, [usual])) <= {*listed}:  # of another network
+        state.release(LAYERS)
+    wanted = st.multiselect("layers", listed, [usual], chosen.brief, key=LAYERS, bind="query-params")
+    return wanted or [usual]
+
+
+def lines() -> str:
+    """The notebook lines that give the same picture."""
+    plain = {dial: stand for dial, stand in turned.items() if dial != "guide"}
+    options = "".join(f", {dial}={stand!r}" for dial, stand in plain.items())
+    if "guide" in turned:
+        options += f', guide=vizcore.bundled_image("{guide}")'
+    call = f"vizcore.synthesis.{method.name}(probe, image, {layers!r}{options})"
+    return f"frames = {call}\npicture = vizcore.last(frames).picture"
+
+
+chosen = selection()
+show.question("What does it see in the clouds?", "DeepDream: a picture in which a layer finds more and more")
+with calm():
+    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+        method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
+        layers = layers_asked()
+        turned, guide = {}, NONE
+        if method is DREAM:
+            guide = dials.choose("guide", [NONE, *bundled_names()], key=GUIDE)
+        turned = dials.draw(method, chosen.probe, in_sight=2)
+    question = (chosen.network, chosen.picture, method.title, guide, str(layers), tuple(turned.items()))
+    if guide != NONE:
+        turned["guide"] = pictures.bundled(guide)
+    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned))
+    with st.container(key="answer"):
+        jobs.watch(JOB, draw, what=method.title)
+    frame = job.latest
+    if frame and not job.going and method is ZOOM:
+        film(frame)
+    named = layers if isinstance(layers, str) else " and ".join(chosen.brief(name) for name in layers)
+    learn.below(
+        method,
+        seen=SEEN[method].format(layers=show.plain(named)),
+        tries=[
+            learn.Try("A caricature: the same, only louder", session={METHOD: CARICATURE.title}),
+            learn.Try("Guided by a flower", session={METHOD: DREAM.title, GUIDE: "flower"}),
+            learn.Try("The first layers dream of strokes",
+                      session={METHOD: DREAM.title, LAYERS: stage_ends(chosen.probe)[:1]}),
+            learn.Try("A film into the dream", session={METHOD: ZOOM.title}),
+        ],
+        picture=frame and frame.picture,
+        data=frame and frame.picture,
+        snippet=lines(),
+    )  # fmt: skip

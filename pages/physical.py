@@ -1,0 +1,164 @@
+"""Does it survive the world outside?"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.parts import components, dials, jobs, learn, show, state
+from pages.parts.calm import apology, calm
+from pages.parts.question import Question
+from pages.parts.selection import selection
+from vizcore import Unit
+from vizcore.adversarial.patch import patch_success, placed, printed
+from vizcore.adversarial.physical import MANY_STEPS, METHODS, ONE_STEP, ORIGINAL
+from vizcore.method import titled
+from vizcore.probe import SCORES
+
+METHOD, TARGET, PLACE, CHANGE = "physical.method", "physical.target", "physical.place", "physical.change"
+COVERS, TURN, ACROSS = "physical.covers", "physical.turn", "physical.across"
+JOB = "physical"
+RATES, STICKER = METHODS
+CELLS = 24  # places to a side at which a patch may be laid
+FAVOURITES = ("toaster", "king penguin", "goldfish", "banana")  # what a patch is worth making for
+SEEN = {
+    RATES: """Each row changes your picture and what two attacks made of it in the same ways, {samples} times by chance.
+The share says how often the network then says **{label}** again: of the original it should stay high, and of an attack
+it is how often the change **destroys** it. Kurakin and others found many small steps to break more easily than one
+large one.""",
+    STICKER: """The disc was not made for your picture alone: it was laid on many, at many places, sizes and turns,
+and **{label}** became more probable on average. So it needs no aim. Click where it is to lie, or print it and hold it
+into the camera.""",
+}
+
+
+def draw(frame) -> None:
+    """The answer of the method that is looked at, as far as it is."""
+    (rates if method is RATES else sticker)(frame)
+
+
+def rates(frame) -> None:
+    """The three pictures, how often the right answer comes back, and the attacked picture after each change."""
+    found, known = frame.picture, chosen.probe.labels
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        show.heading("Before anything is changed")
+        show.row(found.images.values(), [f"{name}: {known[found.said[name]]}" for name in found.images], width=112)
+        unmoved = [name for name in (ONE_STEP, MANY_STEPS) if not found.fooled(name)]
+        if unmoved:
+            apology(f"{' and '.join(unmoved)} did not fool it within this change, so there is nothing to destroy.")
+    with right:
+        show.heading(f"How often it says {known[found.label]} after a change")
+        rows = {
+            how: {ORIGINAL: row[ORIGINAL], **{f"after {name}": row[name] for name in (ONE_STEP, MANY_STEPS)}}
+            for how, row in found.shares.items()
+        }
+        show.shares(rows, stacked=False)
+    show.heading(f"What {MANY_STEPS} made, after each change")
+    show.row(found.seen.values(), list(found.seen), width=118)
+
+
+def sticker(frame) -> None:
+    """The disc, and the reader's picture with it."""
+    found = frame.picture
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        share = show.percent(frame.terms["probability"])
+        show.picture(
+            found.disc, f"{share} {asking.name}, in the last step", width=300, pixels=False,
+            alt=f"a patch for {asking.name}",
+        )  # fmt: skip
+    with right:
+        covers, turn = st.session_state.get(COVERS, 10), st.session_state.get(TURN, 0)
+        cell = st.session_state.get(PLACE, (CELLS // 2, CELLS // 2))
+        with_it = placed(chosen.prepared, found, cell, cells=CELLS, share=covers / 100, turn=turn)
+        components.map_view(
+            with_it, key="physical picture", label="your picture with the patch; click where it is to lie", width=340,
+            cells=(CELLS, CELLS), on_pick=lambda place: state.place(PLACE, place),
+        )  # fmt: skip
+        with st.container(horizontal=True, gap="large"):
+            st.slider("covers, in %", 2, 30, 10, key=COVERS)
+            st.slider("turned, in degrees", -45, 45, 0, key=TURN)
+        if not jobs.running(JOB).going:
+            show.bars(chosen.probe.predict(with_it, k=4), chosen=unit.channel)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def success(key: tuple, step: int, share: float, _probe, _found, _image) -> dict:
+    """How often the patch does what it is for, on pictures that it was not made with."""
+    return patch_success(_probe, _found, _image, share=share)
+
+
+def judged(frame) -> None:
+    """How often it works on other pictures, and the file to print."""
+    found = success(question.key, frame.step, turned["share"], chosen.probe, frame.picture, chosen.image)
+    show.heading(f"On pictures it was not made with, taken for {asking.name}")
+    show.numbers({name: show.percent(share) for name, share in found.items()})
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        across = st.slider("to print, in centimetres", 2, 30, 10, key=ACROSS, width=260)
+        for kind, mime in (("PDF", "application/pdf"), ("PNG", "image/png")):
+            st.download_button(
+                f"{kind} of true size", lambda kind=kind: printed(frame.picture, across, kind),
+                f"patch-{across}-cm.{kind.lower()}", mime, key=f"print {kind}", on_click="ignore",
+            )  # fmt: skip
+
+
+def taken(found):
+    """What is kept as a picture: the attacked image, or the disc."""
+    return found.images[MANY_STEPS] if method is RATES else found.disc
+
+
+def lines() -> str:
+    """The notebook lines, with epsilon as one would write it."""
+    said = question.lines("found")
+    return said.replace(repr(turned["epsilon"]), f"{st.session_state[CHANGE]} / 255") if method is RATES else said
+
+
+def choose_target() -> int:
+    """What the patch is to be seen as."""
+    known = chosen.probe.labels
+    top = chosen.predictions[0].index
+    wanted = next((known.index(one) for one in FAVOURITES if one in known and known.index(one) != top), -1)
+    others = [number for number in range(len(known)) if number != top]
+    return dials.choose("make everything a", others, key=TARGET, default=wanted, format=known.__getitem__)
+
+
+chosen = selection()
+top = chosen.predictions[0]
+show.question("Does it survive the world outside?", "Physical world: attacks on paper, in other light, as a sticker")
+with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    name = dials.choose("what", titled(METHODS), key=METHOD)
+    method = titled(METHODS)[name]
+    if method is RATES:
+        unit = Unit(SCORES, top.index)
+        change = st.slider("largest change, of 255", 1, 24, 3, key=CHANGE, bind="query-params")
+        turned = {"epsilon": change / 255} | dials.draw(method, chosen.probe, without=("epsilon",), in_sight=2)
+    else:
+        unit = Unit(SCORES, choose_target())
+        turned = dials.draw(method, chosen.probe, unit, in_sight=2)
+asking = replace(chosen, asked=str(unit))
+
+with calm():
+    question = Question(asking, method, turned)
+    job = question.ask(JOB, patience=1.0)
+    with st.container(key="answer"):
+        jobs.watch(JOB, draw, what=name)
+    frame = job.latest
+    if frame and not job.going and method is STICKER:
+        judged(frame)
+    learn.below(
+        method,
+        seen=SEEN[method].format(label=show.plain(asking.name), samples=turned.get("samples")),
+        tries=[
+            learn.Try("Print and photograph it twice as badly", method=RATES, dials={"strength": 2.0},
+                      session={METHOD: RATES.title}),
+            learn.Try("A larger change: does it last longer?", session={METHOD: RATES.title, CHANGE: 8}),
+            learn.Try("A patch of 10 % of the picture", method=STICKER, dials={"share": 0.1},
+                      session={METHOD: STICKER.title}),
+            learn.Try("The robust twin, and a patch for it", network="tiny-vgg-robust",
+                      session={METHOD: STICKER.title}),
+        ],
+        picture=frame and (lambda: taken(frame.picture)),
+        data=frame and (lambda: frame.picture.shares if method is RATES else frame.picture.pixels),
+        snippet=lines(),
+        unit=unit,
+    )  # fmt: skip

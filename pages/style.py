@@ -1,0 +1,123 @@
+"""How would another picture paint this one?"""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import streamlit as st
+
+from pages.parts import components, dials, jobs, learn, pictures, show, state
+from pages.parts.calm import calm
+from pages.parts.selection import selection
+from vizcore.imaging import bundled_names
+from vizcore.method import titled
+from vizcore.synthesis.style import METHODS, style_layers
+
+JOB, METHOD, PATTERN, STEERED = "style", "style.method", "style.pattern", "style steered"
+STYLE, TEXTURE = METHODS
+LIVE = ("balance", "smoothness")  # may be turned while it runs
+FIRST = "galaxies"
+SEEN = {
+    STYLE: """The shapes are those of your picture, as one layer keeps them; colours and strokes are those of
+**{pattern}**, as averages over all places that say what occurs together and not where. Turn the balance while
+it paints: the picture follows.""",
+    TEXTURE: """Nothing is copied: from noise, the pixels change until several layers answer on average as they do to
+your picture. What is the same everywhere, such as bricks, comes out right; what stands in one place is scattered.""",
+}
+
+
+def steered(frames: Iterator, stands: dict) -> Iterator:
+    """Frames of a run whose dials follow, between two steps, what a dictionary holds."""
+    changed = None
+    with closing(frames):
+        while True:
+            try:
+                frame = frames.send(changed)
+            except StopIteration:
+                return
+            yield frame
+            changed = dict(stands)
+
+
+def draw(frame) -> None:
+    """The picture as it is painted, and what it is painted from."""
+    left, right = st.columns([11, 5], gap="large")
+    with left:
+        show.picture(frame.picture, width=560, pixels=False, alt="painted")
+    with right:
+        show.picture(chosen.image, f"{'content' if method is STYLE else 'the texture'}: {chosen.picture}", width=240,
+                     pixels=False, alt="your picture")  # fmt: skip
+        if method is STYLE:
+            show.picture(pictures.bundled(pattern), f"style: {pattern}", width=240, pixels=False, alt="the style")
+    figures = {"distance from the style": (show.percent(frame.terms["style"]), "of what it was")}
+    if method is STYLE:
+        figures["distance from the content"] = frame.terms["content"]
+    show.numbers(figures)
+
+
+def shelf() -> None:
+    """The styles to choose from; picking one paints anew."""
+    show.label("Style")
+    components.grid(
+        pictures.thumbnails(names, lambda: [pictures.bundled(name) for name in names]),
+        key="style shelf", label="pictures to take the style of", captions=list(names),
+        selected=names.index(pattern), on_pick=lambda number: state.put(PATTERN, names[number]), tile=56, gap=3,
+    )  # fmt: skip
+
+
+def asked() -> jobs.Job:
+    """The run for what is asked: the one there is, its live dials turned, or a new one."""
+    live = {name: turned[name] for name in LIVE if name in turned}
+    fixed = tuple((name, stand) for name, stand in turned.items() if name not in LIVE)
+    question = (chosen.network, chosen.picture, method.title, pattern if method is STYLE else "", fixed)
+    job, stands = jobs.running(JOB), state.kept(STEERED, {})
+    if job is not None and job.question == question and job.going:
+        stands.update(live)
+    elif stands != live:
+        jobs.forget(JOB)
+        stands = dict(live)
+        state.place(STEERED, stands)
+    given = (chosen.image, pictures.bundled(pattern)) if method is STYLE else (chosen.image,)
+    options = dict(turned)
+    return jobs.ask(JOB, question, lambda: steered(method.function(chosen.probe, *given, **options), stands))
+
+
+def lines() -> str:
+    """The notebook lines that give the same picture."""
+    options = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
+    if method is TEXTURE:
+        return f"frames = vizcore.synthesis.texture(probe, image{options})\npicture = vizcore.last(frames).picture"
+    return (
+        f'pattern = vizcore.bundled_image("{pattern}")\n'
+        f"frames = vizcore.synthesis.style(probe, image, pattern{options})\npicture = vizcore.last(frames).picture"
+    )
+
+
+chosen = selection()
+names = bundled_names()
+show.question("How would another picture paint this one?", "Style transfer: what is there from one, how from another")
+with calm():
+    style_layers(chosen.probe)  # a network without maps is told so before anything is drawn
+    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+        method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
+        pattern = dials.choose("style", names, key=PATTERN, default=FIRST) if method is STYLE else FIRST
+        turned = dials.draw(method, chosen.probe, in_sight=3)
+    job = asked()
+    with st.container(key="answer"):
+        jobs.watch(JOB, draw, what=method.title)
+    if method is STYLE:
+        shelf()
+    frame = job.latest
+    learn.below(
+        method,
+        seen=SEEN[method].format(pattern=show.plain(pattern)),
+        tries=[
+            learn.Try("In bricks", session={METHOD: STYLE.title, PATTERN: "bricks"}),
+            learn.Try("By means and covariances instead of Gram matrices", method=STYLE, dials={"statistic": "moments"},
+                      session={METHOD: STYLE.title}),
+            learn.Try("Its texture alone, from noise", session={METHOD: TEXTURE.title}),
+            learn.Try("The texture of gravel", image="gravel", session={METHOD: TEXTURE.title}),
+        ],
+        picture=frame and frame.picture,
+        data=frame and frame.picture,
+        snippet=lines(),
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The page of dreams: it shows what `vizcore` dreams, guided or of several layers, and a film to be taken away."""
+
+import pytest
+import streamlit as st
+import torch
+
+from tests.pages.test_attacks import drawn
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import bundled_image, last, open_probe
+from vizcore.synthesis import dream
+
+PAGE = "dream.py"
+FEW = {
+    **{"dream.octaves": "1", "dream.steps": "2", "dream.size": "64"},
+    **{"dream_zoom.pictures": "4", "dream_zoom.steps": "1", "dream_zoom.size": "64"},
+    **{"caricature.steps": "4", "caricature.size": "64"},
+}
+
+
+@pytest.fixture(autouse=True)
+def own_jobs():
+    """The session's jobs, which all tests would share, are this test's own."""
+    st.cache_resource.clear()
+
+
+def test_a_guided_dream_of_two_layers_then_a_caricature_then_a_film_each_one_click_away():
+    layers = ["conv2.relu", "conv5.relu"]
+    app = finished(opened(PAGE, **FEW, **{"dream.layers": layers, "dream.guide": "flower"}))
+    found = {}
+    exec(snippet(app), found)
+    options = {"guide": bundled_image("flower"), "octaves": 1, "steps": 2, "size": 64}
+    expected = last(dream(open_probe("tiny-vgg"), bundled_image("cat"), layers, **options)).picture
+    torch.testing.assert_close(found["picture"], expected)
+    assert "the guide: flower" in drawn(app) and "step 2 of 2" in drawn(app)
+
+    app.button("try dream 0").click().run()
+    app = finished(app)
+    assert "step 4 of 4" in drawn(app) and "caricature(probe, image, 'conv5.relu'" in snippet(app)
+    app.button("try caricature 3").click().run()
+    app = finished(app)
+    assert "picture 4 of 4" in drawn(app) and app.get("download_button")[0].proto.label == "GIF"
+    assert "went wrong" not in said(app)
+
+
+def test_a_layer_of_another_network_gives_way():
+    app = finished(opened(PAGE, **FEW, **{"dream.layers": "stages.stage4.2.add"}))
+    assert "went wrong" not in said(app) and 'alt="dreamt"' in drawn(app)

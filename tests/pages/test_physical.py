@@ -1,0 +1,50 @@
+"""The page of the physical world: rates and patch are those of `vizcore`; a click lays the patch elsewhere."""
+
+import pytest
+import streamlit as st
+
+from pages.parts.show import percent
+from tests.pages.drawn import canvas, numbers
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import bundled_image, last, open_probe
+from vizcore.adversarial import destruction_rates, patch
+from vizcore.adversarial.patch import patch_success
+
+PAGE = "physical.py"
+probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+
+
+@pytest.fixture(autouse=True)
+def own_jobs():
+    """The session's jobs, which all tests would share, are this test's own."""
+    st.cache_resource.clear()
+
+
+def drawn(app) -> str:
+    """Everything the page has drawn as markup."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def test_the_rates_stand_beside_the_original():
+    app = finished(opened(PAGE, **{"destruction_rates.samples": "2", "physical.change": "4"}))
+    found = destruction_rates(probe, cat, samples=2, epsilon=4 / 255)
+    for row in found.shares.values():
+        assert "  ".join(f"{share:.2f}" for share in row.values()) in drawn(app)
+    assert f"PGD: {probe.labels[found.said['PGD']]}" in drawn(app) and "went wrong" not in said(app)
+    names = {}
+    exec(snippet(app), names)
+    assert names["found"].shares == found.shares
+
+
+def test_a_patch_is_made_laid_and_judged():
+    penguin = probe.labels.index("king penguin")
+    address = {"physical.method": "Adversarial patch", "patch.steps": "10", "physical.target": "king penguin"}
+    app = finished(opened(PAGE, **address))
+    frame = last(patch(probe, cat, penguin, steps=10))
+    assert f"{percent(frame.terms['probability'])} king penguin, in the last step" in drawn(app)
+    expected = {name: percent(share) for name, share in patch_success(probe, frame.picture, cat).items()}
+    assert numbers(app) == expected
+    before = canvas(app, "physical picture")["picture"]
+    app.slider("physical.covers").set_value(25).run()
+    assert canvas(app, "physical picture")["picture"] != before and "went wrong" not in said(app)

@@ -1,0 +1,125 @@
+"""Paint: a sketch or a photograph becomes what a class is to a network, step by step."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from typing import Annotated
+
+import torch
+
+from vizcore.ascent import along, ascend
+from vizcore.dial import Range
+from vizcore.frames import Frame
+from vizcore.method import Method
+from vizcore.probe import Probe, Unit
+from vizcore.synthesis.canvas import plain
+from vizcore.synthesis.quality import clean
+from vizcore.synthesis.targets import aim, rivals
+
+
+def paint(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    *,
+    steps: Annotated[int, Range(5, 200, 5)] = 60,
+    epsilon: Annotated[float, Range(0.5, 40, 0.5, help="how far it may go from where it began, as a length")] = 12.0,
+    length: Annotated[float, Range(0.05, 1, 0.01, help="of a step")] = 0.35,
+) -> Generator[Frame, None, None]:
+    """Change a picture, in steps of one length along the gradient, until it is what a unit wants to see.
+
+    Santurkar et al. 2019: with a classifier trained under attack this turns a sketch into a picture and a photograph
+    into one of another class, since its gradient is made of what we see as well. The score climbed is the class's, less
+    half of what all come to together. The image never goes further than `epsilon`, in L2, from the prepared one;
+    lengths are those for 64 pixels, and more as a picture is wider. A frame's picture is (3, S, S), its terms the
+    `length` of the change so far and, of a class, its `probability`.
+
+    >>> from vizcore import bundled_image, last, open_probe
+    >>> probe = open_probe("tiny-vgg-robust")
+    >>> frame = last(paint(probe, bundled_image("cat"), "goldfish", steps=40))
+    >>> probe.predict(frame.picture)[0].label, frame.terms["length"] <= 12
+    ('goldfish', True)
+    """
+    start = probe.prepare(image).cpu()[None]
+    wider = probe.input_size / 64
+    climb = ascend(
+        probe,
+        aim(probe, unit) - rivals(probe, unit),
+        plain(start),
+        projections=[within(start, epsilon * wider), lambda pixels: pixels.clamp(0, 1)],
+        step=along(length * wider),
+        steps=steps,
+        revive=True,
+    )
+    for frame in climb:
+        terms = {
+            "length": (frame.picture - start).norm().item(),
+            "probability": clean(probe, unit, frame.picture).item(),
+        }
+        yield Frame(frame.step, steps, frame.picture[0], terms)
+
+
+def within(start: torch.Tensor, radius: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A projection to within so far, in L2, of where each of the images (N, 3, H, W) began.
+
+    >>> within(torch.zeros(1, 1, 1, 2), 1.0)(torch.tensor([3.0, 4.0]).view(1, 1, 1, 2)).flatten()
+    tensor([0.6000, 0.8000])
+    """
+
+    def project(images: torch.Tensor) -> torch.Tensor:
+        away = images - start
+        far = away.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        return torch.where(far > radius, start + away * (radius / far.clamp_min(1e-12)), images)
+
+    return project
+
+
+def beside(
+    probes: Sequence[Probe], image: torch.Tensor, unit: Unit | int | str, **dials: float
+) -> Generator[Frame, None, None]:
+    """The same steps on several networks at once: a frame's picture is (N, 3, S, S), its detail each network's frame.
+
+    >>> from vizcore import bundled_image, last, open_probe
+    >>> twins = [open_probe("tiny-vgg-robust"), open_probe("tiny-vgg")]
+    >>> frame = last(beside(twins, bundled_image("coffee"), "goldfish", steps=12))
+    >>> [probe.predict(picture)[0].label for probe, picture in zip(twins, frame.picture)]
+    ['espresso', 'goldfish']
+    """
+    with ExitStack() as open_runs:
+        runs = [open_runs.enter_context(closing(paint(probe, image, unit, **dials))) for probe in probes]
+        for frames in zip(*runs, strict=True):
+            yield Frame(frames[0].step, frames[0].of, torch.stack([frame.picture for frame in frames]), detail=frames)
+
+
+def change(images: torch.Tensor, start: torch.Tensor, times: float = 1) -> torch.Tensor:
+    """What changed of a picture (3, H, W) as pictures (N, 3, H, W), so many times as strong, around mid-grey.
+
+    >>> change(torch.full((1, 3, 1, 1), 0.6), torch.full((3, 1, 1), 0.5), times=3).mean()
+    tensor(0.8000)
+    """
+    return (0.5 + times * (images - start)).clamp(0, 1)
+
+
+def example(size: int = 64) -> torch.Tensor:
+    """A sketch to begin with, (3, size, size): an orange body with a tail, in blue.
+
+    >>> example(8)[:, 4, 4]
+    tensor([0.9500, 0.5000, 0.1000])
+    """
+    along = (2 * torch.arange(size) + 1) / size - 1
+    y, x = torch.meshgrid(along, along, indexing="ij")
+    body = (x - 0.15).square() / 0.3 + y.square() / 0.12 < 1
+    tail = (x < -0.3) & (x > -0.8) & (y.abs() < -(x + 0.3) * 0.8)
+    water, orange = (torch.tensor(colour).view(3, 1, 1) for colour in ((0.35, 0.55, 0.7), (0.95, 0.5, 0.1)))
+    return torch.where(body | tail, orange, water)
+
+
+METHODS = (
+    Method(
+        "Paint",
+        paint,
+        formula=r"x \leftarrow P_{\lVert x - x_0 \rVert_2 \le \epsilon}\big(x + \eta \, g / \lVert g \rVert_2\big), "
+        r"\qquad g = \frac{\partial}{\partial x} \Big( S_u(x) - \tfrac{1}{2} \log \sum_k e^{S_k(x)} \Big)",
+        paper="Santurkar et al. 2019, *Image Synthesis with a Single (Robust) Classifier*",
+        misleads="What it adds is what tells the class from the others, and not all that belongs to it.",
+    ),
+)
