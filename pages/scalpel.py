@@ -55,9 +55,12 @@ def course(frame) -> None:
         rows[f"{'without' if len(rows) == 1 else 'and'} {channel}"] = {first: share}
     show.shares(rows, stacked=False)
     if found.flipped:
-        several = f"these {len(found.channels)} channels" if len(found.channels) > 1 else "this one channel"
-        st.markdown(f"Without {several} it is **{show.plain(found.after[0].label)}**; none of them can be spared.")
-        st.button("Cut them", key="scalpel take", on_click=calmly(take_over))
+        several = len(found.channels) > 1
+        without = (
+            f"these {len(found.channels)} channels, none of which can be spared," if several else "this one channel"
+        )
+        st.markdown(f"Without {without} it is **{show.plain(found.after[0].label)}**.")
+        st.button("Cut them" if several else "Cut it", key="scalpel take", on_click=calmly(take_over))
     elif frame.step == frame.of:
         apology(f"Even without these {len(found.channels)} channels of {found.layer} the answer is {first}.")
 
@@ -71,7 +74,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     kind = dials.choose("a click will", KINDS, key=KIND)
     donor = dials.choose("donor of transplants", bundled_names(), key=DONOR, default="coffee")
 text = st.text_input(
-    "Edits", key=EDITS, bind="query-params", placeholder="none; click a channel, or write: remove conv4.relu:5",
+    "Edits", key=EDITS, bind="query-params", placeholder=f"none; click a channel, or write: remove {layer}:5",
     help="They are all that has been done to the network, and part of the address.",
 )  # fmt: skip
 edits = []
@@ -80,8 +83,26 @@ with calm():
 with calm():
     here = edited_channels(probe, edits, layer)
     now, felt = answer(chosen.network, chosen.picture, written(edits), donor, chosen, pictures.picture(donor))
-    left, right = st.columns([4, 5], gap="large")
+    left, right = st.columns([5, 4], gap="large")
     with left:
+        before, after = st.columns(2, gap="large")
+        with before:
+            show.heading("Before")
+            show.bars(chosen.predictions, chosen=chosen.predictions[0].index)
+        with after:
+            show.heading("After")
+            show.bars(now, chosen=chosen.predictions[0].index)
+        if felt:
+            show.heading("How much of each later layer has changed")
+            names = list(felt)[:: -(-len(felt) // LONGEST)]
+            rows = {chosen.brief(name): {"change": felt[name]} for name in names}
+            show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
+        show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
+        turned = dials.draw(METHOD, in_sight=0)
+        question = (chosen.network, chosen.picture, layer, *turned.values())
+        jobs.ask(JOB, question, lambda: METHOD.frames(probe, chosen.image, layer, **turned))
+        jobs.watch(JOB, course, what=METHOD.title)
+    with right:
         show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels} channels, {len(here)} edited")
         components.grid(
             drawn(chosen.network, chosen.picture, layer, chosen),
@@ -101,24 +122,6 @@ with calm():
         with st.container(horizontal=True, gap="small"):
             st.button("Undo", key="scalpel undo", disabled=not edits, on_click=calmly(keep), args=(edits[:-1],))
             st.button("Undo all", key="scalpel clear", disabled=not edits, on_click=calmly(keep), args=([],))
-    with right:
-        before, after = st.columns(2, gap="large")
-        with before:
-            show.heading("Before")
-            show.bars(chosen.predictions, chosen=chosen.predictions[0].index)
-        with after:
-            show.heading("After")
-            show.bars(now, chosen=chosen.predictions[0].index)
-        if felt:
-            show.heading("How much of each later layer has changed")
-            names = list(felt)[:: -(-len(felt) // LONGEST)]
-            rows = {chosen.brief(name): {"change": felt[name]} for name in names}
-            show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
-        show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
-        turned = dials.draw(METHOD, in_sight=0)
-        question = (chosen.network, chosen.picture, layer, *turned.values())
-        jobs.ask(JOB, question, lambda: METHOD.frames(probe, chosen.image, layer, **turned))
-        jobs.watch(JOB, course, what=METHOD.title)
     learn.below(
         METHOD,
         seen=SEEN.format(layer=show.plain(layer), times=LOUDER),
