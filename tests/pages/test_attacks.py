@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from pages.parts.show import figures, percent
 from tests.pages.drawn import numbers
 from tests.pages.test_gradients import finished
-from tests.pages.test_shell import opened, said, snippet
+from tests.pages.test_shell import asked, opened, said, snippet
 from vizcore import bundled_image, load_image, open_probe
 from vizcore.adversarial import control, deepfool, fgsm, pgd, repaired, xray
 from vizcore.adversarial.attacks import usual_target
@@ -53,7 +53,7 @@ def test_the_control_is_the_same_change_with_random_signs_and_the_x_ray_is_of_wh
         assert app.button(f"xray {carrier.unit}").label == f"{carrier.unit.channel}: {percent(carrier.share)}"
     assert f"From {found.parting} on" in " ".join(caption.value for caption in app.caption)
     app.button(f"xray {found.carriers[-1][0].unit}").click().run()
-    assert app.text_input("unit").value == str(found.carriers[-1][0].unit)
+    assert asked(app.run(), "unit") == str(found.carriers[-1][0].unit)
 
 
 def test_an_attack_that_knows_no_epsilon_is_asked_without_and_its_picture_is_mended():
