@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import corpora, dials, jobs, learn, networks, show, studio
+from pages.parts import corpora, dials, jobs, learn, networks, show, state, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
 from pages.parts.selection import DEFAULTS, TEACHING, selection
@@ -112,15 +112,16 @@ def painted(frame) -> None:
 
 
 def natural() -> None:
-    """The photographs, or patches of them, that excite the unit most, where an index knows them already."""
-    found = corpora.opened(corpora.BUNDLED[0])
+    """What excites the unit most in a collection that comes along, where an index knows it already."""
+    asked_for = state.stands("corpus")
+    found = corpora.opened(asked_for if asked_for in corpora.BUNDLED else corpora.BUNDLED[0])
     index, whole = corpora.there(chosen.probe, found), Unit(unit.layer, unit.channel)
-    show.heading("What excites it most in photographs")
     if index is None or unit.layer not in index.layers:
         st.page_link("examples.py", label="Photographs that excite it most")
         return
+    show.heading(f"What excites it most among the {found.name}")
     best = examples(index, whole, count=NATURAL)
-    show.row(patches(index, whole, best), [show.figures(one.value) for one in best], width=96, alt="a photograph")
+    show.row(patches(index, whole, best), [show.figures(one.value) for one in best], width=96, alt="a natural example")
 
 
 def strip(frame) -> None:

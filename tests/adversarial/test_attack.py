@@ -86,11 +86,16 @@ def test_what_holds_for_every_attack(method, bounded, aimed, dials):
 def test_the_queries_that_are_counted_are_those_that_were_made(monkeypatch, method, bounded, aimed, dials):
     probe, images, made = bent(), wide(1), []
     run, gradient = Probe.run, Probe.gradient
-    monkeypatch.setattr(Probe, "run", lambda *asked, **named: made.append("run") or run(*asked, **named))
+
+    def counted(probe, images, *asked, **named):
+        made.append("for a gradient" if images.requires_grad else "forward")
+        return run(probe, images, *asked, **named)
+
+    monkeypatch.setattr(Probe, "run", counted)
     monkeypatch.setattr(Probe, "gradient", lambda *asked, **named: made.append("gradient") or gradient(*asked, **named))
     attack = method(probe, images, 0, **dials)
-    assert attack.gradients == made.count("gradient")
-    assert attack.gradients + attack.forwards == made.count("run")
+    assert (attack.gradients, attack.forwards) == (made.count("gradient"), made.count("forward"))
+    assert ("for a gradient" in made) == ("gradient" in made)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ NEAR = [
 ]
 
 
-@pytest.mark.parametrize(("method", "dials", "norm", "above"), [*EXACT, *NEAR], ids=str)
+@pytest.mark.parametrize(("method", "dials", "norm", "above"), [*EXACT, *NEAR])
 def test_on_a_linear_network_the_least_change_is_the_score_over_the_weights_in_the_dual_norm(
     method, dials, norm, above
 ):

@@ -11,6 +11,7 @@ from pages.parts.show import figures, percent
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
+from vizcore.representation import build_index, open_corpus
 from vizcore.synthesis import visualize
 from vizcore.synthesis.quality import clean
 
@@ -66,6 +67,22 @@ def test_a_click_tries_a_class_worth_seeing():
     app = finished(app)
     assert app.text_input("unit").value == f"scores:{probe.labels.index('African elephant')}"
     assert "African elephant" in drawn(app) and "went wrong" not in said(app)
+
+
+def test_a_pair_is_climbed_every_stage_is_painted_and_natural_examples_come_from_an_index(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
+    index = last(build_index(probe, open_corpus("digits"), layers=["scores"])).picture
+    turned = {"visualize.target": "without another", "visualize.depths": "true", "corpus": "digits"}
+    app = finished(opened(PAGE, unit="scores:19", **FEW, **turned))
+    app = finished(app.run())
+    text, found = drawn(app), {}
+    assert "went wrong" not in said(app)
+    assert text.count('alt="a natural example"') == 6 and figures(index.top("scores:19", 1)[0].value) in text
+    assert text.count('alt="what a stage wants to see"') == 7
+    exec(snippet(app), found)
+    pair = ["scores:19", app.selectbox("cam.other").value]
+    expected = last(visualize(probe, pair, weights=[1, -1], steps=16)).picture
+    torch.testing.assert_close(found["picture"], expected)
 
 
 def test_the_picture_grows_in_a_browser(page: Page):

@@ -94,7 +94,6 @@ METHODS = (
         paper="Croce and Hein 2020, *Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse "
         "Parameter-free Attacks*",
         misleads="What withstands it withstands these four ways within this epsilon, and nothing else is promised.",
-        engine=(auto_attack, adaptive),
         coarse={"steps": 10, "queries": 100},
     ),
 )

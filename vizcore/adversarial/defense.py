@@ -135,7 +135,8 @@ def adversarial_training(
     memories = {training: [None] * len(networks[training]) for training in TRAININGS}
     errors: dict[tuple[str, str], tuple[float, ...]] = dict.fromkeys(product(TRAININGS, TESTS), ())
     for epoch in range(1, epochs + 1):
-        for batch in torch.randperm(len(ink), generator=draw).split(BATCH):
+        order = torch.randperm(len(ink), generator=draw)
+        for batch in order.split(BATCH):
             noise = 2 * epsilon * (2 * torch.rand(ink[batch].shape, generator=draw) - 1)
             for training, weights in networks.items():
                 shown = [ink[batch]]

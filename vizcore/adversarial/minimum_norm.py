@@ -196,7 +196,6 @@ METHODS = (
         r"k = \arg\min_k \frac{|f_k|}{\lVert w_k \rVert_2}",
         paper="Moosavi-Dezfooli et al. 2016, *DeepFool: a Simple and Accurate Method to Fool Deep Neural Networks*",
         misleads="It finds a near border and not the nearest: each step trusts the network to be linear.",
-        engine=(deepfool, nearest_border),
     ),
     Method(
         "DDN",

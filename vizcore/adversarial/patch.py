@@ -124,8 +124,9 @@ def placed(
 def printed(found: Patch, centimetres: float, kind: str = "PDF") -> bytes:
     """The disc as a file, PDF or PNG, that prints at its true size: so many centimetres across.
 
-    >>> b"/MediaBox [ 0 0 283.4" in printed(Patch(torch.zeros(3, 32, 32), 0), 10)  # 10 cm are 283.46 points
-    True
+    >>> page = printed(Patch(torch.zeros(3, 32, 32), 0), 10)
+    >>> round(float(page.partition(b"/MediaBox [ 0 0 ")[2].split()[0]), 1)  # points; 10 cm are 283.46
+    283.5
     """
     if not 1 <= centimetres <= 100:
         raise ValueError(f"centimetres came as {centimetres:g}; a printed patch is between 1 and 100 across.")

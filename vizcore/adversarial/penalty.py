@@ -173,7 +173,6 @@ METHODS = (
         formula=r"\min_{r} \; \lVert r \rVert_2^2 + c \, L(x + r, t) \quad \text{with } x + r \in [0, 1]^d",
         paper="Szegedy et al. 2014, *Intriguing Properties of Neural Networks*",
         misleads="It asks the network many times for a single picture, and stops searching long before it must.",
-        engine=(lbfgs, descended),
         coarse={"searches": 5, "iterations": 10},
     ),
     Method(
