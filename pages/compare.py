@@ -1,5 +1,6 @@
 """Do two networks see the same?"""
 
+import html
 from dataclasses import replace
 
 import streamlit as st
@@ -73,7 +74,10 @@ def chart(frame) -> None:
         return
     from plotly.graph_objects import Figure, Heatmap
 
-    names = [[one.brief(layer) for layer in layers] for one, layers in ((chosen, found.layers), (other, found.others))]
+    names = [
+        [html.escape(one.brief(layer)) for layer in layers]
+        for one, layers in ((chosen, found.layers), (other, found.others))
+    ]
     heat = Heatmap(
         z=found.values.tolist(), zmin=0, zmax=1, colorscale=render.stops("unsigned"),
         colorbar={"title": "CKA", "thickness": 10},
@@ -81,8 +85,8 @@ def chart(frame) -> None:
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>%{z:.2f}<extra></extra>",
     )  # fmt: skip
     figure = Figure(heat)
-    figure.update_xaxes(title=f"layers of {other.title}", showticklabels=False)
-    figure.update_yaxes(title=f"layers of {chosen.title}", showticklabels=False, autorange="reversed")
+    figure.update_xaxes(title=f"layers of {html.escape(other.title)}", showticklabels=False)
+    figure.update_yaxes(title=f"layers of {html.escape(chosen.title)}", showticklabels=False, autorange="reversed")
     left, right = st.columns([3, 2], gap="large")
     with left:
         show.heading("How alike their layers are")
@@ -142,7 +146,7 @@ with calm():
             learn.Try("After four epochs and at the end", network=TEACHING, session={OTHER: f"{TEACHING}@4"}),
         ],
         data=found and found.values,
-        snippet=f'other = vizcore.open_probe("{name}")\n'
-        f'corpus = vizcore.representation.open_corpus("{corpus.name if corpus is not None else "tiles"}")\n'
+        snippet=f"other = vizcore.open_probe({name!r})\n"
+        f"corpus = vizcore.representation.open_corpus({corpus.name if corpus is not None else 'tiles'!r})\n"
         "found = vizcore.laboratory.similarity(probe, other, [corpus[number] for number in range(50)])",
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import components, corpora, learn, show
 from pages.parts.calm import calm, calmly
+from pages.parts.question import collection
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.corpora import canonical
@@ -105,9 +106,7 @@ def draw(index) -> None:
         ],
         picture=lambda: render.grid(patches(index, unit, found.examples), 3, gap=4),
         data=found.rows,
-        snippet=f'corpus = vizcore.representation.open_corpus("{corpus.name}")\n'
-        "index = vizcore.last(vizcore.representation.build_index(probe, corpus)).picture\n"
-        "found = vizcore.laboratory.passport(probe, unit, index)",
+        snippet=collection(corpus.name) + "found = vizcore.laboratory.passport(probe, unit, index)",
         unit=unit,
     )  # fmt: skip
 

@@ -74,7 +74,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     kind = dials.choose("a click will", KINDS, key=KIND)
     donor = dials.choose("donor of transplants", bundled_names(), key=DONOR, default="coffee")
 text = st.text_input(
-    "Edits", key=EDITS, bind="query-params", placeholder=f"none; click a channel, or write: remove {layer}:5",
+    "Edits", key=EDITS, bind="query-params", placeholder="none; click a channel, or write, as in: remove scores:3",
     help="They are all that has been done to the network, and part of the address.",
 )  # fmt: skip
 edits = []
@@ -131,7 +131,7 @@ with calm():
             learn.Try("As it was", session={EDITS: ""}),
         ],
         data=[{"edit": edit.kind, "of": str(edit.where)} for edit in edits] or None,
-        snippet=f'found = vizcore.laboratory.smallest_ablation(probe, image, "{layer}")\n'
+        snippet=f'found = vizcore.laboratory.smallest_ablation(probe, image, {layer!r})\n'
         "wraps = vizcore.laboratory.ablate(probe, found.units)\n"
         "scores, _ = probe.run(probe.prepare(image)[None], wraps=wraps)",
     )  # fmt: skip
