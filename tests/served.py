@@ -3,6 +3,7 @@
 Shared by the browser tests and `benchmarks/browser.py`; `python -m tests.served` says which Chromium they use.
 """
 
+import asyncio
 import os
 import shutil
 import socket
@@ -11,9 +12,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -33,6 +36,12 @@ CHROMIUM_FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+
+
+def awaited(coroutine: Coroutine) -> Any:
+    """What a coroutine gives, in a thread of its own: where a browser was opened, this one has a loop that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def chromium() -> str | None:

@@ -1,11 +1,10 @@
 """The test bench itself: what leaves the machine is noticed, and a server that cannot start says why."""
 
-import asyncio
 import threading
 
 import pytest
 
-from tests.served import serve, watch
+from tests.served import awaited, serve, watch
 
 HOME = "http://127.0.0.1:1"
 
@@ -47,5 +46,5 @@ def test_a_server_that_is_over_leaves_no_thread_in_the_network():
         async with lifespan(app):
             pass
 
-    asyncio.run(visit())
+    awaited(visit())
     assert "warm" not in [thread.name for thread in threading.enumerate()]

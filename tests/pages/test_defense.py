@@ -6,7 +6,7 @@ import streamlit as st
 from pages.parts.show import percent
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import last
+from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial import adversarial_training
 
 PAGE = "defense.py"
@@ -37,6 +37,7 @@ def test_two_networks_are_trained_as_one_watches():
 
 def test_the_twins_stand_side_by_side():
     app = finished(opened(PAGE, **{"defense.method": "Answers kept", "answers_kept.steps": "1"}))
-    assert "Tiny VGG, robust: tabby" in drawn(app) and "Tiny VGG: tabby" in drawn(app)
+    for title, name in (("Tiny VGG", "tiny-vgg"), ("Tiny VGG, robust", "tiny-vgg-robust")):
+        assert f"{title}: {open_probe(name).predict(bundled_image('cat'))[0].label}" in drawn(app)
     assert any("photographs it was never shown" in caption.value for caption in app.caption)
     assert "went wrong" not in said(app)

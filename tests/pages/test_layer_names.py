@@ -20,8 +20,8 @@ from vizcore.probe.probe import Probe
 NAME = "![x](//elsewhere/a)<img src=//elsewhere/b>`$y$:material-home:"
 # Elements and fields that browsers show as text: lists, code, what our own scripts draw, and keys that nobody sees.
 TEXT = {
-    "Selectbox.options", "Selectbox.default_value", "Selectbox.raw_value", "TextInput.value", "Text.body",
-    "Code.code_text", "BidiComponent.json", "Button.id",
+    "Selectbox.options", "Selectbox.default_value", "Selectbox.raw_value", "MultiSelect.options", "TextInput.value",
+    "Text.body", "Code.code_text", "BidiComponent.json", "Button.id",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tests.pages.drawn import canvas
 from tests.pages.test_shell import opened, said, snippet
 from tests.pages.test_shell_browser import asked, opens
 from tests.pictures import encoded
+from tests.served import awaited
 from vizcore import bundled_image, open_probe, to_picture
 
 PAGE = "toolbox.py"
@@ -29,7 +30,7 @@ def sent(address: str, query: str, *parts: bytes):
     async def receive() -> dict:
         return coming.pop(0)
 
-    return asyncio.run(live.frame(Request(scope, receive)))
+    return awaited(live.frame(Request(scope, receive)))
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_of_the_frames_that_wait_the_newest_is_answered(stream):
         go.set()
         return await asyncio.gather(*waiting)
 
-    assert asyncio.run(play()) == [b"first", None, None, b"4"]
+    assert awaited(play()) == [b"first", None, None, b"4"]
     assert stream.waiting == 0
 
 

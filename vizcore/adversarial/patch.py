@@ -59,9 +59,9 @@ def patch(
 
     >>> from vizcore import bundled_images, last, open_probe
     >>> probe = open_probe("tiny-vgg")
-    >>> begun, *_, ended = patch(probe, bundled_images()["cat"], "king penguin", steps=20, batch=4)
-    >>> probe.labels[ended.picture.target], ended.terms["probability"] > begun.terms["probability"]
-    ('king penguin', True)
+    >>> found = last(patch(probe, bundled_images()["cat"], "king penguin", steps=20, batch=4)).picture
+    >>> probe.labels[found.target], len(found.pixels[0])
+    ('king penguin', 32)
     """
     unit = probe.unit(unit)
     if not unit.is_class:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
 from vizcore.adversarial.attack import Classes
 from vizcore.adversarial.goal import Goal
@@ -63,6 +62,7 @@ def lbfgs(
 
 def descended(goal: Goal, image: torch.Tensor, among: torch.Tensor, weight: float, iterations: int) -> torch.Tensor:
     """Where |x - image|^2 + weight loss(x) is smallest that L-BFGS-B finds it, from a picture (1, 3, H, W) itself."""
+    from scipy.optimize import minimize  # half a second, which only this attack should take
 
     def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
         pixels = torch.from_numpy(values).view_as(image).type_as(image)
