@@ -1,6 +1,5 @@
 """The door: raw requests on loopback, as a browser would send them for a page of somebody else."""
 
-import asyncio
 import base64
 import os
 import socket
@@ -11,7 +10,7 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pages.parts.door import NO_METRICS, OTHER_SITE, UNKNOWN_NAME, from_reader, refused
-from tests.served import ask, serve
+from tests.served import ask, awaited, serve
 
 STRANGERS = [
     "elsewhere.org",
@@ -151,14 +150,14 @@ def test_what_only_developers_send_is_not_heard():
     async def receive():
         return left.pop(0)
 
-    assert asyncio.run(from_reader(receive)) == sent[-1]
+    assert awaited(from_reader(receive)) == sent[-1]
 
 
 def test_bytes_that_are_no_message_end_the_connection():
     async def receive():
         return {"type": "websocket.receive", "bytes": b"\xff" * 20}
 
-    assert asyncio.run(from_reader(receive))["type"] == "websocket.disconnect"
+    assert awaited(from_reader(receive))["type"] == "websocket.disconnect"
 
 
 def test_the_greeting_says_what_public_means(option, capsys):

@@ -1,6 +1,5 @@
 """Uploads: what readers bring is bounded, nobody else's, and gone when they are."""
 
-import asyncio
 import gc
 import re
 import subprocess
@@ -21,6 +20,7 @@ from pages.parts import uploads
 from pages.parts.upload_limit import FILES, SESSIONS, UploadLimit
 from tests.corpora.samples import folder
 from tests.pages.test_shell import asked, opened, picture_bytes, said
+from tests.served import awaited
 from vizcore.zoo.tiny_vgg import TinyVGG
 
 MB = 2**20
@@ -229,7 +229,7 @@ def send(limit: UploadLimit, length: str | None, session: str = "a") -> int:
     async def speak(message):
         said.append(message)
 
-    asyncio.run(limit(scope, None, speak))
+    awaited(limit(scope, None, speak))
     return said[0]["status"]
 
 
