@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
+from streamlit.runtime.caching.cache_resource_api import clear_session_cache
 
 from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
 
@@ -49,10 +50,14 @@ def two_threads() -> None:
 
 @pytest.fixture(autouse=True)
 def jobs_at_rest() -> Iterator[None]:
-    """What a page began in the background does not go on beside the next test."""
+    """What a page began in the background does not go on beside the next test, and its session ends with the test.
+
+    To Streamlit all that AppTest opens is one session; the next test would be told of a job that was stopped here.
+    """
     yield
     if "pages.parts.jobs" in sys.modules:
         sys.modules["pages.parts.jobs"].rest()
+        clear_session_cache("test session id")
 
 
 @pytest.fixture(autouse=True)
