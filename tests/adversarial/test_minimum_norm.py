@@ -5,7 +5,7 @@ import torch
 
 from tests.adversarial.linear import bent, three_classes, two_classes, wide
 from vizcore import bundled_image, open_probe
-from vizcore.adversarial import carlini_wagner, ddn, deepfool, fmn, lbfgs, pgd, repaired
+from vizcore.adversarial import ddn, deepfool, fmn, pgd, repaired
 from vizcore.adversarial.norms import POWERS, sizes
 
 DUAL = {"Linf": 1.0, "L2": 2.0, "L1": float("inf")}
@@ -13,8 +13,6 @@ EXACT = [(deepfool, {"overshoot": 0.0, "norm": norm, "steps": 3}, norm, 1e-3) fo
 NEAR = [
     *((fmn, {"norm": norm, "steps": 100}, norm, 0.05) for norm in ("L2", "Linf", "L1")),
     (ddn, {"rounding": False}, "L2", 0.05),
-    (carlini_wagner, {"steps": 40, "step_size": 0.003}, "L2", 0.1),
-    (lbfgs, {"searches": 12}, "L2", 0.1),
 ]
 
 
@@ -54,8 +52,6 @@ def test_deepfool_goes_to_the_nearest_border_of_several():
     [
         (ddn, {"steps": 30}),
         (fmn, {"steps": 30}),
-        (carlini_wagner, {"steps": 20, "searches": 5}),
-        (lbfgs, {"searches": 5}),
     ],
 )
 def test_the_target_is_reached_and_what_is_there_already_is_left_alone(method, dials):
