@@ -1,18 +1,15 @@
 """How would another picture paint this one?"""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, pictures, show, state
+from pages.parts import components, dials, jobs, learn, pictures, show, state, studio
 from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore.imaging import bundled_names
 from vizcore.method import titled
 from vizcore.synthesis.style import METHODS, style_layers
 
-JOB, METHOD, PATTERN, STEERED = "style", "style.method", "style.pattern", "style steered"
+JOB, METHOD, PATTERN = "style", "style.method", "style.pattern"
 STYLE, TEXTURE = METHODS
 LIVE = ("balance", "smoothness")  # may be turned while it runs
 FIRST = "galaxies"
@@ -23,19 +20,6 @@ it paints: the picture follows.""",
     TEXTURE: """Nothing is copied: from noise, the pixels change until several layers answer on average as they do to
 your picture. What is the same everywhere, such as bricks, comes out right; what stands in one place is scattered.""",
 }
-
-
-def steered(frames: Iterator, stands: dict) -> Iterator:
-    """Frames of a run whose dials follow, between two steps, what a dictionary holds."""
-    changed = None
-    with closing(frames):
-        while True:
-            try:
-                frame = frames.send(changed)
-            except StopIteration:
-                return
-            yield frame
-            changed = dict(stands)
 
 
 def draw(frame) -> None:
@@ -69,16 +53,10 @@ def asked() -> jobs.Job:
     live = {name: turned[name] for name in LIVE if name in turned}
     fixed = tuple((name, stand) for name, stand in turned.items() if name not in LIVE)
     question = (chosen.network, chosen.picture, method.title, pattern if method is STYLE else "", fixed)
-    job, stands = jobs.running(JOB), state.kept(STEERED, {})
-    if job is not None and job.question == question and job.going:
-        stands.update(live)
-    elif stands != live:
-        jobs.forget(JOB)
-        stands = dict(live)
-        state.place(STEERED, stands)
     given = (chosen.image, pictures.bundled(pattern)) if method is STYLE else (chosen.image,)
-    options = dict(turned)
-    return jobs.ask(JOB, question, lambda: steered(method.function(chosen.probe, *given, **options), stands))
+    probe, function, options = chosen.probe, method.function, dict(turned)
+    job, _ = studio.ask(JOB, question, live, lambda: function(probe, *given, **options))
+    return job
 
 
 def lines() -> str:
