@@ -29,3 +29,8 @@ def numbers(app: AppTest) -> dict[str, str]:
     """The page's row of numbers, by name."""
     text = next(element.proto.body for element in app.get("html") if 'class="numbers"' in element.proto.body)
     return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>", text))
+
+
+def drawn(app: AppTest) -> str:
+    """Everything the page has drawn as markup."""
+    return " ".join(element.proto.body for element in app.get("html"))

@@ -1,11 +1,9 @@
 """The page of adversarial examples: what it shows is what `vizcore` found, and the picture taken away still fools."""
 
-import pytest
-import streamlit as st
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import figures, percent
-from tests.pages.drawn import numbers
+from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import asked, opened, said, snippet
 from vizcore import bundled_image, load_image, open_probe
@@ -17,17 +15,6 @@ probe = open_probe("tiny-vgg")
 cat = probe.prepare(bundled_image("cat"))
 before = probe.predict(cat, k=1)[0]
 target = usual_target(probe, before.index)
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_at_first_a_few_steps_towards_the_usual_target():

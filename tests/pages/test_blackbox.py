@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
-import streamlit as st
-
-from tests.pages.drawn import numbers
+from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, open_probe
@@ -14,17 +11,6 @@ from vizcore.adversarial.blackbox import gallery
 
 PAGE = "blackbox.py"
 probe = open_probe("tiny-vgg")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_the_questions_are_counted_until_it_is_fooled():

@@ -1,26 +1,14 @@
 """The page of defenses: its curves are those of `vizcore`."""
 
-import pytest
-import streamlit as st
 
 from pages.parts.show import percent
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
 from vizcore.adversarial import adversarial_training
 
 PAGE = "defense.py"
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_two_networks_are_trained_as_one_watches():

@@ -1,10 +1,8 @@
 """The page of dreams: it shows what `vizcore` dreams, guided or of several layers, and a film to be taken away."""
 
-import pytest
-import streamlit as st
 import torch
 
-from tests.pages.test_attacks import drawn
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
@@ -16,12 +14,6 @@ FEW = {
     **{"dream_zoom.pictures": "4", "dream_zoom.steps": "1", "dream_zoom.size": "64"},
     **{"caricature.steps": "4", "caricature.size": "64"},
 }
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def test_a_guided_dream_of_two_layers_then_a_caricature_then_a_film_each_one_click_away():

@@ -2,11 +2,10 @@
 
 import time
 
-import pytest
 import streamlit as st
 
 from pages.parts.show import percent
-from tests.pages.drawn import canvas, numbers
+from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
@@ -14,17 +13,6 @@ from vizcore.adversarial import evolve, fool
 
 PAGE = "fooling.py"
 probe = open_probe("tiny-vgg")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_it_is_sure_of_noise_and_a_second_network_is_asked():

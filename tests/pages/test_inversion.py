@@ -1,11 +1,8 @@
 """The page of inversion: what it shows is what `vizcore` finds, for one layer, for four priors and for all layers."""
 
-import pytest
-import streamlit as st
 
 from pages.parts.show import figures, percent
-from tests.pages.drawn import numbers
-from tests.pages.test_attacks import drawn
+from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
@@ -18,12 +15,6 @@ FEW = {f"{method.name}.steps": "16" for method in METHODS}
 ONE, PRIORS, STRIP = (method.title for method in METHODS)
 probe = open_probe("tiny-vgg")
 cat = bundled_image("cat")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def test_one_layer_then_four_priors_then_the_strip_each_one_click_away():

@@ -5,7 +5,6 @@ import sys
 import threading
 
 import pytest
-import streamlit as st
 import torch
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
@@ -13,12 +12,6 @@ from streamlit.testing.v1 import AppTest
 from pages.parts.jobs import GIVES_WAY, Job
 from vizcore import open_probe
 from vizcore.probe.fair_lock import IN_BACKGROUND
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def test_a_job_stops_within_a_step_and_keeps_its_last_frame():

@@ -1,27 +1,14 @@
 """The page of linearity: the lecture's numbers, the digits, the lines and the plane are those of `vizcore`."""
 
-import pytest
-import streamlit as st
 
 from pages.parts.show import figures, percent
-from tests.pages.drawn import numbers
+from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, open_probe
 from vizcore.adversarial import decision_regions, every_other_digit, score_lines
 
 PAGE = "linearity.py"
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_the_ten_numbers_and_as_many_as_a_photograph_has():

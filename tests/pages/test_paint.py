@@ -3,14 +3,12 @@
 import base64
 import html
 
-import pytest
-import streamlit as st
 import torch
 
 from pages.parts.show import figures, percent
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from tests.pages.test_visualize import drawn
 from vizcore import bundled_image, last, open_probe
 from vizcore.imaging import png
 from vizcore.synthesis import paint
@@ -18,12 +16,6 @@ from vizcore.synthesis.paint import example
 
 PAGE, FEW = "paint.py", {"paint.steps": "5"}
 robust, plain = open_probe("tiny-vgg-robust"), open_probe("tiny-vgg")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def told(app, image) -> bool:

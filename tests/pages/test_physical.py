@@ -1,10 +1,8 @@
 """The page of the physical world: rates and patch are those of `vizcore`; a click lays the patch elsewhere."""
 
-import pytest
-import streamlit as st
 
 from pages.parts.show import percent
-from tests.pages.drawn import canvas, numbers
+from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
@@ -13,17 +11,6 @@ from vizcore.adversarial.patch import patch_success
 
 PAGE = "physical.py"
 probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_the_rates_stand_beside_the_original():

@@ -5,19 +5,12 @@ import threading
 import time
 
 import pytest
-import streamlit as st
 
 from pages.parts.studio import KEPT, Desk
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said
-from tests.pages.test_visualize import drawn
 from vizcore.frames import Frame
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def count(steps: int):

@@ -2,13 +2,11 @@
 
 import time
 
-import pytest
-import streamlit as st
 import torch
 
 from pages.parts import jobs
 from pages.parts.show import percent
-from tests.pages.test_attacks import drawn
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
@@ -16,12 +14,6 @@ from vizcore.synthesis import style
 
 PAGE = "style.py"
 FEW = {"style.steps": "8", "style.size": "64", "texture.steps": "8", "texture.size": "64"}
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
 
 
 def painting() -> jobs.Job:

@@ -2,12 +2,11 @@
 
 import time
 
-import pytest
-import streamlit as st
 import torch
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import figures, percent
+from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import last, open_probe
@@ -18,17 +17,6 @@ from vizcore.synthesis.quality import clean
 PAGE = "visualize.py"
 FEW = {"visualize.steps": "16"}
 probe = open_probe("tiny-vgg")
-
-
-@pytest.fixture(autouse=True)
-def own_jobs():
-    """The session's jobs, which all tests would share, are this test's own."""
-    st.cache_resource.clear()
-
-
-def drawn(app) -> str:
-    """Everything the page has drawn as markup."""
-    return " ".join(element.proto.body for element in app.get("html"))
 
 
 def test_it_shows_what_is_painted_and_what_the_network_makes_of_it():
