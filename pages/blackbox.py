@@ -13,6 +13,7 @@ from vizcore.method import titled
 
 METHOD, CHANGE, NETWORKS, JOB = "blackbox.method", "blackbox.change", "blackbox.networks", "blackbox"
 SQUARES, TRANSFER = METHODS
+SIGNS = "road-signs"  # calls everything in the gallery "no sign", so that little is to be learned from it here
 FEW = ("tiny-vgg@1", "tiny-vgg@4", "tiny-vgg@12")  # stages of the training that stand for all
 SEEN = {
     SQUARES: """Each try lays a square of another colour on the picture, asks for the scores, and keeps it only if the
@@ -98,7 +99,7 @@ def matrix(rows: list[dict]) -> None:
 def asked_networks() -> list[str]:
     """The networks of the matrix: the one chosen, and those picked of what comes along."""
     others = [one for one in zoo.bundled_weights() if one != chosen.network]
-    few = [one for one in others if "@" not in one or one in FEW]
+    few = [one for one in others if ("@" not in one and one != SIGNS) or one in FEW]
     picked = st.multiselect(
         "and the networks", others, few, key=NETWORKS, bind="query-params", format_func=networks.title
     )

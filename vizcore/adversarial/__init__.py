@@ -7,14 +7,20 @@ from vizcore.adversarial.auto_attack import auto_attack
 from vizcore.adversarial.blackbox import transfer_matrix
 from vizcore.adversarial.control import control, random_signs
 from vizcore.adversarial.defense import adversarial_training, answers_kept
+from vizcore.adversarial.detector import Detection, Found, detect
+from vizcore.adversarial.drive import Drive, drive_by
 from vizcore.adversarial.fooling import evolve, fool
 from vizcore.adversarial.lattice import lasting, repaired
+from vizcore.adversarial.leaderboard import leaderboard
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
+from vizcore.adversarial.people import fool_people
 from vizcore.adversarial.physical import destruction_rates
+from vizcore.adversarial.road_signs import road_sign
+from vizcore.adversarial.sign import Sticker, sticker
 from vizcore.adversarial.square import square
 from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
@@ -22,6 +28,10 @@ from vizcore.adversarial.xray import Carrier, XRay, xray
 __all__ = [
     "Attack",
     "Carrier",
+    "Detection",
+    "Drive",
+    "Found",
+    "Sticker",
     "XRay",
     "adversarial_training",
     "answers_kept",
@@ -34,20 +44,26 @@ __all__ = [
     "decision_regions",
     "deepfool",
     "destruction_rates",
+    "detect",
+    "drive_by",
     "every_other_digit",
     "evolve",
     "fgsm",
     "fmn",
     "fool",
+    "fool_people",
     "lasting",
     "lbfgs",
+    "leaderboard",
     "least_likely",
     "patch",
     "pgd",
     "random_signs",
     "repaired",
+    "road_sign",
     "score_lines",
     "square",
+    "sticker",
     "targeted_ascent",
     "ten_numbers",
     "transfer_matrix",
