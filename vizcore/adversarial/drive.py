@@ -1,7 +1,7 @@
 """Drive: a car comes nearer to a sign, and a detector says in every picture what sign it is."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -105,7 +105,9 @@ def drive_by(
             found = detect(probe, check_cancel(picture))
             drive.pictures[name].append(picture)
             drive.answers[name].append(found.at(box))
-        yield Frame(number + 1, pictures, replace(drive, found=found))
+        sofar = Drive(*({name: [*many] for name, many in kept.items()} for kept in (drive.pictures, drive.answers)),
+                      [*drive.boxes], found)  # fmt: skip
+        yield Frame(number + 1, pictures, sofar)  # a copy: whoever draws it does so while the drive goes on
 
 
 def film(drive: Drive) -> torch.Tensor:
