@@ -36,6 +36,8 @@ CHAPTERS = {
         st.Page("linearity.py", title="Linearity"),
         st.Page("fooling.py", title="Fooling images"),
         st.Page("physical.py", title="Physical world"),
+        st.Page("sign.py", title="Stop sign"),
+        st.Page("people.py", title="Fool a person"),
         st.Page("blackbox.py", title="Black box"),
         st.Page("defense.py", title="Defense"),
     ],

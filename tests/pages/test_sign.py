@@ -1,0 +1,24 @@
+"""The page of the stop sign: the stickers, the drive and its counts are those of `vizcore`."""
+
+from tests.pages.drawn import canvas, drawn, numbers
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import opened, said, snippet
+from vizcore import last, open_probe
+from vizcore.adversarial import drive_by, road_sign, sticker
+from vizcore.imaging import percent
+
+PAGE = "sign.py"
+FEW = {"sticker.steps": "5", "sticker.batch": "2"}
+
+
+def test_the_stickers_and_the_drive_are_what_the_notebook_gives():
+    app = finished(opened(PAGE, **FEW))
+    probe = open_probe("road-signs")
+    found = last(sticker(probe, road_sign("stop"), "speed limit 80", steps=5, batch=2)).picture
+    drive = last(drive_by(probe, found.signs, pictures=8)).picture
+    for name in drive.pictures:
+        assert numbers(app)[f"taken for stop, {name}"] == percent(drive.share(name, "stop"))
+    assert drive.said("bare", 3) in drawn(app) and "went wrong" not in said(app)
+    assert any("Road signs, which comes along" in caption.value for caption in app.caption)
+    assert canvas(app, "sign scene")["pictureWidth"] == 256
+    assert "drive_by(signs, found.signs, pictures=8, seed=0)" in snippet(app)
