@@ -9,13 +9,16 @@ from pages.parts.calm import calm
 from pages.parts.selection import selection
 from vizcore import zoo
 from vizcore.adversarial.blackbox import gallery
-from vizcore.adversarial.defense import ADVERSARIAL, ATTACKED, METHODS, PEACE, TESTS, TRAININGS
+from vizcore.adversarial.defense import ADVERSARIAL, ATTACKED, PEACE, TESTS, TRAININGS
+from vizcore.adversarial.defense import METHODS as TRAINED
+from vizcore.adversarial.leaderboard import METHODS as BELIEVED
 from vizcore.attribution import saliency
 from vizcore.imaging import render
 from vizcore.method import titled
 
 METHOD, JOB = "defense.method", "defense"
-TRAIN, KEPT = METHODS
+METHODS = (*TRAINED, *BELIEVED)
+TRAIN, KEPT, BOARD = METHODS
 TWINS = ("tiny-vgg", "tiny-vgg-robust")
 STRONG = "rgba(128,128,128,0.95)"  # the grey of what was trained in peace
 SEEN = {
@@ -25,10 +28,14 @@ does not bring them down, training under attack does.""",
     KEPT: """How many of {count} pictures, yours and those that come along, keep their answer as the change grows. The
 twins have the same shape and the same photographs behind them; **only the training differs**. Random changes of the
 same size, dotted, take next to nothing from either.""",
+    BOARD: """Every row is a small network trained on digits with one defense that was believed in. Against **somebody
+who knows nothing of it** most of them help; against **somebody who knows it** all fall but the one that trained on the
+attack itself.""",
 }
 
 SNIPPETS = {
     TRAIN: "frames = vizcore.adversarial.adversarial_training({turned})\nfound = vizcore.last(frames).picture",
+    BOARD: "frames = vizcore.adversarial.leaderboard({turned})\nfound = vizcore.last(frames).picture",
     KEPT: """networks = {{name: vizcore.open_probe(name) for name in ("tiny-vgg", "tiny-vgg-robust")}}
 images = [image, *vizcore.bundled_images().values()]
 found = vizcore.adversarial.answers_kept(networks, images, {turned})""",
@@ -37,7 +44,24 @@ found = vizcore.adversarial.answers_kept(networks, images, {turned})""",
 
 def draw(frame) -> None:
     """The answer of the method that is looked at, as far as it is."""
-    (trained if method is TRAIN else kept)(frame)
+    {TRAIN: trained, KEPT: kept, BOARD: believed}[method](frame)
+
+
+def believed(frame) -> None:
+    """The leaderboard, as far as its defenses are trained."""
+    show.heading("Digits that are right, by defense and by what the attacker knows")
+    heads = {"clean": "unchanged", "oblivious": "attacker knows nothing of it", "adaptive": "attacker knows it"}
+    st.dataframe(
+        frame.picture.rows,
+        hide_index=True,
+        height=38 * (len(frame.picture.rows) + 1),
+        column_config={
+            "defense": "defense",
+            **{name: st.column_config.ProgressColumn(head, format="percent", min_value=0, max_value=1)
+               for name, head in heads.items()},
+            "how": "what the attacker who knows it follows",
+        },
+    )  # fmt: skip
 
 
 def trained(frame) -> None:
@@ -152,7 +176,7 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
 
 with calm():
     pictures = gallery(chosen.image)
-    if method is TRAIN:
+    if method is not KEPT:
         asked, frames = (), method.frames(**turned)
     else:
         asked, frames = (
@@ -171,6 +195,7 @@ with calm():
             learn.Try("A change twice as large", method=TRAIN, dials={"epsilon": 0.3}, session={METHOD: TRAIN.title}),
             learn.Try("Other weights to begin with", method=TRAIN, dials={"seed": 1}, session={METHOD: TRAIN.title}),
             learn.Try("The twins, as the change grows", session={METHOD: KEPT.title}),
+            learn.Try("Which defenses failed?", session={METHOD: BOARD.title}),
             learn.Try("A weaker attack makes both look better", method=KEPT, dials={"steps": 1},
                       session={METHOD: KEPT.title}),
         ],

@@ -20,6 +20,7 @@ from vizcore.adversarial.attacks import METHODS as ATTACKS
 from vizcore.adversarial.blackbox import METHODS as BLACKBOX
 from vizcore.adversarial.defense import METHODS as DEFENSE
 from vizcore.adversarial.fooling import METHODS as FOOLING
+from vizcore.adversarial.leaderboard import METHODS as BELIEVED
 from vizcore.adversarial.linearity import METHODS as LINEARITY
 from vizcore.adversarial.physical import METHODS as PHYSICAL
 from vizcore.attribution.cam import METHODS as FIRST
@@ -38,6 +39,8 @@ QUICK = {
     "adversarial_training.epochs": "1",
     "answers_kept.steps": "1",
     "destruction_rates.samples": "2",
+    "leaderboard.epochs": "1",
+    "leaderboard.steps": "1",
     "patch.steps": "5",
 }
 FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
@@ -65,8 +68,10 @@ PAGES = [
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
     *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
     *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
+    ("sign.py", {"sticker.steps": "5", "sticker.batch": "2"}),
+    ("people.py", {"people.each": "1", "fool_people.steps": "1"}),
     *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
-    *(("defense.py", {"defense.method": method.title, **QUICK}) for method in DEFENSE),
+    *(("defense.py", {"defense.method": method.title, **QUICK}) for method in (*DEFENSE, *BELIEVED)),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
     *(("cam.py", {"cam.units": "two", "cam.method": method.title}) for method in (*FIRST, *LATER) if method.at_once),
