@@ -21,7 +21,6 @@ from sklearn.datasets import load_digits
 from tests.corpora.samples import folder, picture
 from tests.pictures import encoded, png
 from vizcore import UnreadableImage, bundled_image, load_image
-from vizcore.folders import cache_folder
 from vizcore.representation import open_corpus
 
 
@@ -237,13 +236,6 @@ def test_what_is_no_corpus_is_said_so(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(picture(1), "PNG"))
     with pytest.raises(ValueError, match=r"a\.png is one file"):
         open_corpus(tmp_path / "a.png")
-
-
-def test_of_a_file_without_pictures_nothing_is_kept(tmp_path):
-    before = {*cache_folder("corpora").glob("*")}
-    with pytest.raises(ValueError, match=r"no pictures in notes\.zip, only 1 files that are none"):
-        open_corpus(zipped(tmp_path / "notes.zip", {"a.txt": b"no picture"}))
-    assert {*cache_folder("corpora").glob("*")} == before
 
 
 def test_the_same_folder_is_quick_the_second_time(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ probe = open_probe("tiny-vgg")
 cat = bundled_image("cat")
 
 
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
 def test_parts_that_a_layer_was_made_of_are_found_again():
     """Three objects, each with channels and places of its own: the groups are these, in the order of their strength."""
     directions = torch.nn.functional.normalize(torch.tensor([[1.0, 2, 0, 0, 0], [0, 0, 3, 0, 1], [0, 0, 0, 1, 0]]))

@@ -163,7 +163,7 @@ def toward(probe: Probe, layer: str, directions: torch.Tensor) -> Objective:
 
     def value(found: dict[str, torch.Tensor]) -> torch.Tensor:
         maps = probe.layer(layer).maps(found[layer])  # (N, C, H, W)
-        along = (maps * directions.to(maps.device)[:, :, None, None]).sum(1)
+        along = (maps * directions.type_as(maps)[:, :, None, None]).sum(1)
         cosine = along / maps.norm(dim=1).clamp_min(1e-6)
         return (along * cosine**ALIKE).mean((1, 2))
 
