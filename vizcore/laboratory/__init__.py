@@ -3,22 +3,27 @@
 from vizcore.laboratory.compare import Similarity, cka, similarity
 from vizcore.laboratory.passport import Incoming, Passport, Removal, passport
 from vizcore.laboratory.scalpel import Ablation, ablate, boost, combined, smallest_ablation, transplant
+from vizcore.laboratory.time_machine import Moment, aligned_tsne, procrustes, time_machine
 from vizcore.laboratory.toolbox import Look, look
 
 __all__ = [
     "Ablation",
     "Incoming",
     "Look",
+    "Moment",
     "Passport",
     "Removal",
     "Similarity",
     "ablate",
+    "aligned_tsne",
     "boost",
     "cka",
     "combined",
     "look",
     "passport",
+    "procrustes",
     "similarity",
     "smallest_ablation",
+    "time_machine",
     "transplant",
 ]
