@@ -45,6 +45,7 @@ CHAPTERS = {
         st.Page("scalpel.py", title="Scalpel"),
         st.Page("compare.py", title="Compare"),
         st.Page("passport.py", title="Unit passport"),
+        st.Page("time_machine.py", title="Time machine"),
     ],
 }
 
