@@ -1,6 +1,7 @@
 """Synthesis: what does it want to see?"""
 
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
+from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.paint import paint
 from vizcore.synthesis.presets import lucid, maco, robust, simonyan, yosinski
@@ -9,6 +10,7 @@ from vizcore.synthesis.style import style, texture
 from vizcore.synthesis.visualize import depths, visualize
 
 __all__ = [
+    "Groups",
     "Quality",
     "caricature",
     "depths",
@@ -19,6 +21,7 @@ __all__ = [
     "invert_with_priors",
     "lucid",
     "maco",
+    "neuron_groups",
     "paint",
     "quality",
     "relative_error",
