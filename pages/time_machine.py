@@ -105,7 +105,7 @@ stages = zoo.stages(chosen.network)
 show.question("When did it learn what?", f"Time machine: the training of {chosen.title}, moment by moment")
 if not stages:
     apology(ABSENT.format(title=chosen.title))
-    st.button(f"Go back in time with {networks.title(TEACHING)}", key="time machine teach", type="tertiary",
+    st.button(f"Go back in time with {networks.title(TEACHING)}", key="try time machine", type="tertiary",
               on_click=calmly(lambda: select(network=TEACHING)))  # fmt: skip
     st.stop()
 *_, trained = stages
