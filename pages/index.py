@@ -27,6 +27,7 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("groups.py", title="Neuron groups"),
+        st.Page("atlas.py", title="Atlas"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
         st.Page("style.py", title="Style"),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, jobs, learn, show, state
+from pages.parts import atlas_chip, components, corpora, jobs, learn, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.question import collection
 from pages.parts.selection import select, selection
@@ -160,12 +160,14 @@ def draw(index) -> None:
                 titles=[f"channel {one.unit.channel}\n{show.percent(one.share)}" for one in found.incoming],
                 columns=len(found.incoming), tile=80, gap=6,
                 on_pick=lambda place: select(unit=found.incoming[place].unit),
+                hints=atlas_chip.hints_of(chosen.probe, [one.unit for one in found.incoming]),
             )  # fmt: skip
         else:
             st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
         show.heading("How strongly it answers")
         answers(found)
     with right:
+        atlas_chip.wish(chosen.probe, unit, width=200)
         if found.labels:
             show.heading("Labels of its strongest pictures")
             show.bars(found.labels[:MOST])

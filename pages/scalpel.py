@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, networks, pictures, show, sidebar, state, uploads
+from pages.parts import atlas_chip, components, dials, jobs, learn, networks, pictures, show, sidebar, state, uploads
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.cloud import painting
 from pages.parts.selection import selection
@@ -198,6 +198,7 @@ with calm():
             tile=next(side for most, side in TILES.items() if probe.layer(layer).channels <= most),
             gap=3,
             height=520,
+            hints=atlas_chip.hints(probe, layer, range(probe.layer(layer).channels)),
         )
         with st.container(horizontal=True, gap="small"):
             st.button("Undo", key="scalpel undo", disabled=not edits, on_click=calmly(keep), args=(edits[:-1],))

@@ -92,6 +92,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
+    "unit_order": {"pictures": lambda number: torch.stack([picture(number + row) for row in range(96)])},
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},

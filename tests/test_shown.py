@@ -51,6 +51,7 @@ PAGES = [
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
+    ("atlas.py", {}),
     ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),
     ("trust.py", {}),
