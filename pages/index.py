@@ -40,6 +40,7 @@ CHAPTERS = {
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
         st.Page("defense.py", title="Defense"),
+        st.Page("moons.py", title="Few labels"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

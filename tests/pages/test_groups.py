@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.pages.drawn import drawn
+from tests.pages.drawn import canvas, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
