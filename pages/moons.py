@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, show
 from pages.parts.calm import calm
-from vizcore.adversarial.moons import EDGES, EVERY, METHODS, MOONS, TRAININGS
+from vizcore.adversarial.moons import EVERY, METHODS, MOONS, TRAININGS
 from vizcore.imaging import render
 
 JOB = "moons"
@@ -22,11 +22,8 @@ def draw(frame) -> None:
     """The planes, where there are any, and how much each network gets right."""
     found = frame.picture
     if found.planes:
-        for column, (training, plane) in zip(st.columns(3, gap="medium"), found.planes.items(), strict=True):
-            with column:
-                show.heading(training)
-                show.figure(moons(found, plane), key=f"moons {training}", height=270, alt=f"two moons by {training}")
-                show.numbers({"of those held out": show.percent(found.accuracies[training][-1])})
+        told = [f"{training}: {show.percent(shares[-1])} right" for training, shares in found.accuracies.items()]
+        show.row(found.pictures, told, width=300, pixels=False, alt="two moons, and what a network makes of the plane")
     show.heading("Right about points held out")
     left, right = st.columns([5, 3], gap="large")
     with left:
@@ -38,34 +35,6 @@ def draw(frame) -> None:
 def inks() -> dict[str, str]:
     """The colour of each training's curve."""
     return dict(zip(TRAININGS, ("rgba(128,128,128,0.55)", "rgba(128,128,128,0.95)", show.accent()), strict=True))
-
-
-def moons(found, plane):
-    """The plane in the colours of the two classes, all points, and rings around those whose label is told."""
-    from plotly.graph_objects import Figure, Heatmap, Scatter
-
-    left, right, bottom, top = EDGES
-    ends = render.stops("signed")
-    places = [[low + (high - low) * number / (len(plane) - 1) for number in range(len(plane))]
-              for low, high in ((left, right), (bottom, top))]  # fmt: skip
-    chart = Figure(
-        Heatmap(z=plane.tolist(), x=places[0], y=places[1], zmin=0, zmax=1, colorscale=ends, showscale=False,
-                opacity=0.55, hoverinfo="skip")
-    )  # fmt: skip
-    told = found.labelled.tolist()
-    x, y = found.points.T.tolist()
-    chart.add_trace(Scatter(x=x, y=y, mode="markers", hoverinfo="skip", marker={"size": 3, "color": show.quiet()}))
-    chart.add_trace(
-        Scatter(
-            x=[x[number] for number in told], y=[y[number] for number in told], mode="markers",
-            marker={"size": 11, "color": [ends[0 if found.classes[number] == 0 else -1][1] for number in told],
-                    "line": {"width": 2, "color": "white"}},
-            hovertemplate="its label is told<extra></extra>",
-        )
-    )  # fmt: skip
-    chart.update_xaxes(range=[left, right], visible=False)
-    chart.update_yaxes(range=[bottom, top], visible=False)
-    return chart
 
 
 def curves(accuracies: dict):
@@ -102,11 +71,10 @@ with calm():
         tries=[
             learn.Try("Digits instead of moons", method=method, dials={"task": "digits"}),
             learn.Try("One label for each moon", method=method, dials={"task": MOONS, "labels": 1}),
-            learn.Try(
-                "Changes that reach beyond the moon", method=method, dials={"task": MOONS, "epsilon": 3.0}
-            ),
+            learn.Try("Changes that reach beyond the moon", method=method, dials={"task": MOONS, "epsilon": 3.0}),
             learn.Try("Other labels, other weights", method=method, dials={"seed": 1}),
         ],
+        picture=(lambda: render.grid(found.pictures, 3, gap=6)) if found and found.planes else None,
         data=found and (lambda: found.rows),
         snippet="frames = vizcore.adversarial.virtual_adversarial_training("
         + ", ".join(f"{dial}={stand!r}" for dial, stand in turned.items())

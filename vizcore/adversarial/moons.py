@@ -13,6 +13,7 @@ from vizcore.adversarial.linear_models import digits_divided
 from vizcore.ascent import adam
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame
+from vizcore.imaging import plane
 from vizcore.method import Method
 from vizcore.probe import check_cancel
 
@@ -45,6 +46,13 @@ class Learned:
     labelled: torch.Tensor
     accuracies: Mapping[str, tuple[float, ...]]
     planes: Mapping[str, torch.Tensor]
+
+    @property
+    def pictures(self) -> torch.Tensor:
+        """The planes as pictures with all points on them, (trainings, 3, side, side)."""
+        left, right, bottom, top = EDGES
+        places = (self.points - torch.tensor([left, bottom])) / torch.tensor([right - left, top - bottom])
+        return torch.stack([plane(shares, places, self.classes, self.labelled) for shares in self.planes.values()])
 
     @property
     def rows(self) -> list[dict[str, str | float]]:
@@ -96,7 +104,7 @@ def virtual_adversarial_training(
         for training, weights in networks.items():
             right = (scores(weights, held).argmax(1) == truth).double().mean().item()
             accuracies[training] = (*accuracies[training], right)
-        planes = {training: plane(weights) for training, weights in networks.items()} if task == MOONS else {}
+        planes = {training: coloured(weights) for training, weights in networks.items()} if task == MOONS else {}
         yield Frame(step, steps, Learned(points, classes, told, dict(accuracies), planes))
 
 
@@ -208,7 +216,7 @@ def data(task: str, seed: int) -> tuple[torch.Tensor, ...]:
     return tuple(found)
 
 
-def plane(weights: Weights) -> torch.Tensor:
+def coloured(weights: Weights) -> torch.Tensor:
     """The probability of the second moon at every cell of the plane: (PLANE, PLANE), rows from the bottom."""
     left, right, bottom, top = EDGES
     y, x = torch.meshgrid(
