@@ -48,6 +48,6 @@ def main(pictures: int, network: str, other: str) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(*(kind(given[place]) if len(given) > place else usual
-           for place, (kind, usual) in enumerate(((int, 500), (str, "efficientnet-lite0"), (str, "tiny-vgg")))))  # fmt: skip
+    usual = "500", "efficientnet-lite0", "tiny-vgg"
+    count, *names = (*sys.argv[1:], *usual[len(sys.argv) - 1 :])
+    main(int(count), *names)
