@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, networks, show
+from pages.parts import beside, components, corpora, dials, jobs, learn, networks, show
 from pages.parts.calm import calm
 from pages.parts.selection import TEACHING, TOP, selection
 from vizcore import zoo
@@ -13,7 +13,6 @@ from vizcore.attribution import grad_cam, saliency
 from vizcore.corpora import evenly
 from vizcore.imaging import contact_sheet, render
 from vizcore.laboratory.compare import METHODS, disagreements
-from vizcore.probe import SCORES, Unit
 
 [METHOD] = METHODS
 OTHER, COUNT, JOB, MOST = "compare.other", "compare.pictures", "compare", 18
@@ -25,17 +24,6 @@ same in the same order."""
 def suited(name: str) -> str:
     """What a network is set beside at first: its twin, or the small one."""
     return zoo.twin(name) or TEACHING
-
-
-def beside(name: str):
-    """The selection with another network in the network's place; a class goes along by its label."""
-    probe = networks.probe(name)
-    asked = TOP
-    if not chosen.follows and chosen.unit.is_class and chosen.name in probe.labels:
-        asked = str(Unit(SCORES, probe.labels.index(chosen.name)))
-    elif not chosen.follows and not chosen.unit.is_class and chosen.unit.layer in probe.layers:
-        asked = str(Unit(chosen.unit.layer, min(chosen.unit.channel, probe.layer(chosen.unit.layer).channels - 1)))
-    return replace(chosen, network=name, asked=asked, probe=probe)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -124,7 +112,9 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
     corpus = corpora.picker(key="compare.corpus")
     count = st.slider("pictures", 50, 500, 100, 50, key=COUNT, bind="query-params")
 with calm():
-    other = beside(name)
+    other = beside.moved(chosen, name)
+    if chosen.follows:
+        other = replace(other, asked=TOP)
     left, right = st.columns(2, gap="large")
     with left, calm():
         answered(chosen, "one")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import corpora, dials, jobs, learn, networks, show, state, studio
+from pages.parts import beside, corpora, dials, jobs, learn, networks, show, state, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
 from pages.parts.selection import DEFAULTS, TEACHING, selection
@@ -17,7 +17,7 @@ from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
 
-JOB, STRIP, FAMILY = "visualize", "visualize depths", "visualize"
+JOB, STRIP, BESIDE, FAMILY = "visualize", "visualize depths", "visualize beside", "visualize"
 PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visualize.start", "visualize.depths"
 ALONE, WITH, LESS = "one unit", "with another", "without another"
 YOURS = "your picture"
@@ -130,6 +130,23 @@ def strip(frame) -> None:
     show.row(list(frame.picture), words, width=150, alt="what a stage wants to see")
 
 
+def asked_beside(steps: dict) -> None:
+    """What another network wants to see, by the same recipe at the size that suits it."""
+    show.heading(f"{second.title}, asked about {second.name}")
+    probe, about = second.probe, second.unit
+    begin = chosen.image if start == YOURS else start
+    question = (second.network, str(about), preset, chosen.picture if start == YOURS else start, *steps.values())
+    jobs.ask(BESIDE, question, lambda: function(probe, about, **steps, start=begin))
+    jobs.watch(
+        BESIDE,
+        lambda frame: show.row(
+            list(frame.picture if frame.picture.ndim == 4 else frame.picture[None]), width=290,
+            alt=f"painted to excite {second.name}",
+        ),
+        what=second.title,
+    )  # fmt: skip
+
+
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What does it want to see?", "Activation maximisation: a picture painted to excite a unit, as you watch")
@@ -147,6 +164,7 @@ with st.container(key="dials", gap="small"):
     with st.container(**ROW):
         turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
         deep = st.toggle("At every stage", key=STAGES, bind="query-params")
+        second = beside.choose(chosen, key="visualize.beside")
 
 with calm():
     weights = {ALONE: (), WITH: (1, 1), LESS: (1, -1)}[target]
@@ -172,6 +190,8 @@ with calm():
             lambda: depths(probe, strip_units, preset=named, steps=steps, seed=seed),
         )  # fmt: skip
         jobs.watch(STRIP, strip, what=f"{len(strip_units)} stages")
+    if second and frame and not job.going:
+        asked_beside({name: value for name, value in turned.items() if name != "size"})
     if frame and not job.going:
         natural()
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
