@@ -93,6 +93,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "classes": lambda number: [0, 1, 2] * 8,
     },
     "universal": {"learned_from": lambda number: torch.stack([picture(number + 5), picture(number + 6)])},
+    "unit_order": {"pictures": lambda number: torch.stack([picture(number + row) for row in range(96)])},
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
@@ -101,6 +102,10 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "method": lambda number: saliency,
     },
     "meter": {"method": lambda number: saliency},
+    "time_machine": {
+        "probes": lambda number: [probe(), probe()],
+        "images": lambda number: [picture(number + row) for row in range(9)],
+    },
 }
 
 

@@ -10,8 +10,9 @@ from vizcore.attribution.cam import grad_cam
 from vizcore.frames import last
 from vizcore.imaging import render
 from vizcore.inspection.activations import activations, summaries
+from vizcore.inspection.blocks import stage_ends
 from vizcore.laboratory.scalpel import ranked, scores_without, supported
-from vizcore.probe import Probe, Unit
+from vizcore.probe import SCORES, Probe, Unit
 from vizcore.representation.neighbors import similarity
 from vizcore.synthesis.canvas import usual_size
 from vizcore.synthesis.visualize import visualize
@@ -152,3 +153,15 @@ def middle_layer(probe: Probe) -> str:
     rectified = [name for name in probe.rectifiers if min(probe.layer(name).cells) >= 7]
     spatial = rectified or [name for name, layer in probe.layers.items() if layer.spatial] or list(probe.layers)
     return spatial[len(spatial) // 2 - (len(spatial) % 2 == 0)]
+
+
+def atlas_layers(probe: Probe) -> list[str]:
+    """The layers worth a picture of every unit: of every stage the last that has maps, the middle one, and the scores.
+
+    >>> from vizcore import open_probe
+    >>> atlas_layers(open_probe("tiny-vgg"))[-2:]
+    ['conv6.relu', 'scores']
+    """
+    ends = [probe.layer(name) for name in stage_ends(probe)]
+    stages = [layer.name for layer in ends if layer.spatial and "pooling" not in layer.kind]
+    return [*dict.fromkeys([*stages, middle_layer(probe)]), SCORES]

@@ -87,7 +87,7 @@ def notebook(chosen: selection.Selection, lines: str) -> str:
     """
     unit = chosen.unit.channel if chosen.unit.is_class else f"vizcore.Unit.parse({str(chosen.unit)!r})"
     opening = (
-        f"import vizcore\n\nprobe = vizcore.open_probe({networks.quoted(chosen.network)})\n"
+        f"import vizcore\n\nprobe = {networks.opening(chosen.network)}\n"
         f"image = {pictures.snippet(chosen.picture)}\nunit = {unit}{remark(chosen.name)}\n"
     )
     return opening + textwrap.dedent(lines).strip() + "\n"
