@@ -77,7 +77,7 @@ def rows(found) -> list[dict]:
 chosen = selection()
 show.question("What does it see, place by place?", "Neuron groups: channels that fire together, and what they want")
 with calm():
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    with dials.row():
         method = dials.method(METHODS, key="groups.method")
         turned = dials.draw(method, chosen.probe, chosen.unit, in_sight=3)
     question = Question(chosen, method, turned)
