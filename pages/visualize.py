@@ -135,7 +135,7 @@ def asked_beside(steps: dict) -> None:
     show.heading(f"{second.title}, asked about {second.name}")
     probe, about = second.probe, second.unit
     begin = chosen.image if start == YOURS else start
-    question = (second.network, str(about), preset, chosen.picture if start == YOURS else start, *steps.values())
+    question = (second.network, str(about), method.title, chosen.picture if start == YOURS else start, *steps.values())
     jobs.ask(BESIDE, question, lambda: function(probe, about, **steps, start=begin))
     jobs.watch(
         BESIDE,
