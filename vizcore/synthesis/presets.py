@@ -53,8 +53,9 @@ def lucid(
     """Paint with waves, the picture moved, scaled and turned a little at every step, so that it holds for every look.
 
     Olah et al. 2017, Lucid: climb the gradient of the unit's value before any softmax with Adam, on a canvas of waves
-    in the colours of photographs. The steps shorten over the second half, which takes the grain away. A rectified
-    channel is climbed by its input, since where a rectifier gives zero it has no gradient.
+    in the colours of photographs; the steps shorten over the second half, which takes the grain away. A rectified
+    channel is climbed by its input, which has a gradient where a rectifier gives zero, and a class by its score less
+    half of what all scores come to together, so that it is no other.
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -66,7 +67,8 @@ def lucid(
 
     def parts(unit: Target, steps: int, rate: float, **motion: float) -> Dials:
         view = glimpse(chance, seen_size(probe, *units(probe, unit)), **motion)
-        return {"objective": aim(probe, unit, weights), "views": [view], "step": adam(rate, steps), "steps": steps}
+        own = aim(probe, unit, weights) - rivals(probe, unit)
+        return {"objective": own, "views": [view], "step": adam(rate, steps), "steps": steps}
 
     turned = {"unit": unit, "steps": steps, "rate": rate, "move": move, "zoom": zoom, "turn": turn}
     yield from painted(probe, canvas, parts, turned, alone(pictures))
