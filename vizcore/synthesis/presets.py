@@ -1,9 +1,8 @@
 """Presets: activation maximisation as five papers do it, each a canvas, views, penalties and a step for one ascent.
 
-All of them take a unit, or several with their `weights`, and paint `pictures` from the seeds from `seed` on; their
-frames' pictures are (3, size, size), and with several they come first. `start` is "noise", "zeros", "mean" (the average
-of the bundled photographs) or an image (3, H, W). Between two frames, `send` changes the unit and any other number that
-does not say how it began.
+All take a unit, or several with their `weights`, and paint `pictures` from the seeds from `seed` on; their frames'
+pictures are (3, size, size), and with several they come first. `start` is "noise", "zeros", "mean" (the average of the
+bundled photographs) or an image (3, H, W). `send` changes the unit and any number that does not say how it began.
 """
 
 from collections.abc import Callable, Generator, Sequence
