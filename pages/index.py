@@ -37,6 +37,7 @@ CHAPTERS = {
         st.Page("fooling.py", title="Fooling images"),
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
+        st.Page("sound.py", title="Sound"),
         st.Page("defense.py", title="Defense"),
     ],
     "Laboratory": [
