@@ -121,7 +121,7 @@ def object_of(map) -> None:
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     method = dials.method(METHODS, key=METHOD)
     name = method.title
     view = dials.choose("shown as", render.VIEWS, key=VIEW)

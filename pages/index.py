@@ -27,6 +27,7 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("groups.py", title="Neuron groups"),
+        st.Page("atlas.py", title="Atlas"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
         st.Page("style.py", title="Style"),
@@ -39,6 +40,7 @@ CHAPTERS = {
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
         st.Page("defense.py", title="Defense"),
+        st.Page("moons.py", title="Few labels"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, networks, pictures, show, sidebar, state, uploads
+from pages.parts import atlas_chip, components, dials, jobs, learn, networks, pictures, show, sidebar, state, uploads
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.cloud import painting
 from pages.parts.selection import selection
@@ -28,8 +28,8 @@ from vizcore.laboratory.edits import (
 from vizcore.laboratory.scalpel import METHODS, answers
 from vizcore.laboratory.toolbox import walked_layers
 
-[METHOD] = METHODS
-EDITS, LAYER, KIND, DONOR, JOB = "scalpel.edits", "scalpel.layer", "scalpel.kind", "scalpel.donor", "scalpel"
+JOB, METHOD = "scalpel", "scalpel.method"
+EDITS, LAYER, KIND, DONOR = "scalpel.edits", "scalpel.layer", "scalpel.kind", "scalpel.donor"
 NAME = "scalpel name"
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
 LONGEST = 12  # layers whose change is drawn
@@ -148,7 +148,7 @@ probe = chosen.probe
 show.question("Which channels does this answer need?", "Ablation, boosting and transplants: a scalpel for networks")
 layers = walked_layers(probe)
 layer = dials.walk("layer", layers, key=LAYER, default=layers[-2] if len(layers) > 1 else layers[0])
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     kind = dials.choose("a click will", KINDS, key=KIND)
     donor = dials.choose("donor of transplants", bundled_names(), key=DONOR, default="coffee")
 text = st.text_input(
@@ -178,10 +178,11 @@ with calm():
             rows = {chosen.brief(name): {"change": felt[name]} for name in names}
             show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
         show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
-        turned = dials.draw(METHOD, in_sight=0)
-        question = (chosen.network, chosen.picture, layer, *turned.values())
-        jobs.ask(JOB, question, lambda: METHOD.frames(probe, chosen.image, layer, **turned))
-        jobs.watch(JOB, course, what=METHOD.title)
+        method = dials.method(METHODS, key=METHOD, label="searched by")
+        turned = dials.draw(method, in_sight=0)
+        question = (method.name, chosen.network, chosen.picture, layer, *turned.values())
+        jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, layer, **turned))
+        jobs.watch(JOB, course, what=method.title)
     with right:
         show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels} channels, {len(here)} edited")
         components.grid(
@@ -198,6 +199,7 @@ with calm():
             tile=next(side for most, side in TILES.items() if probe.layer(layer).channels <= most),
             gap=3,
             height=520,
+            hints=atlas_chip.hints(probe, layer, range(probe.layer(layer).channels)),
         )
         with st.container(horizontal=True, gap="small"):
             st.button("Undo", key="scalpel undo", disabled=not edits, on_click=calmly(keep), args=(edits[:-1],))
@@ -206,7 +208,7 @@ with calm():
                 painter()
         keeping(written(edits))
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(layer=show.plain(layer), times=LOUDER),
         tries=[
             learn.Try("All of the layer from another picture", session={EDITS: f"transplant {layer}"}),
@@ -214,7 +216,7 @@ with calm():
             learn.Try("As it was", session={EDITS: ""}),
         ],
         data=[{"edit": edit.kind, "of": str(edit.where)} for edit in edits] or None,
-        snippet=f'found = vizcore.laboratory.smallest_ablation(probe, image, {layer!r})\n'
+        snippet=f"found = vizcore.laboratory.{method.name}(probe, image, {layer!r})\n"
         "wraps = vizcore.laboratory.ablate(probe, found.units)\n"
         "scores, _ = probe.run(probe.prepare(image)[None], wraps=wraps)",
     )  # fmt: skip

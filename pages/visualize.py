@@ -5,12 +5,12 @@ import streamlit as st
 from pages.parts import beside, corpora, dials, jobs, learn, networks, show, state, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
+from pages.parts.question import written
 from pages.parts.selection import DEFAULTS, TEACHING, selection
 from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
 from vizcore.inspection.examples import examples, patches
-from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
 from vizcore.synthesis.presets import METHODS
@@ -135,7 +135,7 @@ def asked_beside(steps: dict) -> None:
     show.heading(f"{second.title}, asked about {second.name}")
     probe, about = second.probe, second.unit
     begin = chosen.image if start == YOURS else start
-    question = (second.network, str(about), preset, chosen.picture if start == YOURS else start, *steps.values())
+    question = (second.network, str(about), method.title, chosen.picture if start == YOURS else start, *steps.values())
     jobs.ask(BESIDE, question, lambda: function(probe, about, **steps, start=begin))
     jobs.watch(
         BESIDE,
@@ -153,10 +153,9 @@ show.question("What does it want to see?", "Activation maximisation: a picture p
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 with st.container(key="dials", gap="small"):
     with st.container(**ROW):
-        preset = dials.choose("by the recipe of", titled(METHODS), key=PRESET, letters=60)
+        method = dials.method(METHODS, key=PRESET, label="by the recipe of", letters=60)
         target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
         other = other_unit(chosen) if target != ALONE else None
-        method = titled(METHODS)[preset]
         defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
         start = dials.choose(
             "begin with", [*defaults["start"].allows.options, YOURS], key=START, default=defaults["start"].default
@@ -173,12 +172,11 @@ with calm():
     branch = studio.branch(JOB, whose)
     given = branch.picture if branch.step else chosen.image if start == YOURS else start
     begun = tuple(turned[name] for name in BEGINS)
-    asked = (whose, preset, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
+    asked = (whose, method.title, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
     live = {name: value for name, value in turned.items() if name not in BEGINS}
     probe, function = chosen.probe, method.function
     job, desk = studio.ask(JOB, asked, live, lambda: function(probe, wanted, **turned, start=given, weights=weights))
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     if deep and frame and not job.going:
         strip_units = stages(chosen.network, chosen.picture, unit, chosen)
@@ -198,8 +196,7 @@ with calm():
     extras = {"start": "image"} if start == YOURS else {"start": repr(start)}
     extras |= {"weights": repr(weights)} if other else {}
     named_unit = f'[unit, vizcore.Unit.parse("{other.unit}")]' if other else "unit"
-    options = ", ".join([*(f"{name}={value!r}" for name, value in turned.items()),
-                         *(f"{name}={value}" for name, value in extras.items())])  # fmt: skip
+    options = ", ".join([*written(turned), *(f"{name}={value}" for name, value in extras.items())])
     learn.below(
         method,
         seen=SEEN.format(unit=show.plain(chosen.name), views=VIEWS),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures, show, state
+from pages.parts import atlas_chip, networks, pictures, show, state
 from pages.parts.calm import calmly
 from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
 from vizcore.inspection.blocks import outline
@@ -23,6 +23,7 @@ def draw() -> None:
         teach(chosen.network)
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
+        atlas_chip.wish(chosen.probe, chosen.unit)
 
 
 def edits(network: str) -> None:

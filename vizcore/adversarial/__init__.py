@@ -12,6 +12,7 @@ from vizcore.adversarial.lattice import lasting, repaired
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
+from vizcore.adversarial.moons import virtual_adversarial_training
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.physical import destruction_rates
@@ -52,5 +53,6 @@ __all__ = [
     "ten_numbers",
     "transfer_matrix",
     "universal",
+    "virtual_adversarial_training",
     "xray",
 ]
