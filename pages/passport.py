@@ -90,10 +90,20 @@ def dissected(probe, layer: str, corpus):
     yield from DISSECTION.frames(probe, images, layer, labels=labels)
 
 
+def guessed(one: Unit) -> str:
+    """The concept of a unit of the layer that was dissected, and its IoU; nothing where none is above .04."""
+    job = jobs.running(JOB)
+    found = job and job.latest and job.latest.picture
+    known = found.concept(one.channel) if found and found.layer == one.layer else None
+    return f"{known[0]} {known[1]:.2f}" if known else ""
+
+
 def whole_network(index) -> None:
     """Everybody's passport in brief, to sort, to pick from and to keep."""
     rows = table(chosen.network, corpus.digest, index.done, index.layers, index)
-    named = [{**row, "your name": given().get(row["unit"], "")} for row in rows]
+    named = [
+        {**row, "concept": guessed(Unit.parse(row["unit"])), "your name": given().get(row["unit"], "")} for row in rows
+    ]
     with st.expander(f"The passports of all {len(rows):,} units that are indexed"):
         st.dataframe(
             named, key="passport table", selection_mode="single-row", hide_index=True, height=420,

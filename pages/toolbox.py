@@ -36,7 +36,7 @@ def go(unit: str) -> None:
 chosen = selection()
 unit = chosen.middle if chosen.follows else chosen.unit
 show.question("What does the network see right now?", "Deep Visualization Toolbox: every channel of a layer, live")
-with st.container(key="dials", horizontal=True, gap="large"):
+with st.container(key="dials", horizontal=True, gap="large"), st.container(width=260):
     back = dials.draw(METHOD)["back"]
 with calm():
     layers = {name: called(name) for name in walked_layers(chosen.probe, unit.layer)}
