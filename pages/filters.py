@@ -140,15 +140,14 @@ def spread(weights):
 
 def growing():
     """The network after the epoch that the scrubber stands at; at its end, the trained network itself."""
-    stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if name.startswith(f"{chosen.network}@")}
+    stages = zoo.stages(chosen.network)
     if not stages:
         return chosen.probe
-    *earlier, _ = stages
-    end = "trained"
+    *_, trained = stages
     epoch = st.select_slider(
-        "watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch", bind="query-params"
+        "watch them being learned: epoch", list(stages), value=trained, key="filters.epoch", bind="query-params"
     )
-    return chosen.probe if epoch == end else zoo.open_probe(stages[epoch])
+    return chosen.probe if epoch == trained else zoo.open_probe(stages[epoch])
 
 
 def beside() -> dict[str, str]:

@@ -27,6 +27,7 @@ CHAPTERS = {
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
         st.Page("atlas.py", title="Atlas"),
+        st.Page("groups.py", title="Neuron groups"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
         st.Page("style.py", title="Style"),
@@ -45,6 +46,7 @@ CHAPTERS = {
         st.Page("scalpel.py", title="Scalpel"),
         st.Page("compare.py", title="Compare"),
         st.Page("passport.py", title="Unit passport"),
+        st.Page("time_machine.py", title="Time machine"),
     ],
 }
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, corpora, learn, show
+from pages.parts import atlas_chip, components, corpora, jobs, learn, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.question import collection
 from pages.parts.selection import select, selection
@@ -10,10 +10,15 @@ from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
 from vizcore.inspection.examples import patches
+from vizcore.laboratory.dissection import METHODS as DISSECTIONS
+from vizcore.laboratory.dissection import labelled
 from vizcore.laboratory.passport import METHODS
+from vizcore.laboratory.passport_table import passport_table
 
-[METHOD] = METHODS
+[METHOD], [DISSECTION] = METHODS, DISSECTIONS
 MOST = 5  # labels named
+DISSECTED = 150  # pictures that concepts are looked for in
+JOB = "dissection"
 SEEN = """The patches are all that the unit's strongest cell can see in the pictures that excite it most. What it adds
 up is read off the weights: each square is the kernel by which an earlier unit is read, bright where that excites this
 one and dark where it inhibits."""
@@ -25,6 +30,84 @@ def issued(network: str, digest: str, done: int, unit: str, _index) -> tuple:
     found = METHOD.function(_index.probe, unit, _index)
     pictures = patches(_index, unit, found.examples)
     return found, sheet(pictures, largest=128, photographs=pictures.shape[-1] > components.WHOLE)
+
+
+@st.cache_resource(max_entries=4, show_spinner="The passports of all units")
+def table(network: str, digest: str, done: int, layers: tuple, _index) -> list[dict]:
+    """A row for every unit that is indexed."""
+    return passport_table(_index)
+
+
+def given() -> dict[str, str]:
+    """The names that the reader gave to units of this network."""
+    return state.kept("unit names", {}).setdefault(chosen.network, {})
+
+
+def call_it() -> None:
+    """Keep the name that was typed, or forget it where the field was emptied."""
+    typed = st.session_state[f"passport name {unit}"].strip()
+    given()[str(unit)] = typed
+    if not typed:
+        del given()[str(unit)]
+
+
+def pick(rows: list[dict]) -> None:
+    """Go to the unit whose row was picked."""
+    if picked := st.session_state["passport table"]["selection"]["rows"]:
+        select(unit=Unit.parse(rows[picked[0]]["unit"]))
+
+
+def concept(frame) -> None:
+    """Which concept the unit follows, once that is known."""
+    found = frame.picture
+    if found is None:
+        return
+    name, value = found.nearest(unit.channel)
+    sure = found.concept(unit.channel)
+    show.numbers({"concept": (name if sure else "none above .04", f"IoU {value:.3f}{'' if sure else f', {name}'}")})
+
+
+def who() -> None:
+    """The name that the reader gave the unit, and the concept that it follows."""
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        st.text_input(
+            "Your name for it", given().get(str(unit), ""), key=f"passport name {unit}", width=260,
+            placeholder="eyes, wheels, red ...", max_chars=60, on_change=calmly(call_it),
+        )  # fmt: skip
+        if chosen.probe.layer(unit.layer).spatial:
+            probe, layer, pictures = chosen.probe, unit.layer, corpus
+            jobs.ask(
+                JOB, (chosen.network, corpus.digest, layer), lambda: dissected(probe, layer, pictures), behind=True
+            )
+            with st.container(width="content"):
+                jobs.watch(JOB, concept, what="Which concept it follows")
+
+
+def dissected(probe, layer: str, corpus):
+    """The frames of a dissection of a layer with some pictures of a corpus."""
+    images, labels = labelled(corpus, DISSECTED)
+    yield from DISSECTION.frames(probe, images, layer, labels=labels)
+
+
+def whole_network(index) -> None:
+    """Everybody's passport in brief, to sort, to pick from and to keep."""
+    rows = table(chosen.network, corpus.digest, index.done, index.layers, index)
+    named = [{**row, "your name": given().get(row["unit"], "")} for row in rows]
+    with st.expander(f"The passports of all {len(rows):,} units that are indexed"):
+        st.dataframe(
+            named, key="passport table", selection_mode="single-row", hide_index=True, height=420,
+            on_select=calmly(lambda: pick(named)),
+        )  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "CSV", lambda: learn.csv(named), f"passports of {chosen.title}.csv", "text/csv", key="passport csv",
+                on_click="ignore",
+            )  # fmt: skip
+            if given():
+                st.download_button(
+                    "Your names", lambda: learn.packed(dict(given()))[2](dict(given())), "names.json",
+                    "application/json", key="passport names", on_click="ignore",
+                )  # fmt: skip
 
 
 def remarks(found) -> list[str]:
@@ -97,6 +180,8 @@ def draw(index) -> None:
                 f"channel {other.channel}  {alike:.2f}", key=f"passport like {other}", type="tertiary",
                 on_click=calmly(select), kwargs={"unit": other},
             )  # fmt: skip
+    if index.complete:
+        whole_network(index)
     learn.below(
         METHOD,
         seen=SEEN,
@@ -122,4 +207,5 @@ with st.container(key="dials"):
     corpus = corpora.picker()
 if corpus is not None:
     with calm():
+        who()
         corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])

@@ -58,6 +58,7 @@ with calm():
         tries=[
             learn.Try("Begin at the first layer", unit=Unit(next(iter(layers)), 0)),
             learn.Try("Back as a deconvnet does it", method=METHOD, dials={"back": "deconvnet"}),
+            learn.Try("Where is the evidence for its answer?", method=METHOD, dials={"back": "Grad-CAM"}),
             learn.Try("As fast as it goes: nothing traced back", method=METHOD, dials={"back": "off"}),
         ],
         snippet=f'found = vizcore.laboratory.look(probe, image, unit, back="{back}")\n'

@@ -101,6 +101,10 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "method": lambda number: saliency,
     },
     "meter": {"method": lambda number: saliency},
+    "time_machine": {
+        "probes": lambda number: [probe(), probe()],
+        "images": lambda number: [picture(number + row) for row in range(9)],
+    },
 }
 
 

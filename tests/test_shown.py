@@ -61,6 +61,7 @@ PAGES = [
     ("passport.py", {"corpus": "digits"}),
     ("compare.py", {"compare.corpus": "digits", "compare.pictures": "50"}),
     ("scalpel.py", {"scalpel.layer": "conv6.relu"}),
+    ("time_machine.py", {"aligned_tsne.steps": "30", "time_machine.pictures": "50"}),
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),

@@ -2,6 +2,7 @@
 
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
+from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.paint import paint
 from vizcore.synthesis.presets import lucid, maco, robust, simonyan, yosinski
@@ -12,6 +13,7 @@ from vizcore.synthesis.visualize import depths, visualize
 
 __all__ = [
     "Atlas",
+    "Groups",
     "Quality",
     "build_atlas",
     "caricature",
@@ -23,6 +25,7 @@ __all__ = [
     "invert_with_priors",
     "lucid",
     "maco",
+    "neuron_groups",
     "open_atlas",
     "paint",
     "quality",
