@@ -11,6 +11,7 @@ from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
 from vizcore.inspection.examples import examples, patches
+from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
 from vizcore.synthesis.facets import METHODS as FACETS
@@ -18,9 +19,8 @@ from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
 
-JOB, STRIP, BESIDE, FAMILY = "visualize", "visualize depths", "visualize beside", "visualize"
-[FACET] = FACETS
-JOB, STRIP, KINDS, FAMILY = "visualize", "visualize depths", "visualize facets", "visualize"
+JOB, STRIP, BESIDE, KINDS = "visualize", "visualize depths", "visualize beside", "visualize facets"
+FAMILY, FACET = "visualize", titled(FACETS)["Multifaceted"]
 PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visualize.start", "visualize.depths"
 EACH = "visualize.facets"
 ALONE, WITH, LESS = "one unit", "with another", "without another"
