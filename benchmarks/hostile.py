@@ -236,6 +236,20 @@ def megabytes(server: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{server}/status").read_text())[1]) / 1024
 
 
+def settle(server: int, seconds: int = 120) -> None:
+    """Wait until a process has come to rest, for closed sessions and their jobs are let go one by one."""
+    used, until = -1.0, time.monotonic() + seconds
+    while (now := processor_seconds(server)) > used + 0.2 and time.monotonic() < until:
+        used = now
+        time.sleep(5)
+
+
+def processor_seconds(server: int) -> float:
+    """The processor time that a process has used."""
+    numbers = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def children() -> list[int]:
     """The processes that this one started."""
     return [int(one) for one in Path(f"/proc/self/task/{socket.os.getpid()}/children").read_text().split()]
@@ -278,7 +292,7 @@ def main() -> int:
             for page, label, some in files(folder / "files"):
                 for got, times in asyncio.run(drop(url, page, label, some)).items():
                     told["file for " + label, got] += times
-            time.sleep(5)  # closed sessions are let go
+            settle(server)
             after, healthy = megabytes(server), answers(url)
         for (kind, got), times in sorted(told.items()):
             print(f"{kind:22} {got:>8} {times:7,}")

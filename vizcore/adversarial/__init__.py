@@ -13,6 +13,7 @@ from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.listener import Listener, listener_card, open_listener, word_errors
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
+from vizcore.adversarial.moons import virtual_adversarial_training
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.physical import destruction_rates
@@ -65,6 +66,7 @@ __all__ = [
     "ten_numbers",
     "transfer_matrix",
     "universal",
+    "virtual_adversarial_training",
     "wav",
     "word_errors",
     "xray",
