@@ -64,6 +64,8 @@ def below(
     or anything JSON knows) may be taken away, each also as a function that makes it when asked, and a drawing as
     `svg`. `snippet` is what follows the opening lines of the notebook, or all of it where it begins with an import of
     its own. `unit` is the unit that the page asked about where the reader has chosen none."""
+    the notebook, or all of it where it begins with an import of its own. `unit` is the unit that the page asked about
+    where the reader has chosen none."""
     name = name or method.name
     st.space("medium")
     with st.container(key="learn", gap="medium"):

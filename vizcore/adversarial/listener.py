@@ -53,7 +53,7 @@ def power(sound: torch.Tensor) -> torch.Tensor:
 
 def mel_power(sound: torch.Tensor) -> torch.Tensor:
     """The power of a sound (N, samples) in every mel band, (N, BANDS, frames)."""
-    return mel_filters().to(sound.dtype) @ power(sound)
+    return mel_filters().type_as(sound) @ power(sound)
 
 
 def heard(bands: torch.Tensor) -> torch.Tensor:
