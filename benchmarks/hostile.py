@@ -286,7 +286,9 @@ def main() -> int:
         with serve(folder / "log.txt", folder / "cache", proxy=outside) as url:
             [server] = children()
             draw = random.Random(SEED)
-            asyncio.run(odd_page(url, draw))
+            for _ in range(10):  # so that what every page needs once is there
+                asyncio.run(odd_page(url, draw))
+            settle(server)
             before, there = megabytes(server), held(folder / "cache")
             told = asyncio.run(storm(url, requests, 60 * minutes))
             for page, label, some in files(folder / "files"):
