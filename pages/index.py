@@ -39,6 +39,7 @@ CHAPTERS = {
         st.Page("fooling.py", title="Fooling images"),
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
+        st.Page("sound.py", title="Sound"),
         st.Page("defense.py", title="Defense"),
         st.Page("moons.py", title="Few labels"),
     ],

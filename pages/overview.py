@@ -66,7 +66,8 @@ def laboratory(chosen) -> tuple:
     found = overview.laboratory(chosen.probe, chosen.image)
     facts = found.facts
     layer = chosen.brief(facts["layer"])
-    without = f"Some of {facts['channels']} channels in {layer}. Without the {facts['removed']} in colour"
+    removed = "one" if facts["removed"] == 1 else facts["removed"]
+    without = f"Some of {facts['channels']} channels in {layer}. Without the {removed} in colour"
     if facts["before"] == facts["after"]:
         return found.picture, f"{without} it is still {facts['before']}."
     return found.picture, f"{without} it is {facts['after']}: {show.percent(facts['probability'])}."

@@ -11,14 +11,18 @@ from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
 from vizcore.inspection.examples import examples, patches
+from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
+from vizcore.synthesis.facets import METHODS as FACETS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
 
-JOB, STRIP, BESIDE, FAMILY = "visualize", "visualize depths", "visualize beside", "visualize"
+JOB, STRIP, BESIDE, KINDS = "visualize", "visualize depths", "visualize beside", "visualize facets"
+FAMILY, FACET = "visualize", titled(FACETS)["Multifaceted"]
 PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visualize.start", "visualize.depths"
+EACH = "visualize.facets"
 ALONE, WITH, LESS = "one unit", "with another", "without another"
 YOURS = "your picture"
 BEGINS = ("pictures", "seed", "size")  # what a run begins with; every other dial may be turned as it goes on
@@ -122,6 +126,28 @@ def natural() -> None:
     show.heading(f"What excites it most among the {found.name}")
     best = examples(index, whole, count=NATURAL)
     show.row(patches(index, whole, best), [show.figures(one.value) for one in best], width=96, alt="a natural example")
+    if st.toggle("Painted once for each kind of them", key=EACH, bind="query-params"):
+        turned = dials.draw(FACET, chosen.probe, whole, in_sight=2)
+        asked = (chosen.network, str(whole), found.digest, index.done, *turned.values())
+        jobs.ask(KINDS, asked, lambda: FACET.frames(probe, whole, index, **turned))
+        jobs.watch(KINDS, lambda frame: kinds(frame, index, whole), what=FACET.title)
+        st.caption(f"{FACET.title} ({FACET.paper.partition(',')[0]}): each is begun with the average of one kind.")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def patches_of_a_kind(network: str, digest: str, unit: Unit, numbers: tuple, _index, _examples) -> list:
+    """What the unit's strongest cells saw in some pictures of a kind."""
+    return list(patches(_index, unit, _examples))
+
+
+def kinds(frame, index, whole: Unit) -> None:
+    """What the unit wants to see of each kind, and beside it photographs of that kind."""
+    for painted, kind in zip(frame.picture, frame.detail, strict=True):
+        best = kind[:NATURAL]
+        numbers = tuple(one.number for one in best)
+        natural = patches_of_a_kind(chosen.network, index.corpus.digest, whole, numbers, index, best)
+        words = [f"{len(kind)} pictures", *(show.figures(one.value) for one in best)]
+        show.row([painted, *natural], words, width=96, alt="one kind of what excites it")
 
 
 def strip(frame) -> None:

@@ -21,6 +21,7 @@ import pytest
 import torch
 
 import vizcore
+from vizcore.adversarial import open_listener
 from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
 from vizcore.frames import at_once, frames_of
@@ -78,7 +79,7 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "layer": lambda number: "conv4.relu",
 }
 # What a method only reads through and shares with others; a copy of it could not be compared.
-SHARED = ("probe", "probes", "index", "other")
+SHARED = ("probe", "probes", "index", "other", "listener")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "compare": {"other": lambda number: probe()},
@@ -94,6 +95,11 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     },
     "universal": {"learned_from": lambda number: torch.stack([picture(number + 5), picture(number + 6)])},
     "unit_order": {"pictures": lambda number: torch.stack([picture(number + row) for row in range(96)])},
+    "sound": {
+        "listener": lambda number: open_listener(),
+        "sound": lambda number: picture(number)[0].flatten() * 2 - 1,
+        "phrase": lambda number: "abc"[number % 3],
+    },
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},

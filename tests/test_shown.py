@@ -67,6 +67,7 @@ PAGES = [
     *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
     *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
     *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
+    ("sound.py", {"audio_adversarial.steps": "10"}),
     *(("defense.py", {"defense.method": method.title, **QUICK}) for method in DEFENSE),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),

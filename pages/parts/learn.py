@@ -59,7 +59,9 @@ def below(
 
     `picture` (3, H, W) and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each
     also as a function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
-    the notebook. `unit` is the unit that the page asked about where the reader has chosen none."""
+    the notebook, or all of it where it begins with an import of its own. `unit` is the unit that the page asked about
+    where the reader has chosen none.
+    """
     name = name or method.name
     st.space("medium")
     with st.container(key="learn", gap="medium"):
@@ -134,7 +136,8 @@ def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, s
             )
     if snippet:
         st.caption("The same in a notebook")
-        st.code(notebook(chosen, snippet), language="python", wrap_lines=True)
+        whole = snippet if snippet.startswith("import ") else notebook(chosen, snippet)
+        st.code(whole, language="python", wrap_lines=True)
     st.caption("The link to exactly this view")
     st.code(link(chosen), language=None, wrap_lines=True)
 

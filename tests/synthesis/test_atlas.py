@@ -179,3 +179,12 @@ def test_units_are_in_a_row_by_what_they_read_and_all_are_there():
         unit_order(open_probe("efficientnet-lite0"), "stages.stage3.1.add", pictures, by=WEIGHTS)
     with pytest.raises(ValueError, match="cannot be ordered by 'size'"):
         unit_order(probe, "conv3.relu", pictures, by="size")
+
+
+def test_a_channel_without_weights_to_speak_of_is_not_left_grey():
+    faint = toy(name="faint")
+    with torch.no_grad():
+        faint.network.conv1.conv.weight[3] *= 1e-9
+    pictures = paint_units(faint, "conv1.relu", [3, 4])
+    assert (pictures.std((1, 2, 3)) > 0.05).all()
+    torch.testing.assert_close(pictures[1], paint_units(faint, "conv1.relu", [4])[0], rtol=0, atol=0.02)

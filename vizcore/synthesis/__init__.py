@@ -2,6 +2,7 @@
 
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
+from vizcore.synthesis.facets import facets
 from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.paint import paint
@@ -20,6 +21,7 @@ __all__ = [
     "depths",
     "dream",
     "dream_zoom",
+    "facets",
     "invert",
     "invert_layers",
     "invert_with_priors",

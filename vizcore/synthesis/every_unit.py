@@ -13,6 +13,7 @@ from vizcore.synthesis.targets import before_rectifier
 from vizcore.synthesis.views import glimpse, seen_size
 
 SIDES = 32, 96  # the least and the most pixels of a picture's side
+GREY, AMPLIFIED = 0.05, 1e6  # deviation of a picture that was hardly painted, and how much more its value then counts
 LEAK = 0.1  # how much a cell that gives nothing counts, so that it has a gradient too
 
 
@@ -22,7 +23,8 @@ def paint_units(
     """Paint what each of some channels of a layer wants to see, all at once: (N, 3, side, side).
 
     Olah et al. 2017, on the canvas of waves that `lucid` paints on, with fewer and longer steps. Channel c begins with
-    the seed `seed` + c, and looks the same beside others as alone.
+    the seed `seed` + c, and looks the same beside others as alone. A channel whose weights are next to nothing has so
+    small a gradient that the steps do not notice it; what stays grey is climbed again with a larger one.
 
     >>> from vizcore import open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -30,11 +32,23 @@ def paint_units(
     >>> probe.predict(goldfish)[0].label, probe.predict(penguin)[0].label
     ('goldfish', 'king penguin')
     """
+    pictures = painted_together(probe, layer, channels, steps, rate, seed)
+    if (grey := pictures.std((1, 2, 3)) < GREY).any():
+        faint = [channel for channel, alike in zip(channels, grey.tolist(), strict=True) if alike]
+        pictures[grey] = painted_together(probe, layer, faint, steps, rate, seed, AMPLIFIED)
+    return pictures
+
+
+def painted_together(
+    probe: Probe, layer: str, channels: Sequence[int], steps: int, rate: float, seed: int, times: float = 1.0
+) -> torch.Tensor:
+    """One ascent for some channels of a layer, their values taken so many times."""
     chance = [torch.Generator().manual_seed(seed + channel) for channel in channels]
     side = picture_side(probe, layer)
     view = glimpse(chance, side if any_size(probe, layer) else probe.input_size)
+    value = own_channels(probe, layer, channels)
     climb = ascend(
-        probe, own_channels(probe, layer, channels), fourier(side, chance), [view],
+        probe, value * times if times != 1 else value, fourier(side, chance), [view],
         step=adam(rate, steps), steps=steps, revive=True,
     )  # fmt: skip
     return last(climb).picture
