@@ -8,12 +8,13 @@ from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.imaging import contact_sheet, render
 from vizcore.inspection.activations import activations, strongest
+from vizcore.method import titled
 from vizcore.overview import atlas_layers
 from vizcore.probe import SCORES
 from vizcore.synthesis import open_atlas
 from vizcore.synthesis.unit_order import METHODS
 
-[ORDER] = METHODS
+ORDER = titled(METHODS)["Order of units"]
 LAYER, FIND = "atlas.layer", "atlas.find"
 STRIP_SIDE, LARGE = 96, 340  # pixels of a picture in the strip, and of the chosen one on the page
 TILES = {64: 84, 256: 64, 512: 56, 100_000: 48}  # up to so many units, a picture is about so wide
@@ -78,7 +79,7 @@ if atlas is None:
     st.stop()
 layers = list(atlas.layers)
 follow(unit)
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     layer = dials.choose("layer", layers, key=LAYER, default=layers[-1], format=chosen.brief)
     text = ""
     if SCORES in layers:

@@ -141,7 +141,7 @@ unit = chosen.middle if chosen.follows else chosen.unit
 unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
 name = chosen.probe.labels[unit.channel] if unit.is_class else f"{chosen.brief(unit.layer)}, channel {unit.channel}"
 show.question("What does this unit like best?", f"Maximally activating patches of {name}")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     corpus = corpora.picker()
     way = dials.choose("show", list(WAYS), key="examples.way")
     method = dials.method(METHODS, key="examples.method")

@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show
+from pages.parts import components, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.question import Question
-from pages.parts.selection import selection
+from pages.parts.selection import select, selection
+from vizcore import Unit
 from vizcore.imaging import render
+from vizcore.synthesis import open_atlas
 from vizcore.synthesis.groups import METHODS
 
 JOB = "groups"
+TILE = 48  # pixels of the page that a place takes
 SEEN = """Places of one colour are one thing to **{layer}**: the same channels fire there, and the picture under that
 colour is what these channels want to see together. The numbers say how much each group adds to **{unit}**."""
 
@@ -27,11 +30,33 @@ def draw(frame) -> None:
         show.heading(f"What speaks for {chosen.name}")
         show.numbers({"all groups add": found.effects.sum().item(), "the rest adds": found.rest})
         show.numbers({"of what the layer found is in the groups": show.percent(found.kept)})
+        places(found)
     show.heading("What every group wants to see, and how much it adds")
     if frame.picture is None:
         show.legend(zip(told, [""] * len(inks), inks, strict=True))
     else:
         show.row(frame.picture, told, width=150, pixels=False, alt="what a group wants to see", inks=inks)
+
+
+def places(found) -> None:
+    """At every place what the channel wants to see that fires most there; drawn as large as it fires."""
+    atlas = open_atlas(chosen.probe)
+    sheet = atlas and atlas.sheet(found.layer)
+    if not sheet:
+        return
+    channels, values = found.channels.flatten().tolist(), found.values.flatten()
+    show.heading("At every place: what the strongest channel wants to see")
+    components.grid(
+        render.sized(sheet.of(channels), values / values.max()),
+        key="groups places",
+        label="the strongest channel at every place",
+        captions=[f"channel {channel}: {show.figures(value)}"
+                  for channel, value in zip(channels, values.tolist(), strict=True)],
+        columns=found.values.shape[1],
+        tile=TILE,
+        gap=1,
+        on_pick=lambda place: select(unit=Unit(found.layer, channels[place])),
+    )  # fmt: skip
 
 
 def adds(found, group: int) -> str:
@@ -52,7 +77,7 @@ def rows(found) -> list[dict]:
 chosen = selection()
 show.question("What does it see, place by place?", "Neuron groups: channels that fire together, and what they want")
 with calm():
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    with dials.row():
         method = dials.method(METHODS, key="groups.method")
         turned = dials.draw(method, chosen.probe, chosen.unit, in_sight=3)
     question = Question(chosen, method, turned)

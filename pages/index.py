@@ -26,8 +26,8 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
-        st.Page("atlas.py", title="Atlas"),
         st.Page("groups.py", title="Neuron groups"),
+        st.Page("atlas.py", title="Atlas"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
         st.Page("style.py", title="Style"),
@@ -39,7 +39,9 @@ CHAPTERS = {
         st.Page("fooling.py", title="Fooling images"),
         st.Page("physical.py", title="Physical world"),
         st.Page("blackbox.py", title="Black box"),
+        st.Page("sound.py", title="Sound"),
         st.Page("defense.py", title="Defense"),
+        st.Page("moons.py", title="Few labels"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),

@@ -13,9 +13,10 @@ from vizcore.imaging import render
 from vizcore.laboratory.film import film as animated
 from vizcore.laboratory.time_machine import METHODS
 from vizcore.laboratory.toolbox import walked_layers
+from vizcore.method import titled
 from vizcore.representation.arrangement import in_unit_square
 
-MOMENTS, MAPS = METHODS
+MOMENTS, MAPS = titled(METHODS)["Time machine"], titled(METHODS)["Aligned t-SNE"]
 JOB, LAYER, COUNT = "time_machine", "time_machine.layer", "time_machine.pictures"
 SEEN = """One training, stopped after {epochs} epochs, and one question: the same image, the same unit, the same
 collection. What moves as you go through it is what was being learned: filters first take shape, then the answers, and
@@ -105,7 +106,7 @@ stages = zoo.stages(chosen.network)
 show.question("When did it learn what?", f"Time machine: the training of {chosen.title}, moment by moment")
 if not stages:
     apology(ABSENT.format(title=chosen.title))
-    st.button(f"Go back in time with {networks.title(TEACHING)}", key="time machine teach", type="tertiary",
+    st.button(f"Go back in time with {networks.title(TEACHING)}", key="try time machine", type="tertiary",
               on_click=calmly(lambda: select(network=TEACHING)))  # fmt: skip
     st.stop()
 *_, trained = stages
@@ -113,7 +114,7 @@ with calm():
     chosen = replace(chosen, asked=str(chosen.unit))  # the answer of today is followed back, whatever it was then
     card = zoo.card(stages[trained])
     layers = walked_layers(chosen.probe, *([] if chosen.unit.is_class else [chosen.unit.layer]))[:-1]
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    with dials.row():
         with st.container(width=420):
             layer = dials.walk("layer", layers, key=LAYER, default=layers[len(layers) // 2])
         corpus = corpora.picker(key="time_machine.corpus")
@@ -128,6 +129,7 @@ with calm():
         question = (stages[trained], corpus.digest, count, *turned.values())
         jobs.ask(JOB, question, lambda: MAPS.frames(moments, [corpus[number] for number in laid[0]], **turned))
         jobs.watch(JOB, draw, what="The map of the collection")
+    shown = len(laid[0]) or count
     learn.below(
         replace(MOMENTS, engine=(*MOMENTS.source, *MAPS.source)),
         seen=SEEN.format(epochs=", ".join([epoch for epoch in stages if epoch != trained][1:])),
@@ -145,6 +147,7 @@ with calm():
         f"probes = [vizcore.open_probe(name) for name in vizcore.zoo.stages({stages[trained]!r}).values()]\n"
         f"moments = vizcore.laboratory.time_machine(probes, image, unit, {layer!r})\n"
         f"corpus = vizcore.representation.open_corpus({corpus.name if corpus is not None else 'tiles'!r})\n"
-        f"frames = vizcore.laboratory.aligned_tsne(probes, [corpus[number] for number in range({count})])\n"
+        f"images = [corpus[number * len(corpus) // {shown}] for number in range({shown})]\n"
+        "frames = vizcore.laboratory.aligned_tsne(probes, images)\n"
         "points = vizcore.last(frames).picture",
     )

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.pages.drawn import drawn
+from tests.pages.drawn import canvas, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
@@ -18,6 +18,7 @@ def test_it_shows_the_groups_what_each_adds_and_what_it_wants_to_see():
     assert "went wrong" not in said(app)
     assert text.count('alt="what a group wants to see"') == 3
     assert all(f"{effect:+.2f}" in text for effect in frame.detail.effects.tolist())
+    assert len(canvas(app, "groups places")["captions"]) == 8 * 8, "the atlas shows a channel at every place"
     found = {}
     exec(snippet(app), found)
     torch.testing.assert_close(found["pictures"], frame.picture)

@@ -43,7 +43,9 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert "vizcore.laboratory.passport(probe, unit, index)" in snippet(app)
     app.text_input(f"passport name {UNIT}").set_value("stripes").run()
     rows = app.dataframe[0].value
-    assert rows.to_dict("records")[5]["your name"] == "stripes" and len(rows) == len(passport_table(index))
+    row = rows.to_dict("records")[5]
+    assert row["your name"] == "stripes" and len(rows) == len(passport_table(index))
+    assert row["concept"] == (f"{guessed.concept(5)[0]} {guessed.concept(5)[1]:.2f}" if guessed.concept(5) else "")
     like = found.similar[0][0]
     app.button(f"passport like {like}").click().run()
     assert asked(app, "unit") == str(like)

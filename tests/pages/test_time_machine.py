@@ -38,6 +38,6 @@ def test_every_moment_has_its_own_pictures_and_points():
 def test_a_network_without_moments_leads_to_the_one_that_has_them():
     app = opened(PAGE, network="tiny-vgg-robust")
     assert said(app).startswith("No moments of its training were kept of Tiny VGG, robust")
-    app.button("time machine teach").click().run()
+    app.button("try time machine").click().run()
     assert asked(app, "network") == "tiny-vgg"
     assert open_probe("tiny-vgg").labels[16] == "tabby"

@@ -79,3 +79,9 @@ def test_the_picture_grows_in_a_browser(page: Page):
     page.goto("/visualize?network=tiny-vgg&unit=scores:19&visualize.steps=32")
     expect(page.get_by_alt_text("painted to excite").first).to_be_visible()
     expect(page.get_by_text("The same in a notebook")).to_be_visible()
+
+
+def test_another_network_paints_the_same_beside():
+    app = finished(opened(PAGE, unit="scores:16", **{"visualize.steps": "16", "visualize.beside": "tiny-vgg-robust"}))
+    assert "Tiny VGG, robust, asked about tabby" in drawn(app) and drawn(app).count("painted to excite tabby") == 2
+    assert "went wrong" not in said(app)

@@ -11,23 +11,32 @@ from vizcore.adversarial.fooling import evolve, fool
 from vizcore.adversarial.lattice import lasting, repaired
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
+from vizcore.adversarial.listener import Listener, listener_card, open_listener, word_errors
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
+from vizcore.adversarial.moons import virtual_adversarial_training
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.physical import destruction_rates
+from vizcore.adversarial.recordings import bundled_recording, bundled_recordings, load_recording, wav
+from vizcore.adversarial.sound import AudioAttack, audio_adversarial, same_loudness, spectrograms
 from vizcore.adversarial.square import square
 from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
 __all__ = [
     "Attack",
+    "AudioAttack",
     "Carrier",
+    "Listener",
     "XRay",
     "adversarial_training",
     "answers_kept",
     "apgd",
+    "audio_adversarial",
     "auto_attack",
     "basic_iterative",
+    "bundled_recording",
+    "bundled_recordings",
     "carlini_wagner",
     "control",
     "ddn",
@@ -42,15 +51,23 @@ __all__ = [
     "lasting",
     "lbfgs",
     "least_likely",
+    "listener_card",
+    "load_recording",
+    "open_listener",
     "patch",
     "pgd",
     "random_signs",
     "repaired",
+    "same_loudness",
     "score_lines",
+    "spectrograms",
     "square",
     "targeted_ascent",
     "ten_numbers",
     "transfer_matrix",
     "universal",
+    "virtual_adversarial_training",
+    "wav",
+    "word_errors",
     "xray",
 ]

@@ -276,6 +276,22 @@ def enlarged(picture: torch.Tensor, side: int, *, smooth: bool = False) -> torch
     return picture.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
+def sized(pictures: torch.Tensor, shares: torch.Tensor, *, ground: float = 0.5) -> torch.Tensor:
+    """Pictures (N, 3, s, s), each so much smaller as its share of 1 (N,) says of its area, in the middle of its place.
+
+    >>> sized(torch.ones(2, 3, 4, 4), torch.tensor([1.0, 0.25]))[:, 0].sum((1, 2))
+    tensor([16., 10.])
+    """
+    side, drawn = pictures.shape[-1], torch.full_like(pictures, ground)
+    for place, (picture, share) in enumerate(zip(pictures, shares.clamp(0, 1).sqrt().tolist(), strict=True)):
+        small = round(side * share)
+        if small:
+            edge = (side - small) // 2
+            shrunk = F.interpolate(picture[None], (small, small), mode="bilinear", antialias=True, align_corners=False)
+            drawn[place, :, edge : edge + small, edge : edge + small] = shrunk[0]
+    return drawn
+
+
 def boxed(image: torch.Tensor, box: tuple[int, int, int, int], *, colour: tuple = (1.0, 0.45, 0.2)) -> torch.Tensor:
     """A picture with a one-pixel frame around top, left, bottom, right (ends excluded)."""
     image = image.clone()

@@ -2,6 +2,7 @@
 
 from vizcore.laboratory.compare import Similarity, cka, similarity
 from vizcore.laboratory.dissection import Dissection, dissect
+from vizcore.laboratory.edited_network import with_edits
 from vizcore.laboratory.passport import Incoming, Passport, Removal, passport
 from vizcore.laboratory.passport_table import passport_table
 from vizcore.laboratory.scalpel import Ablation, ablate, boost, combined, smallest_ablation, transplant
@@ -31,4 +32,5 @@ __all__ = [
     "smallest_ablation",
     "time_machine",
     "transplant",
+    "with_edits",
 ]

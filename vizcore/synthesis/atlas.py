@@ -44,7 +44,11 @@ class UnitSheet:
 
     def pictures(self) -> torch.Tensor:
         """All of them (N, 3, side, side)."""
-        return torch.stack([self.picture(channel) for channel in range(self.count)])
+        return self.of(range(self.count))
+
+    def of(self, channels: Sequence[int]) -> torch.Tensor:
+        """Those of some channels, in this order: (N, 3, side, side)."""
+        return torch.stack([self.picture(channel) for channel in channels])
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ class Groups:
 
     `maps` (K, H, W) say where each group fires and how strongly, `directions` (K, C), each of length 1, which channels
     it is made of. `effects` (K,) are what each adds to the unit's value to first order, `rest` what is in no group
-    adds, and `kept` the share of the layer's energy that the groups hold.
+    adds, and `kept` the share of the layer's energy that the groups hold. `channels` and `values` (H, W) are the one
+    channel that fires most at every place, and how strongly.
 
-    >>> maps, directions = torch.tensor([[[2.0, 0.0]], [[0.0, 3.0]]]), torch.eye(2)
-    >>> Groups("conv", maps, directions, torch.tensor([1.0, 0.5]), 0.0, 1.0).strongest
-    tensor([[0, 1]])
+    >>> maps = torch.tensor([[[2.0, 0.0]], [[0.0, 3.0]]])
+    >>> found = grouped("conv", maps, torch.ones(2, 1, 2), 2)
+    >>> found.strongest, found.channels
+    (tensor([[1, 0]]), tensor([[0, 1]]))
     """
 
     layer: str
@@ -39,6 +41,8 @@ class Groups:
     effects: torch.Tensor
     rest: float
     kept: float
+    channels: torch.Tensor
+    values: torch.Tensor
 
     @property
     def strongest(self) -> torch.Tensor:
@@ -155,7 +159,8 @@ def grouped(layer: str, maps: torch.Tensor, gradient: torch.Tensor, count: int, 
     whole = (gradient * maps).sum().item()
     kept = 1 - (weights @ directions - maps.flatten(1).T).square().sum() / maps.square().sum()
     where = weights.T.reshape(-1, height, width)
-    return Groups(layer, where, directions, effects, whole - effects.sum().item(), kept.item())
+    values, strongest = maps.max(0)
+    return Groups(layer, where, directions, effects, whole - effects.sum().item(), kept.item(), strongest, values)
 
 
 def toward(probe: Probe, layer: str, directions: torch.Tensor) -> Objective:

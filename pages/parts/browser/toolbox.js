@@ -303,7 +303,7 @@ class Toolbox {
     const rate = this.times.length > 1 ? Math.round(((this.times.length - 1) * 1000) / span) : 1
     const delay = Math.round(took[Math.floor(took.length / 2)])
     Object.assign(this.root.dataset, { rate, delay })
-    this.rate.textContent = `${rate} frames a second, each ${delay} ms from the picture to what you see`
+    this.rate.textContent = `${rate} ${rate === 1 ? 'frame' : 'frames'} a second, each ${delay} ms from the picture to what you see`
   }
 
   // What is drawn
