@@ -100,8 +100,6 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "sound": lambda number: picture(number)[0].flatten() * 2 - 1,
         "phrase": lambda number: "abc"[number % 3],
     },
-    "universal": {"learned_from": lambda number: torch.stack([picture(number + 5), picture(number + 6)])},
-    "unit_order": {"pictures": lambda number: torch.stack([picture(number + row) for row in range(96)])},
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},

@@ -59,13 +59,9 @@ def below(
 
     `picture` (3, H, W) and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each
     also as a function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
-    the notebook. `unit` is the unit that the page asked about where the reader has chosen none."""
-    """Draw the four parts. `seen` is two sentences. `picture` (3, H, W) and `data` (a tensor, a table as list of rows,
-    or anything JSON knows) may be taken away, each also as a function that makes it when asked, and a drawing as
-    `svg`. `snippet` is what follows the opening lines of the notebook, or all of it where it begins with an import of
-    its own. `unit` is the unit that the page asked about where the reader has chosen none."""
     the notebook, or all of it where it begins with an import of its own. `unit` is the unit that the page asked about
-    where the reader has chosen none."""
+    where the reader has chosen none.
+    """
     name = name or method.name
     st.space("medium")
     with st.container(key="learn", gap="medium"):
