@@ -136,7 +136,7 @@ with calm():
         tries=[
             learn.Try("Where it begins: edges and colours", session={LAYER: layers[0], FIND: ""}),
             learn.Try("Where it ends: things", session={LAYER: layers[-1], FIND: ""}),
-            learn.Try("Every class that is some kind of bear", session={FIND: "bear"}),
+            *([learn.Try("Every class that is some kind of bear", session={FIND: "bear"})] if SCORES in layers else []),
         ],
         picture=lambda: render.grid(sheet.pictures()[places], 16, gap=2),
         data=[{"layer": layer, "place": place, "channel": channel, "name": called(channel)}

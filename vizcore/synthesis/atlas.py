@@ -186,7 +186,9 @@ def build_atlas(
             pictures = paint_units(probe, layer, channels, steps=steps, rate=rate, seed=seed)
             painted = (pictures.clamp(0, 1) * 255).round().byte().numpy().tobytes()
             pixels += painted
-            with partial.open("ab") as file_so_far:
+            partial.touch()
+            with partial.open("r+b") as file_so_far:  # at its place: another run may be painting the same
+                file_so_far.seek(start * 3 * side * side)
                 file_so_far.write(painted)
             card["processor seconds"] = round(card["processor seconds"] + time.process_time() - clock, 1)
             replaced(folder / CARD, json.dumps(card, indent=1).encode())
@@ -195,7 +197,7 @@ def build_atlas(
         replaced(file, webp(np.frombuffer(pixels, np.uint8).reshape(count, 3, side, side), columns))
         card["layers"][layer] = {"file": file.name, "count": count, "side": side, "columns": columns}
         replaced(folder / CARD, json.dumps(card, indent=1).encode())
-        partial.unlink()
+        partial.unlink(missing_ok=True)
         done += count
 
 
