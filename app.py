@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from pages.parts.door import Door, is_loopback, listens
 from pages.parts.live import ROUTE as LIVE
+from pages.parts.sheet_route import ROUTE as SHEETS
 from pages.parts.upload_limit import UploadLimit
 
 PUBLIC = """
@@ -79,4 +80,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     warming.join()
 
 
-app = st.App("pages/index.py", routes=[LIVE], lifespan=lifespan, middleware=[Middleware(Door), Middleware(UploadLimit)])
+app = st.App(
+    "pages/index.py",
+    routes=[LIVE, SHEETS],
+    lifespan=lifespan,
+    middleware=[Middleware(Door), Middleware(UploadLimit)],
+)

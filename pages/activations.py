@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show, state
+from pages.parts import atlas_chip, components, dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.question import Question
 from pages.parts.selection import select, selection
@@ -122,6 +122,7 @@ with left:
         tile=next(side for most, side in TILES.items() if facts.channels <= most) if facts.spatial else STRIP,
         gap=3 if facts.spatial else 1,
         height=560,
+        hints=atlas_chip.hints(probe, layer, channels),
     )
 with right:
     show.heading(names[channel].capitalize() if facts.spatial else names[channel])

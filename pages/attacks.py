@@ -16,9 +16,8 @@ from vizcore.adversarial.minimum_norm import METHODS as LEAST
 from vizcore.adversarial.norms import radius
 from vizcore.adversarial.penalty import METHODS as WEIGHED
 from vizcore.adversarial.universal import METHODS as UNIVERSAL
-from vizcore.method import titled
 
-METHODS = titled((*GRADIENT, *ADAPTIVE, *SEVERAL, *LEAST, *WEIGHED, *UNIVERSAL))
+METHODS = (*GRADIENT, *ADAPTIVE, *SEVERAL, *LEAST, *WEIGHED, *UNIVERSAL)
 METHOD, CHANGE, TARGET, JOB = "attacks.method", "attacks.change", "attacks.target", "attacks"
 ANY = -1  # in place of a target: anything but what the network says now
 WIDTH = 232
@@ -117,9 +116,8 @@ def written(value) -> str:
 chosen = selection()
 probe, before, images = chosen.probe, chosen.predictions[0], chosen.prepared[None]
 show.question("How little fools it?", "Adversarial examples: the smallest steps against the answer, or towards another")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("method", METHODS, key=METHOD, default="PGD")
-    method = METHODS[name]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, default="PGD")
     accepted = inspect.signature(method.function).parameters
     quick_at_first(method)
     change, target = 0, None
@@ -139,11 +137,10 @@ with calm():
         **turned,
         **({"target": target} if "target" in accepted else {}),
     }
-    question = (chosen.network, chosen.picture, name, tuple(asked.items()))
+    question = (chosen.network, chosen.picture, method.title, tuple(asked.items()))
     run = lambda: lasting(method.frames(probe, images, before.index, **asked), probe)  # noqa: E731 (for a thread)
     job = jobs.ask(JOB, question, run, patience=1.5)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+    jobs.answer(JOB, draw, what=method.title)
     attack = job.latest and job.latest.picture
     if attack and not job.going:
         xray.below(chosen, question, attack)

@@ -6,38 +6,37 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, networks, show
 from pages.parts.calm import apology, calm
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore import zoo
 from vizcore.adversarial.blackbox import METHODS, gallery
 from vizcore.method import titled
 
 METHOD, CHANGE, NETWORKS, JOB = "blackbox.method", "blackbox.change", "blackbox.networks", "blackbox"
-SQUARES, TRANSFER = METHODS
+SQUARES, TRANSFER = titled(METHODS)["Square"], titled(METHODS)["Transfer"]
 SIGNS = "road-signs"  # calls everything in the gallery "no sign", so that little is to be learned from it here
 FEW = ("tiny-vgg@1", "tiny-vgg@4", "tiny-vgg@12")  # stages of the training that stand for all
 SEEN = {
-    SQUARES: """Each try lays a square of another colour on the picture, asks for the scores, and keeps it only if the
-answer came **nearer to changing**. No gradient is asked for, so hiding it is no defense; no pixel value has moved by
-more than {change} of 255.""",
+    SQUARES: """It begins with stripes, one pixel wide. Each try then lays a square of another colour on the picture,
+asks for the scores, and keeps it only if the answer came **nearer to changing**. No gradient is asked for, so hiding it
+is no defense; no pixel value has moved by more than {change} of 255.""",
     TRANSFER: """Every row is a network that was attacked, every column one that was asked: the share of pictures for
 which its answer changed. On the diagonal both are the same. What has colour off the diagonal was fooled by images
 **made without ever asking it**; the last row is chance.""",
 }
 
-SNIPPETS = {
-    SQUARES: """label = probe.predict(image)[0].index
+ALONE = """label = probe.predict(image)[0].index
 images = probe.prepare(image)[None]
-found = vizcore.adversarial.square(probe, images, label, epsilon={change} / 255{turned})""",
-    TRANSFER: """from vizcore.adversarial.blackbox import gallery
+found = vizcore.adversarial.{name}(probe, images, label, epsilon={change} / 255{turned})"""
+TOGETHER = """from vizcore.adversarial.blackbox import gallery
 
 networks = {{probe.name: probe}} | {{name: vizcore.open_probe(name) for name in {names}}}
-found = vizcore.adversarial.transfer_matrix(networks, gallery(image), epsilon={change} / 255{turned})""",
-}
+found = vizcore.adversarial.{name}(networks, gallery(image), epsilon={change} / 255{turned})"""
 
 
 def draw(frame) -> None:
     """The answer of the method that is looked at, as far as it is."""
-    (squares if method is SQUARES else transfer)(frame)
+    (transfer if several else squares)(frame)
 
 
 def squares(frame) -> None:
@@ -50,7 +49,8 @@ def squares(frame) -> None:
         asked = "1 question" if frame.step == 1 else f"{frame.step:,} questions"
         show.answer(asked, "until it was fooled" if fooled else "so far")
         pictures = [chosen.prepared, now] + ([attack.difference(10)[0]] if attack else [])
-        captions = [f"the original: {top.label}", "with squares", "ten times the difference"]
+        begun = "with the stripes it begins with" if frame.step == 1 else "with stripes and squares"
+        captions = [f"the original: {top.label}", begun, "ten times the difference"]
         show.row(pictures, captions, width=190)
     with right:
         show.heading("What it answers now")
@@ -109,30 +109,28 @@ def asked_networks() -> list[str]:
 chosen = selection()
 top = chosen.predictions[0]
 show.question("Can it be fooled without looking inside?", "Black box: answers alone, or another network's gradient")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("how", titled(METHODS), key=METHOD)
-    method = titled(METHODS)[name]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="how")
+    several = "probes" in method.takes
     change = st.slider("largest change, of 255", 1, 24, 4, key=CHANGE, bind="query-params")
     turned = dials.draw(method, without=("epsilon",), in_sight=1)
-names = asked_networks() if method is TRANSFER else []
+names = asked_networks() if several else []
 
 with calm():
     options = {"epsilon": change / 255} | turned
-    if method is SQUARES:
-        images, asked = chosen.prepared[None], (chosen.network, chosen.picture)
-        frames = method.frames(chosen.probe, images, top.index, **options)
-    else:
+    if several:
         pictures, asked = gallery(chosen.image), (*names, chosen.picture)
         frames = method.frames({one: networks.probe(one) for one in names}, pictures, **options)
-    job = jobs.ask(JOB, (name, *asked, *options.items()), lambda: frames, patience=1.0)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+    else:
+        images, asked = chosen.prepared[None], (chosen.network, chosen.picture)
+        frames = method.frames(chosen.probe, images, top.index, **options)
+    job = jobs.ask(JOB, (method.name, *asked, *options.items()), lambda: frames, patience=1.0)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     found = frame and frame.picture
-    turns = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         method,
-        seen=SEEN[method].format(change=change),
+        seen=SEEN.get(method, "").format(change=change),
         tries=[
             learn.Try("Half the change: how many more questions?", session={METHOD: SQUARES.title, CHANGE: 2}),
             learn.Try("How many questions for the robust twin?", network="tiny-vgg-robust",
@@ -141,7 +139,9 @@ with calm():
             learn.Try("With a single step, FGSM", method=TRANSFER, dials={"attack": "FGSM"},
                       session={METHOD: TRANSFER.title}),
         ],
-        picture=found and (lambda: found.saved[0] if method is SQUARES else found.example),
-        data=found and (lambda: found.change[0] if method is SQUARES else found.rows),
-        snippet=SNIPPETS[method].format(change=change, turned=turns, names=names[1:]),
+        picture=found and (lambda: found.example if several else found.saved[0]),
+        data=found and (lambda: found.rows if several else found.change[0]),
+        snippet=(TOGETHER if several else ALONE).format(
+            name=method.name, change=change, turned="".join(f", {one}" for one in written(turned)), names=names[1:]
+        ),
     )  # fmt: skip

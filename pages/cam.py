@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import class_maps, dials, jobs, learn, meter, pair, show
+from pages.parts import beside, class_maps, components, dials, jobs, learn, meter, pair, show
 from pages.parts.calm import calm
 from pages.parts.question import Question, remark
 from pages.parts.selection import selection
@@ -48,10 +48,21 @@ def one_unit():
     with left:
         class_maps.large(question, map, extent)
     with right:
+        if second:
+            asked_beside()
         class_maps.best_answers(chosen, others(), extent)
     if layer:
         class_maps.depth(chosen, (method.title, unit, tuple(turned.items())), layers, along, layer)
     return map
+
+
+def asked_beside() -> None:
+    """The same question to another network, at the layer that suits it."""
+    [map] = class_maps.maps(second, method, (second.unit,), (None,), {})
+    show.heading(f"{second.title}, asked about {second.name}")
+    components.map_view(second.prepared, map, key="cam beside", label=f"{method.title} of {second.name}", width=460)
+    st.caption(f"{map.measure} {show.figures(second.value)}, peak of the map {show.figures(map.extent)}")
+    beside.why(chosen, second)
 
 
 def others() -> list:
@@ -119,6 +130,7 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     layers, layer = class_maps.layer_of(chosen, method, units)
     scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
     turned = dials.draw(method, chosen.probe, unit, without=("layer",)) if asked == ONE else {}
+    second = beside.choose(chosen, key="cam.beside") if asked == ONE and method.at_once else None
 
 with calm():
     question = Question(chosen, method, ({"layer": layer} if layer else {}) | turned)

@@ -5,18 +5,16 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, networks, show
+from pages.parts import beside, components, corpora, dials, jobs, learn, networks, show
 from pages.parts.calm import calm
 from pages.parts.selection import TEACHING, TOP, selection
 from vizcore import zoo
 from vizcore.attribution import grad_cam, saliency
 from vizcore.corpora import evenly
 from vizcore.imaging import contact_sheet, render
-from vizcore.laboratory.compare import METHODS, disagreements
-from vizcore.probe import SCORES, Unit
+from vizcore.laboratory.compare import METHODS, named_by_both
 
-[METHOD] = METHODS
-OTHER, COUNT, JOB, MOST = "compare.other", "compare.pictures", "compare", 18
+METHOD, OTHER, COUNT, JOB, MOST = "compare.method", "compare.other", "compare.pictures", "compare", 18
 SEEN = """Each row of the chart is a layer of {one}, each column a layer of {two}: bright where both tell the same
 pictures apart in the same way, whatever their channels are called. A bright diagonal means that both come to see the
 same in the same order."""
@@ -25,17 +23,6 @@ same in the same order."""
 def suited(name: str) -> str:
     """What a network is set beside at first: its twin, or the small one."""
     return zoo.twin(name) or TEACHING
-
-
-def beside(name: str):
-    """The selection with another network in the network's place; a class goes along by its label."""
-    probe = networks.probe(name)
-    asked = TOP
-    if not chosen.follows and chosen.unit.is_class and chosen.name in probe.labels:
-        asked = str(Unit(SCORES, probe.labels.index(chosen.name)))
-    elif not chosen.follows and not chosen.unit.is_class and chosen.unit.layer in probe.layers:
-        asked = str(Unit(chosen.unit.layer, min(chosen.unit.channel, probe.layer(chosen.unit.layer).channels - 1)))
-    return replace(chosen, network=name, asked=asked, probe=probe)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -53,13 +40,9 @@ def answered(one, place: str) -> None:
     left, right = st.columns(2, gap="small")
     with left:
         components.map_view(
-            one.prepared,
-            evidence,
-            key=f"compare evidence {place}",
-            label=f"Grad-CAM of {one.name}",
-            bare=True,
+            one.prepared, evidence, key=f"compare evidence {place}", label=f"Grad-CAM of {one.name}", bare=True,
             width=300,
-        )
+        )  # fmt: skip
     with right:
         components.map_view(
             one.prepared, pixels, key=f"compare pixels {place}", label=f"saliency of {one.name}", bare=True, width=300,
@@ -94,20 +77,27 @@ def chart(frame) -> None:
             figure, key="compare chart", height=440, alt="CKA of all layers of one network with all of the other"
         )
     with right:
-        apart = disagreements(found, chosen.probe.labels, other.probe.labels)
-        shared = set(chosen.probe.labels) & set(other.probe.labels)
-        show.heading(f"Named differently: {len(apart)} of {len(found.answers)} pictures")
-        if len(shared) < min(len(chosen.probe.labels), len(other.probe.labels)):
-            st.caption(f"They were taught different classes; {len(shared)} are called the same.")
-        if apart:
-            seen = apart[:MOST]
-            components.grid(
-                contact_sheet([pictures[number] for number, _, _ in seen]),
-                key="compare apart",
-                label="pictures that the two name differently",
-                captions=[f"{one}, {two}" for _, one, two in seen],
-                tile=84,
-            )
+        names_apart(found)
+
+
+def names_apart(found) -> None:
+    """The pictures that the two name differently, of those that both could have named alike."""
+    labels, others = chosen.probe.labels, other.probe.labels
+    both, shared = named_by_both(found, labels, others), len(set(labels) & set(others))
+    apart = [one for one in both if one[1] != one[2]]
+    if not shared:
+        show.heading("Names")
+        st.caption("No class of the one is a class of the other, so what they call a picture cannot be compared.")
+        return
+    show.heading(f"Named differently: {len(apart)} of {len(both)} pictures")
+    if shared < max(len(set(labels)), len(set(others))):
+        st.caption(f"They were taught {shared} classes in common; counted is what both call one of these.")
+    if apart:
+        components.grid(
+            contact_sheet([pictures[number] for number, _, _ in apart[:MOST]]),
+            key="compare apart", label="pictures that the two name differently",
+            captions=[f"{one}, {two}" for _, one, two in apart[:MOST]], tile=84,
+        )  # fmt: skip
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -116,15 +106,32 @@ def few(digest: str, count: int, _corpus) -> list:
     return [_corpus[number] for number in evenly(len(_corpus), count).tolist()]
 
 
+def lines() -> str:
+    """The notebook lines that compare the two on the same pictures."""
+    opened = f"other = vizcore.open_probe({networks.quoted(name)})\n"
+    if corpus is None:
+        return opened
+    count = len(pictures)
+    return (
+        f"{opened}corpus = vizcore.representation.open_corpus({corpus.name!r})\n"
+        f"images = [corpus[number * len(corpus) // {count}] for number in range({count})]\n"
+        f"found = vizcore.laboratory.{method.name}(probe, other, images)"
+    )
+
+
 chosen = selection()
 show.question("Do two networks see the same?", "Comparison: answers, evidence, and the similarity of all layers")
 available = [name for name, row in networks.shelf().items() if row.available] + list(networks.own())
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("beside", available, key=OTHER, default=suited(chosen.network))
+titles = {name: networks.title(name) for name in available}
+with dials.row():
+    name = dials.choose("beside", available, key=OTHER, default=suited(chosen.network), format=titles.__getitem__)
+    method = dials.method(METHODS, key=METHOD)
     corpus = corpora.picker(key="compare.corpus")
     count = st.slider("pictures", 50, 500, 100, 50, key=COUNT, bind="query-params")
 with calm():
-    other = beside(name)
+    other = beside.moved(chosen, name)
+    if chosen.follows:
+        other = replace(other, asked=TOP)
     left, right = st.columns(2, gap="large")
     with left, calm():
         answered(chosen, "one")
@@ -133,12 +140,12 @@ with calm():
     job = None
     if corpus is not None:
         pictures = few(corpus.digest, count, corpus)
-        question = (chosen.network, name, corpus.digest, count)
-        job = jobs.ask(JOB, question, lambda: METHOD.frames(chosen.probe, other.probe, pictures), behind=True)
+        question = (method.name, chosen.network, name, corpus.digest, count)
+        job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, other.probe, pictures), behind=True)
         jobs.watch(JOB, chart, what="Similarity of the layers")
     found = job and job.latest and job.latest.picture
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(one=show.plain(chosen.title), two=show.plain(other.title)),
         tries=[
             learn.Try("Beside itself", session={OTHER: chosen.network}),
@@ -146,7 +153,5 @@ with calm():
             learn.Try("After four epochs and at the end", network=TEACHING, session={OTHER: f"{TEACHING}@4"}),
         ],
         data=found and found.values,
-        snippet=f"other = vizcore.open_probe({name!r})\n"
-        f"corpus = vizcore.representation.open_corpus({corpus.name if corpus is not None else 'tiles'!r})\n"
-        "found = vizcore.laboratory.similarity(probe, other, [corpus[number] for number in range(50)])",
+        snippet=lines(),
     )

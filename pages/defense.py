@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, networks, show
 from pages.parts.calm import calm
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore import zoo
 from vizcore.adversarial.blackbox import gallery
@@ -18,7 +19,8 @@ from vizcore.method import titled
 
 METHOD, JOB = "defense.method", "defense"
 METHODS = (*TRAINED, *BELIEVED)
-TRAIN, KEPT, BOARD = METHODS
+TRAIN, KEPT = titled(METHODS)["Adversarial training"], titled(METHODS)["Answers kept"]
+BOARD = titled(METHODS)["Failed defenses"]
 TWINS = ("tiny-vgg", "tiny-vgg-robust")
 STRONG = "rgba(128,128,128,0.95)"  # the grey of what was trained in peace
 SEEN = {
@@ -33,18 +35,15 @@ who knows nothing of it** most of them help; against **somebody who knows it** a
 attack itself.""",
 }
 
-SNIPPETS = {
-    TRAIN: "frames = vizcore.adversarial.adversarial_training({turned})\nfound = vizcore.last(frames).picture",
-    BOARD: "frames = vizcore.adversarial.leaderboard({turned})\nfound = vizcore.last(frames).picture",
-    KEPT: """networks = {{name: vizcore.open_probe(name) for name in ("tiny-vgg", "tiny-vgg-robust")}}
+DIGITS = "frames = vizcore.adversarial.{name}({turned})\nfound = vizcore.last(frames).picture"
+PICTURES = """networks = {{name: vizcore.open_probe(name) for name in ("tiny-vgg", "tiny-vgg-robust")}}
 images = [image, *vizcore.bundled_images().values()]
-found = vizcore.adversarial.answers_kept(networks, images, {turned})""",
-}
+found = vizcore.adversarial.{name}(networks, images, {turned})"""
 
 
 def draw(frame) -> None:
     """The answer of the method that is looked at, as far as it is."""
-    {TRAIN: trained, KEPT: kept, BOARD: believed}[method](frame)
+    (kept if networks_asked else believed if method is BOARD else trained)(frame)
 
 
 def believed(frame) -> None:
@@ -169,28 +168,24 @@ def drawn_digits(found):
 
 chosen = selection()
 show.question("What helps against it?", "Defense: training under attack, and what it changes")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("look at", titled(METHODS), key=METHOD)
-    method = titled(METHODS)[name]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="look at")
+    networks_asked = "probes" in method.takes
     turned = dials.draw(method, without=("samples",), in_sight=2)
 
 with calm():
     pictures = gallery(chosen.image)
-    if method is not KEPT:
-        asked, frames = (), method.frames(**turned)
+    if networks_asked:
+        probes = {one: networks.probe(one) for one in TWINS}
+        asked, frames = (chosen.picture,), method.frames(probes, pictures, **turned)
     else:
-        asked, frames = (
-            (chosen.picture,),
-            method.frames({one: networks.probe(one) for one in TWINS}, pictures, **turned),
-        )
-    job = jobs.ask(JOB, (name, *asked, *turned.items()), lambda: frames, patience=1.0)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+        asked, frames = (), method.frames(**turned)
+    job = jobs.ask(JOB, (method.name, *asked, *turned.items()), lambda: frames, patience=1.0)
+    jobs.answer(JOB, draw, what=method.title)
     found = job.latest and job.latest.picture
-    turns = ", ".join(f"{dial}={stand!r}" for dial, stand in turned.items())
     learn.below(
         method,
-        seen=SEEN[method].format(count=len(pictures)),
+        seen=SEEN.get(method, "").format(count=len(pictures)),
         tries=[
             learn.Try("A change twice as large", method=TRAIN, dials={"epsilon": 0.3}, session={METHOD: TRAIN.title}),
             learn.Try("Other weights to begin with", method=TRAIN, dials={"seed": 1}, session={METHOD: TRAIN.title}),
@@ -199,7 +194,7 @@ with calm():
             learn.Try("A weaker attack makes both look better", method=KEPT, dials={"steps": 1},
                       session={METHOD: KEPT.title}),
         ],
-        picture=(lambda: drawn_digits(found)) if found and method is TRAIN else None,
+        picture=(lambda: drawn_digits(found)) if found and not networks_asked and method is not BOARD else None,
         data=found and (lambda: found.rows),
-        snippet=SNIPPETS[method].format(turned=turns),
+        snippet=(PICTURES if networks_asked else DIGITS).format(name=method.name, turned=", ".join(written(turned))),
     )  # fmt: skip

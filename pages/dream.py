@@ -1,9 +1,12 @@
 """What does it see in the clouds?"""
 
+import inspect
+
 import streamlit as st
 
 from pages.parts import dials, jobs, learn, pictures, show, state
 from pages.parts.calm import apology, calm
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore.imaging import bundled_names, gif
 from vizcore.inspection.blocks import outline, stage_ends
@@ -12,7 +15,7 @@ from vizcore.synthesis.any_size import convolutional_layers
 from vizcore.synthesis.dream import METHODS
 
 JOB, METHOD, LAYERS, GUIDE, NONE = "dream", "dream.method", "dream.layers", "dream.guide", "none"
-DREAM, CARICATURE, ZOOM = METHODS
+DREAM, CARICATURE, ZOOM = (titled(METHODS)[title] for title in ("DeepDream", "Caricature", "Dream zoom"))
 WIDTH = 560
 SEEN = {
     DREAM: """Each step changes the picture so that **{layers}** finds more of whatever it finds there already: a
@@ -64,36 +67,33 @@ def layers_asked():
 def lines() -> str:
     """The notebook lines that give the same picture."""
     plain = {dial: stand for dial, stand in turned.items() if dial != "guide"}
-    options = "".join(f", {dial}={stand!r}" for dial, stand in plain.items())
-    if "guide" in turned:
-        options += f', guide=vizcore.bundled_image("{guide}")'
-    call = f"vizcore.synthesis.{method.name}(probe, image, {layers!r}{options})"
-    return f"frames = {call}\npicture = vizcore.last(frames).picture"
+    guided = [f'guide=vizcore.bundled_image("{guide}")'] if "guide" in turned else []
+    given = ", ".join(["probe", "image", repr(layers), *written(plain), *guided])
+    return f"frames = vizcore.synthesis.{method.name}({given})\npicture = vizcore.last(frames).picture"
 
 
 chosen = selection()
 show.question("What does it see in the clouds?", "DeepDream: a picture in which a layer finds more and more")
 with calm():
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-        method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
+    with dials.row():
+        method = dials.method(METHODS, key=METHOD, label="show")
         layers = layers_asked()
         turned, guide = {}, NONE
-        if method is DREAM:
+        if "guide" in inspect.signature(method.function).parameters:
             guide = dials.choose("guide", [NONE, *bundled_names()], key=GUIDE)
         turned = dials.draw(method, chosen.probe, in_sight=2)
     question = (chosen.network, chosen.picture, method.title, guide, str(layers), tuple(turned.items()))
     if guide != NONE:
         turned["guide"] = pictures.bundled(guide)
     job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned))
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
     named = layers if isinstance(layers, str) else " and ".join(chosen.brief(name) for name in layers)
     learn.below(
         method,
-        seen=SEEN[method].format(layers=show.plain(named)),
+        seen=SEEN.get(method, "").format(layers=show.plain(named)),
         tries=[
             learn.Try("A caricature: the same, only louder", session={METHOD: CARICATURE.title}),
             learn.Try("Guided by a flower", session={METHOD: DREAM.title, GUIDE: "flower"}),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, learn, show, state
+from pages.parts import atlas_chip, components, corpora, dials, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.question import Question, collection
 from pages.parts.selection import select, selection
@@ -11,7 +11,7 @@ from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
 from vizcore.inspection.examples import METHODS, beside, histogram, patches, selectivity, table, wholes
 
-ROWS, MOST = 5, 8  # units shown, labels named
+ROWS, MOST, WISHED = 5, 8, 84  # units shown, labels named, and the width of what a unit wants to see
 WAYS = {"patches": patches, "whole pictures": wholes}
 TITLES = {"most": "What excites it most", "least": "What excites it least", "random": "From strong to weak, at random"}
 SEEN = """Every row is one unit, and every patch is all that its strongest cell can see, with the value it answered.
@@ -101,7 +101,11 @@ def draw(index) -> None:
                 show.heading("Its neighbours in the layer")
             words = index.probe.labels[one.channel] if one.is_class else f"channel {one.channel}"
             show.label(words)
-            found.append(row(index, one))
+            with st.container(horizontal=True, gap="small"):
+                with st.container(width="content"):
+                    atlas_chip.wish(chosen.probe, one, "wants to see", width=WISHED)
+                with st.container():
+                    found.append(row(index, one))
     with right:
         closer(index, found[0])
         shares, prefers = preference(*asked_for(index, unit), index)
@@ -137,7 +141,7 @@ unit = chosen.middle if chosen.follows else chosen.unit
 unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
 name = chosen.probe.labels[unit.channel] if unit.is_class else f"{chosen.brief(unit.layer)}, channel {unit.channel}"
 show.question("What does this unit like best?", f"Maximally activating patches of {name}")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     corpus = corpora.picker()
     way = dials.choose("show", list(WAYS), key="examples.way")
     method = dials.method(METHODS, key="examples.method")

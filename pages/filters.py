@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, learn, show, state
+from pages.parts import atlas_chip, components, dials, learn, networks, show, state
 from pages.parts.question import Question
 from pages.parts.selection import select, selection
 from vizcore import Map, Unit, zoo
@@ -55,6 +55,7 @@ def pictures(name: str, layer: str, ranked: list[int], weights, *, large: bool) 
         on_pick=lambda number: select(network=name, unit=Unit(layer, ranked[number])),
         tile=(84 if len(weights) <= 64 else 56 if len(weights) <= 128 else 40) if large else 48,
         height=620 if len(weights) > 128 else None,
+        hints=atlas_chip.hints(networks.probe(name), layer, ranked),
     )
 
 
@@ -87,6 +88,7 @@ def matrix(ranked: list[int], weights) -> None:
         on_pick=pick,
         columns=across,
         gap=3,
+        hints=atlas_chip.hints(probe, layer, [row for row in rows for _ in columns]),
     )
 
 
@@ -138,15 +140,14 @@ def spread(weights):
 
 def growing():
     """The network after the epoch that the scrubber stands at; at its end, the trained network itself."""
-    stages = {name.partition("@")[2]: name for name in zoo.bundled_weights() if name.startswith(f"{chosen.network}@")}
+    stages = zoo.stages(chosen.network)
     if not stages:
         return chosen.probe
-    *earlier, _ = stages
-    end = "trained"
+    *_, trained = stages
     epoch = st.select_slider(
-        "watch them being learned: epoch", [*earlier, end], value=end, key="filters.epoch", bind="query-params"
+        "watch them being learned: epoch", list(stages), value=trained, key="filters.epoch", bind="query-params"
     )
-    return chosen.probe if epoch == end else zoo.open_probe(stages[epoch])
+    return chosen.probe if epoch == trained else zoo.open_probe(stages[epoch])
 
 
 def beside() -> dict[str, str]:

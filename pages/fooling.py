@@ -9,14 +9,14 @@ from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import TEACHING, selection
 from vizcore import Unit, zoo
-from vizcore.adversarial.fooling import METHODS, SURE, second_opinions
+from vizcore.adversarial.fooling import METHODS, SURE, Archive, second_opinions
 from vizcore.imaging import render, sheet
 from vizcore.method import titled
 from vizcore.probe import SCORES
 
 METHOD, SECOND, PICKED = "fooling.method", "fooling.second", "fooling.picked"
 JOB, OPINIONS = "fooling", "fooling opinions"
-CLIMB, BREED = METHODS
+CLIMB, BREED = titled(METHODS)["Ascent from noise"], titled(METHODS)["MAP-Elites"]
 MOST = 100  # classes whose best images are drawn
 SEEN = {
     CLIMB: """From nothing, every step changes each pixel value by 1 of 255 in the direction that makes **{unit}** more
@@ -35,8 +35,8 @@ def said(network: str, key: tuple, _probe, _image) -> tuple:
 
 
 def draw(frame) -> None:
-    """The answer of the method that is looked at, as far as it is."""
-    (climbed if method is CLIMB else bred)(frame)
+    """The answer as far as it is: one image, or one for every class."""
+    (bred if isinstance(frame.picture, Archive) else climbed)(frame)
 
 
 def climbed(frame) -> None:
@@ -108,18 +108,17 @@ def opinions(frame) -> None:
 
 def kept(found):
     """What is kept as a picture: the image, or all the archive's small ones."""
-    if method is CLIMB:
-        return render.enlarged(found, 512)
-    return render.grid(found.pictures(found.best(MOST)), 10, gap=2)
+    if isinstance(found, Archive):
+        return render.grid(found.pictures(found.best(MOST)), 10, gap=2)
+    return render.enlarged(found, 512)
 
 
 chosen = selection()
 unit = chosen.unit if chosen.unit.is_class else Unit(SCORES, chosen.predictions[0].index)
 asking = replace(chosen, asked=str(unit))
 show.question("What is it sure of, though there is nothing to see?", "Fooling images: certainty without an object")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("how", titled(METHODS), key=METHOD)
-    method = titled(METHODS)[name]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="how")
     turned = dials.draw(method, chosen.probe, unit, in_sight=1)
     bundled = [one for one in zoo.bundled_weights() if "@" not in one and one != chosen.network]
     second = dials.choose(
@@ -130,16 +129,15 @@ with st.container(key="dials", horizontal=True, gap="large", vertical_alignment=
 with calm():
     question = Question(asking, method, turned)
     job = question.ask(JOB, patience=1.0)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
-    if frame and not job.going and method is BREED and frame.picture.sure:
+    if frame and not job.going and isinstance(frame.picture, Archive) and frame.picture.sure:
         jobs.ask(OPINIONS, (*question.key, second, frame.step),
                  lambda: second_opinions(other, frame.picture, chosen.probe.labels))  # fmt: skip
         jobs.watch(OPINIONS, opinions, what="a second opinion")
     learn.below(
         method,
-        seen=SEEN[method].format(unit=show.plain(asking.name)),
+        seen=SEEN.get(method, "").format(unit=show.plain(asking.name)),
         tries=[
             learn.Try("From grey instead of noise", method=CLIMB, dials={"start": "grey"},
                       session={METHOD: CLIMB.title}),
@@ -150,7 +148,7 @@ with calm():
             learn.Try("Does the robust twin fall for it?", network="tiny-vgg-robust"),
         ],
         picture=frame and (lambda: kept(frame.picture)),
-        data=frame and (lambda: frame.picture if method is CLIMB else frame.picture.probability),
+        data=frame and (lambda: getattr(frame.picture, "probability", frame.picture)),
         snippet=question.lines("found"),
         unit=unit,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, meter, show, state, twin
+from pages.parts import beside, components, dials, jobs, learn, meter, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.question import Question
 from pages.parts.selection import selection
@@ -13,7 +13,7 @@ from vizcore.imaging import render, sheet
 from vizcore.method import titled
 
 METHOD, VIEW, PLACE = "gradients.method", "gradients.view", "gradients.place"
-JOB, STRIP, TWIN = "gradients", "quick methods", "gradients of the twin"
+JOB, STRIP, BESIDE = "gradients", "quick methods", "gradients beside"
 ALONE, OVER = PLACES = "alone", "over the picture"
 QUICK = [method for method in METHODS if method.at_once]
 [GRABCUT] = SEGMENTATIONS
@@ -90,15 +90,16 @@ def large(map, of, key: str = "gradients map") -> None:
         apology(map.note)
 
 
-def twin_beside(other) -> None:
-    """The same question to the twin, and why the two maps differ."""
+def asked_beside(other) -> None:
+    """The same question to another network."""
     asked = Question(other, method, turned)
+    show.heading(f"{other.title}, asked about {other.name}")
     if method.at_once:
-        large(answer(asked.key, asked), other, "gradients of the twin")
+        large(answer(asked.key, asked), other, BESIDE)
     else:
-        asked.ask(TWIN)
-        jobs.watch(TWIN, lambda frame: large(frame.picture, other, "gradients of the twin"), what=name)
-    st.caption(twin.WHY)
+        asked.ask(BESIDE)
+        jobs.watch(BESIDE, lambda frame: large(frame.picture, other, BESIDE), what=name)
+    beside.why(chosen, other)
 
 
 def object_of(map) -> None:
@@ -120,7 +121,7 @@ def object_of(map) -> None:
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which pixels would change the answer?", "Saliency: gradients of any unit by the picture")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     method = dials.method(METHODS, key=METHOD)
     name = method.title
     view = dials.choose("shown as", render.VIEWS, key=VIEW)
@@ -148,8 +149,8 @@ with calm():
                 }
             )
     with right:
-        if other := twin.beside(chosen, key="gradients.twin"):
-            twin_beside(other)
+        if other := beside.choose(chosen, key="gradients.beside"):
+            asked_beside(other)
         show.heading("The quick methods side by side")
         shared, known = {"begin": turned.get("begin", "value")}, {name: map} if method.at_once else {}
         of = chosen.network, chosen.picture, unit, *shared.values()
@@ -171,8 +172,8 @@ with calm():
         ),
         tries=[
             *(
-                [learn.Try("Does a network trained under attack look elsewhere?", session={"gradients.twin": True})]
-                if zoo.twin(chosen.network)
+                [learn.Try("Does a network trained under attack look elsewhere?", session={"gradients.beside": twin})]
+                if (twin := zoo.twin(chosen.network))
                 else []
             ),
             learn.Try("What stays when the picture is noisy?", session={METHOD: "SmoothGrad"}),

@@ -26,6 +26,8 @@ CHAPTERS = {
     ],
     "Synthesis": [
         st.Page("visualize.py", title="Class visualization"),
+        st.Page("groups.py", title="Neuron groups"),
+        st.Page("atlas.py", title="Atlas"),
         st.Page("inversion.py", title="Inversion"),
         st.Page("dream.py", title="Dream"),
         st.Page("style.py", title="Style"),
@@ -39,13 +41,16 @@ CHAPTERS = {
         st.Page("sign.py", title="Stop sign"),
         st.Page("people.py", title="Fool a person"),
         st.Page("blackbox.py", title="Black box"),
+        st.Page("sound.py", title="Sound"),
         st.Page("defense.py", title="Defense"),
+        st.Page("moons.py", title="Few labels"),
     ],
     "Laboratory": [
         st.Page("toolbox.py", title="Live toolbox"),
         st.Page("scalpel.py", title="Scalpel"),
         st.Page("compare.py", title="Compare"),
         st.Page("passport.py", title="Unit passport"),
+        st.Page("time_machine.py", title="Time machine"),
     ],
 }
 

@@ -67,7 +67,7 @@ unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the networ
 show.question(
     "What may change before the answer does?", "Invariance: move, scale, turn, brighten, and follow the layers"
 )
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     method = dials.method(METHODS, key="invariance.method")
     turned = dials.draw(method, chosen.probe, unit)
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, show, state
 from pages.parts.calm import calm
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore.imaging import render
 from vizcore.inspection.blocks import outline, stage_ends
@@ -12,7 +13,9 @@ from vizcore.synthesis import relative_error
 from vizcore.synthesis.inversion import METHODS, PRIORS, mean_colour
 
 JOB, METHOD, LAYER = "inversion", "inversion.method", "inversion.layer"
-ONE, PRIORS_OF_ONE, STRIP = METHODS
+FAMILY = titled(METHODS)
+ONE, PRIORS_OF_ONE = FAMILY["Inversion"], FAMILY["Inversion with every prior"]
+STRIP = FAMILY["Inversion of every layer"]
 SEEN = {
     ONE: """To **{layer}** these are nearly the same picture: {error} of the layer's answer is all that tells them
 apart. Whatever the second lacks or gets wrong, the layer no longer knows; other seeds get it wrong in other ways.""",
@@ -38,7 +41,7 @@ def answer(image) -> str:
 
 def pair(frame) -> None:
     """The original and what is being found for one layer, from one seed or from several."""
-    found = frame.picture[None] if turned["pictures"] == 1 else frame.picture
+    found = frame.picture if frame.picture.ndim == 4 else frame.picture[None]
     show.row(
         [chosen.prepared, *found],
         [original, *(f"error {show.figures(error)}: {answer(image)}"
@@ -107,11 +110,10 @@ def rows(frame) -> list[dict]:
 
 def lines() -> str:
     """The notebook lines that give the same answer."""
-    options = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
-    if method is STRIP:
-        call = f"vizcore.synthesis.invert_layers(probe, image, layers{options})"
+    given = ", ".join(["probe", "image", "layers" if all_layers else repr(layer), *written(turned)])
+    call = f"vizcore.synthesis.{method.name}({given})"
+    if all_layers:
         return f"layers = {layers}\nstrip = vizcore.last({call}).detail"
-    call = f"vizcore.synthesis.{method.name}(probe, image, {layer!r}{options})"
     return f"picture = vizcore.last({call}).picture"
 
 
@@ -120,27 +122,27 @@ best = chosen.predictions[0]
 original = f"the original: {best.label}, {show.percent(best.probability)}"
 layers = stage_ends(chosen.probe)
 show.question("What does the layer still know?", "Inversion: a picture, searched from noise, with the same code")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="show")
+    all_layers = "layers" in method.takes
     usual = layers[len(layers) // 2]
     asked = state.stands(LAYER)
     layer = usual
-    if method is not STRIP:
+    if not all_layers:
         listed = outline(chosen.probe, asked if asked in chosen.probe.layers else usual)
         layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
     turned = dials.draw(method, chosen.probe, in_sight=3)
 
 with calm():
-    where = layers if method is STRIP else layer
+    where = layers if all_layers else layer
     question = (chosen.network, chosen.picture, method.title, str(where), tuple(turned.items()))
     job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, where, **turned))
-    with st.container(key="answer"):
-        jobs.watch(JOB, {ONE: pair, PRIORS_OF_ONE: priors, STRIP: strip}[method], what=method.title)
+    jobs.answer(JOB, strip if all_layers else priors if method is PRIORS_OF_ONE else pair, what=method.title)
     frame = job.latest
     error = show.percent(frame.terms["relative error"]) if frame else "a part"
     learn.below(
         method,
-        seen=SEEN[method].format(layer=show.plain(chosen.brief(layer)), error=error),
+        seen=SEEN.get(method, "").format(layer=show.plain(chosen.brief(layer)), error=error),
         tries=[
             learn.Try("The strip of all layers, as in the paper", session={METHOD: STRIP.title}),
             learn.Try("Four priors side by side", session={METHOD: PRIORS_OF_ONE.title}),
@@ -148,6 +150,6 @@ with calm():
             learn.Try("From nothing but the scores", session={METHOD: ONE.title, LAYER: layers[-1]}),
         ],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
-        data=frame and (rows(frame) if method is STRIP else frame.picture),
+        data=frame and (rows(frame) if all_layers else frame.picture),
         snippet=lines(),
     )

@@ -8,13 +8,15 @@ from pages.parts import dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import selection
-from vizcore.adversarial.linear_models import DIMENSIONS, growth
-from vizcore.adversarial.linearity import METHODS
+from vizcore.adversarial.linear_models import DIMENSIONS, Rewritten, Weighing, growth
+from vizcore.adversarial.linearity import METHODS, Plane, ScoreLines
 from vizcore.imaging import Map, render
 from vizcore.method import titled
 
 METHOD, JOB = "linearity.method", "linearity"
-TEN, DIGIT, LINES, REGIONS = METHODS
+FAMILY = titled(METHODS)
+TEN, DIGIT = FAMILY["Ten numbers"], FAMILY["Every other digit"]
+LINES, REGIONS = FAMILY["Straight lines"], FAMILY["Decision regions"]
 CHANGE = {LINES: "linearity.line", REGIONS: "linearity.plane"}
 FAR = {LINES: 2, REGIONS: 8}  # how far the lines and the plane go at first, of 255
 MOST = 8  # classes that the legend of the plane names
@@ -35,8 +37,8 @@ near where the other way none is **to be seen**.""",
 
 
 def draw(frame) -> None:
-    """The answer of the method that is looked at."""
-    DRAWN[method](frame.picture)
+    """The answer, by what it is."""
+    DRAWN[type(frame.picture)](frame.picture)
 
 
 def ten(found) -> None:
@@ -194,8 +196,8 @@ def turn() -> dict:
             "numbers", DIMENSIONS, key=dials.key(TEN, "dimension"), bind="query-params", format_func="{:,}".format
         )
         return {"dimension": dimension} | dials.draw(TEN, without=("dimension",), in_sight=1)
-    if method is DIGIT:
-        return dials.draw(DIGIT)
+    if method not in FAR:
+        return dials.draw(method, chosen.probe, unit)
     change = st.slider("largest change, of 255", 1, 48, FAR[method], key=CHANGE[method], bind="query-params")
     return {"epsilon": change / 255} | dials.draw(method, chosen.probe, unit, without=("epsilon",), in_sight=1)
 
@@ -212,34 +214,32 @@ def lines_of(question: Question) -> str:
     return question.lines("found").replace(repr(turned["epsilon"]), f"{st.session_state[CHANGE[method]]} / 255")
 
 
-DRAWN = {TEN: ten, DIGIT: digits, LINES: lines, REGIONS: regions}
+DRAWN = {Weighing: ten, Rewritten: digits, ScoreLines: lines, Plane: regions}
 PICTURES = {
-    DIGIT: lambda found: render.grid(found.images, 5, gap=2, scale=16),
-    REGIONS: lambda found: render.enlarged(render.label_map(found.classes, found.own)[0], 512),
+    Rewritten: lambda found: render.grid(found.images, 5, gap=2, scale=16),
+    Plane: lambda found: render.enlarged(render.label_map(found.classes, found.own)[0], 512),
 }
 DATA = {
-    TEN: lambda found: found.changed,
-    DIGIT: lambda found: found.images,
-    LINES: lambda found: found.gradient,
-    REGIONS: lambda found: found.classes,
+    Weighing: lambda found: found.changed,
+    Rewritten: lambda found: found.images,
+    ScoreLines: lambda found: found.gradient,
+    Plane: lambda found: found.classes,
 }
 chosen = selection()
 unit = chosen.unit  # asked before a job keeps the network busy
 show.question("Why is it so easy?", "Linearity: many steps too small to see, all in the same direction, add up")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("look at", titled(METHODS), key=METHOD, letters=60)
-    method = titled(METHODS)[name]
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="look at", letters=60)
     turned = turn()
 
 with calm():
     question = Question(chosen, method, turned)
     job = question.ask(JOB, patience=1.5)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+    jobs.answer(JOB, draw, what=method.title)
     found = job.latest and job.latest.picture
     learn.below(
         method,
-        seen=SEEN[method],
+        seen=SEEN.get(method, ""),
         tries=[
             learn.Try("As little as they need: ten numbers, each moved by 0.3",
                       session=lookup(TEN, epsilon=0.3, dimension=DIMENSIONS[0])),
@@ -248,7 +248,7 @@ with calm():
             learn.Try("A nine into every other digit", session=lookup(DIGIT, digit=9, which=1, epsilon=0.25)),
             learn.Try("Where the borders lie around your picture", session=lookup(REGIONS)),
         ],
-        picture=(lambda: PICTURES[method](found)) if found and method in PICTURES else None,
-        data=found and (lambda: DATA[method](found)),
+        picture=(lambda: PICTURES[type(found)](found)) if type(found) in PICTURES else None,
+        data=found and (lambda: DATA[type(found)](found)),
         snippet=lines_of(question),
     )  # fmt: skip

@@ -143,7 +143,7 @@ def over_all(index) -> None:
 
 chosen = selection()
 show.question("What does the network consider alike?", f"Nearest neighbours, as pixels and to {chosen.title}")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     with st.container(width="content"):
         corpus = corpora.picker()
     spots = [st.container(width=width) for width in (200, "stretch")]

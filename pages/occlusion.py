@@ -97,7 +97,7 @@ def closer(readings, place: tuple) -> None:
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What happens when a piece is covered?", "Occlusion: the answer, watched square by square")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     method = dials.method(METHODS, key="occlusion.method")
     turned = dials.draw(method, chosen.probe, unit, without=("exact_parts",), in_sight=4)
 

@@ -61,12 +61,25 @@ def adversarial(chosen) -> tuple:
     )
 
 
+def laboratory(chosen) -> tuple:
+    """What if?"""
+    found = overview.laboratory(chosen.probe, chosen.image)
+    facts = found.facts
+    layer = chosen.brief(facts["layer"])
+    removed = "one" if facts["removed"] == 1 else facts["removed"]
+    without = f"Some of {facts['channels']} channels in {layer}. Without the {removed} in colour"
+    if facts["before"] == facts["after"]:
+        return found.picture, f"{without} it is still {facts['before']}."
+    return found.picture, f"{without} it is {facts['after']}: {show.percent(facts['probability'])}."
+
+
 CHAPTERS = {
     "Inspection": (inspection, "activations.py"),
     "Representation": (representation, "neighbors.py"),
     "Attribution": (attribution, "cam.py"),
     "Synthesis": (synthesis, "visualize.py"),
     "Adversarial": (adversarial, "attacks.py"),
+    "Laboratory": (laboratory, "scalpel.py"),
 }
 
 

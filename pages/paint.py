@@ -5,12 +5,13 @@ import streamlit as st
 from pages.parts import dials, jobs, learn, networks, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.cloud import painting
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore import load_image
 from vizcore.imaging import image_digest
 from vizcore.synthesis.paint import METHODS, beside, change, example
 
-JOB, CLASS, FROM, DRAWN = "paint", "paint.class", "paint.from", "painting"
+JOB, METHOD, CLASS, FROM, DRAWN = "paint", "paint.method", "paint.class", "paint.from", "painting"
 ROBUST, PLAIN = "tiny-vgg-robust", "tiny-vgg"
 SKETCH, YOURS = "a sketch", "your picture"
 FIRST = "goldfish"
@@ -44,22 +45,22 @@ def told(title: str, frame) -> str:
 
 
 chosen = selection()
-[METHOD] = METHODS
 show.question("Can it finish your sketch?", "Paint: Tiny VGG's robust twin turns what you give it into a class")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     source = dials.choose("begin with", [SKETCH, YOURS], key=FROM)
     probes = [networks.probe(network) for network in (ROBUST, PLAIN)]
     names = sorted(probes[0].labels, key=str.lower)
     name = dials.choose("make it", names, key=CLASS, default=FIRST)
-    turned = dials.draw(METHOD, probes[0])
+    method = dials.method(METHODS, key=METHOD)
+    turned = dials.draw(method, probes[0])
 
 with calm():
     drawn = st.session_state.get(DRAWN)
     image = chosen.image if source == YOURS else example() if drawn is None else drawn
     before = probes[0].prepare(image)
-    asked = (image_digest(before), name, *turned.items())
+    asked = (method.name, image_digest(before), name, *turned.items())
     unit = probes[0].labels.index(name)
-    job = jobs.ask(JOB, asked, lambda: beside(probes, image, unit, **turned))
+    job = jobs.ask(JOB, asked, lambda: beside(probes, image, unit, method.function, **turned))
     if source == SKETCH:
         left, right = st.columns([5, 15], gap="large")
         with left:
@@ -68,13 +69,13 @@ with calm():
                 st.caption("Paint something of your own; until then this fish is finished.")
     else:
         right = st.container()
-    with right, st.container(key="answer"):
-        jobs.watch(JOB, draw, what=f"{show.plain(name)}, on both")
+    with right:
+        jobs.answer(JOB, draw, what=f"{show.plain(name)}, on both")
     frame = job.latest
     if source == SKETCH and drawn is None and frame is None:
         apology("The first picture is on its way.")
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(name=show.plain(name)),
         tries=[
             learn.Try("Your picture, as a king penguin", session={FROM: YOURS, CLASS: "king penguin"}),
@@ -85,7 +86,6 @@ with calm():
         data=frame and frame.picture,
         snippet=f'robust = vizcore.open_probe("{ROBUST}")\n'
         + ("" if source == YOURS else 'image = vizcore.load_image("your-sketch.png")\n')
-        + f'frames = vizcore.synthesis.paint(robust, image, "{name}", '
-        + ", ".join(f"{dial}={value!r}" for dial, value in turned.items())
-        + ")\npicture = vizcore.last(frames).picture",
+        + f'frames = vizcore.synthesis.{method.name}(robust, image, "{name}", {", ".join(written(turned))})\n'
+        + "picture = vizcore.last(frames).picture",
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, learn, show
+from pages.parts import atlas_chip, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.question import collection
 from pages.parts.selection import select, selection
@@ -10,21 +10,115 @@ from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
 from vizcore.inspection.examples import patches
-from vizcore.laboratory.passport import METHODS
+from vizcore.laboratory.dissection import METHODS as DISSECTIONS
+from vizcore.laboratory.dissection import labelled
+from vizcore.laboratory.passport import METHODS, circuit, kernels
+from vizcore.laboratory.passport_table import passport_table
+from vizcore.method import titled
 
-[METHOD] = METHODS
+DISSECTION = titled(DISSECTIONS)["Network dissection"]
 MOST = 5  # labels named
+DISSECTED = 150  # pictures that concepts are looked for in
+JOB = "dissection"
 SEEN = """The patches are all that the unit's strongest cell can see in the pictures that excite it most. What it adds
 up is read off the weights: each square is the kernel by which an earlier unit is read, bright where that excites this
 one and dark where it inhibits."""
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def issued(network: str, digest: str, done: int, unit: str, _index) -> tuple:
+def issued(network: str, digest: str, method: str, done: int, unit: str, _method, _index) -> tuple:
     """The passport of one unit, and its patches on one sheet."""
-    found = METHOD.function(_index.probe, unit, _index)
+    found = _method.function(_index.probe, unit, _index)
     pictures = patches(_index, unit, found.examples)
     return found, sheet(pictures, largest=128, photographs=pictures.shape[-1] > components.WHOLE)
+
+
+@st.cache_resource(max_entries=4, show_spinner="The passports of all units")
+def table(network: str, digest: str, done: int, layers: tuple, _index) -> list[dict]:
+    """A row for every unit that is indexed."""
+    return passport_table(_index)
+
+
+def given() -> dict[str, str]:
+    """The names that the reader gave to units of this network."""
+    return state.kept("unit names", {}).setdefault(chosen.network, {})
+
+
+def call_it() -> None:
+    """Keep the name that was typed, or forget it where the field was emptied."""
+    typed = st.session_state[f"passport name {unit}"].strip()
+    given()[str(unit)] = typed
+    if not typed:
+        del given()[str(unit)]
+
+
+def pick(rows: list[dict]) -> None:
+    """Go to the unit whose row was picked."""
+    if picked := st.session_state["passport table"]["selection"]["rows"]:
+        select(unit=Unit.parse(rows[picked[0]]["unit"]))
+
+
+def concept(frame) -> None:
+    """Which concept the unit follows, once that is known."""
+    found = frame.picture
+    if found is None:
+        return
+    name, value = found.nearest(unit.channel)
+    sure = found.concept(unit.channel)
+    show.numbers({"concept": (name if sure else "none above .04", f"IoU {value:.3f}{'' if sure else f', {name}'}")})
+
+
+def who() -> None:
+    """The name that the reader gave the unit, and the concept that it follows."""
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        st.text_input(
+            "Your name for it", given().get(str(unit), ""), key=f"passport name {unit}", width=260,
+            placeholder="eyes, wheels, red ...", max_chars=60, on_change=calmly(call_it),
+        )  # fmt: skip
+        if chosen.probe.layer(unit.layer).spatial:
+            probe, layer, pictures = chosen.probe, unit.layer, corpus
+            jobs.ask(
+                JOB, (chosen.network, corpus.digest, layer), lambda: dissected(probe, layer, pictures), behind=True
+            )
+            with st.container(width="content"):
+                jobs.watch(JOB, concept, what="Which concept it follows")
+
+
+def dissected(probe, layer: str, corpus):
+    """The frames of a dissection of a layer with some pictures of a corpus."""
+    images, labels = labelled(corpus, DISSECTED)
+    yield from DISSECTION.frames(probe, images, layer, labels=labels)
+
+
+def guessed(one: Unit) -> str:
+    """The concept of a unit of the layer that was dissected, and its IoU; nothing where none is above .04."""
+    job = jobs.running(JOB)
+    found = job and job.latest and job.latest.picture
+    known = found.concept(one.channel) if found and found.layer == one.layer else None
+    return f"{known[0]} {known[1]:.2f}" if known else ""
+
+
+def whole_network(index) -> None:
+    """Everybody's passport in brief, to sort, to pick from and to keep."""
+    rows = table(chosen.network, corpus.digest, index.done, index.layers, index)
+    named = [
+        {**row, "concept": guessed(Unit.parse(row["unit"])), "your name": given().get(row["unit"], "")} for row in rows
+    ]
+    with st.expander(f"The passports of all {len(rows):,} units that are indexed"):
+        st.dataframe(
+            named, key="passport table", selection_mode="single-row", hide_index=True, height=420,
+            on_select=calmly(lambda: pick(named)),
+        )  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "CSV", lambda: learn.csv(named), f"passports of {chosen.title}.csv", "text/csv", key="passport csv",
+                on_click="ignore",
+            )  # fmt: skip
+            if given():
+                st.download_button(
+                    "Your names", lambda: learn.packed(dict(given()))[2](dict(given())), "names.json",
+                    "application/json", key="passport names", on_click="ignore",
+                )  # fmt: skip
 
 
 def remarks(found) -> list[str]:
@@ -56,9 +150,14 @@ def answers(found) -> None:
     show.figure(chart, key="passport answers", height=220, alt="histogram of the unit's answers")
 
 
+def known(index) -> tuple:
+    """The passport of the unit from an index as far as it is, and its patches."""
+    return issued(chosen.network, corpus.digest, method.name, index.done, str(unit), method, index)
+
+
 def draw(index) -> None:
-    """The passport, on two columns."""
-    found, pictures = issued(chosen.network, corpus.digest, index.done, str(unit), index)
+    """What the index tells, on two columns."""
+    found, pictures = known(index)
     for sentence in remarks(found):
         st.markdown(show.plain(sentence))
     left, right = st.columns([3, 2], gap="large")
@@ -69,20 +168,10 @@ def draw(index) -> None:
             captions=[corpus.label(one.number) or corpus.names[one.number] for one in found.examples],
             titles=[show.figures(one.value) for one in found.examples], tile=80, gap=6,
         )  # fmt: skip
-        if found.incoming:
-            show.heading(f"What it adds up, by the weights of {chosen.brief(found.read_by)}")
-            components.grid(
-                render.filters(found.kernels, common=True), key="passport incoming", label="units that it reads",
-                captions=[f"{one.unit}: {show.figures(one.weight)}" for one in found.incoming],
-                titles=[f"channel {one.unit.channel}\n{show.percent(one.share)}" for one in found.incoming],
-                columns=len(found.incoming), tile=80, gap=6,
-                on_pick=lambda place: select(unit=found.incoming[place].unit),
-            )  # fmt: skip
-        else:
-            st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
         show.heading("How strongly it answers")
         answers(found)
     with right:
+        atlas_chip.wish(chosen.probe, unit, width=200)
         if found.labels:
             show.heading("Labels of its strongest pictures")
             show.bars(found.labels[:MOST])
@@ -95,19 +184,21 @@ def draw(index) -> None:
                 f"channel {other.channel}  {alike:.2f}", key=f"passport like {other}", type="tertiary",
                 on_click=calmly(select), kwargs={"unit": other},
             )  # fmt: skip
-    learn.below(
-        METHOD,
-        seen=SEEN,
-        tries=[
-            learn.Try("The strongest of what it adds up", unit=found.incoming[0].unit) if found.incoming else
-            learn.Try("A unit of the first layer", unit=Unit(index.layers[0], 0)),
-            learn.Try("The one most like it", unit=found.similar[0][0]),
-            learn.Try("The class that the picture is taken for", unit=Unit("scores", chosen.predictions[0].index)),
-        ],
-        picture=lambda: render.grid(patches(index, unit, found.examples), 3, gap=4),
-        data=found.rows,
-        snippet=collection(corpus.name) + "found = vizcore.laboratory.passport(probe, unit, index)",
-        unit=unit,
+
+
+def weights() -> None:
+    """The earlier units that it adds up, which needs no pictures."""
+    if not incoming:
+        st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
+        return
+    show.heading(f"What it adds up, by the weights of {chosen.brief(read_by)}")
+    components.grid(
+        render.filters(kernels(incoming), common=True), key="passport incoming", label="units that it reads",
+        captions=[f"{one.unit}: {show.figures(one.weight)}" for one in incoming],
+        titles=[f"channel {one.unit.channel}\n{show.percent(one.share)}" for one in incoming],
+        columns=len(incoming), tile=80, gap=6,
+        on_pick=lambda place: select(unit=incoming[place].unit),
+        hints=atlas_chip.hints_of(chosen.probe, [one.unit for one in incoming]),
     )  # fmt: skip
 
 
@@ -116,8 +207,34 @@ unit = chosen.middle if chosen.follows else chosen.unit
 unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
 name = chosen.probe.labels[unit.channel] if unit.is_class else f"channel {unit.channel} of {chosen.brief(unit.layer)}"
 show.question("Who is this unit?", f"The passport of {name} of {chosen.title}")
-with st.container(key="dials"):
+with dials.row():
+    method = dials.method(METHODS, key="passport.method")
     corpus = corpora.picker()
 if corpus is not None:
     with calm():
+        who()
         corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])
+with calm():
+    incoming, read_by = circuit(chosen.probe, unit)
+    weights()
+    index = corpus and corpora.there(chosen.probe, corpus)
+    found = known(index)[0] if index and unit.layer in index.layers else None
+    tries = [
+        learn.Try("The strongest of what it adds up", unit=incoming[0].unit) if incoming else
+        learn.Try("A unit of the first layer", unit=Unit(next(iter(chosen.probe.layers)), 0)),
+        learn.Try("The class that the picture is taken for", unit=Unit("scores", chosen.predictions[0].index)),
+    ]  # fmt: skip
+    if index and index.complete:
+        whole_network(index)
+    if found:
+        tries.insert(1, learn.Try("The one most like it", unit=found.similar[0][0]))
+    learn.below(
+        method,
+        seen=SEEN,
+        tries=tries,
+        picture=found and (lambda: render.grid(patches(index, unit, found.examples), 3, gap=4)),
+        data=found and found.rows,
+        snippet=collection(corpus.name if corpus else "tiles")
+        + f"found = vizcore.laboratory.{method.name}(probe, unit, index)",
+        unit=unit,
+    )

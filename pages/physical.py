@@ -17,7 +17,7 @@ from vizcore.probe import SCORES
 METHOD, TARGET, PLACE, CHANGE = "physical.method", "physical.target", "physical.place", "physical.change"
 COVERS, TURN, ACROSS = "physical.covers", "physical.turn", "physical.across"
 JOB = "physical"
-RATES, STICKER = METHODS
+RATES, STICKER = titled(METHODS)["Destruction rates"], titled(METHODS)["Adversarial patch"]
 CELLS = 24  # places to a side at which a patch may be laid
 FAVOURITES = ("toaster", "king penguin", "goldfish", "banana")  # what a patch is worth making for
 SEEN = {
@@ -32,14 +32,14 @@ into the camera.""",
 
 
 def draw(frame) -> None:
-    """The answer of the method that is looked at, as far as it is."""
-    (rates if method is RATES else sticker)(frame)
+    """The answer as far as it is: a patch, or how often attacks survive."""
+    (sticker if aimed else rates)(frame)
 
 
 def rates(frame) -> None:
     """The three pictures, how often the right answer comes back, and the attacked picture after each change."""
     found, known = frame.picture, chosen.probe.labels
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         show.heading("Before anything is changed")
         show.row(found.images.values(), [f"{name}: {known[found.said[name]]}" for name in found.images], width=112)
@@ -104,13 +104,13 @@ def judged(frame) -> None:
 
 def taken(found):
     """What is kept as a picture: the attacked image, or the disc."""
-    return found.images[MANY_STEPS] if method is RATES else found.disc
+    return found.disc if aimed else found.images[MANY_STEPS]
 
 
 def lines() -> str:
     """The notebook lines, with epsilon as one would write it."""
     said = question.lines("found")
-    return said.replace(repr(turned["epsilon"]), f"{st.session_state[CHANGE]} / 255") if method is RATES else said
+    return said if aimed else said.replace(repr(turned["epsilon"]), f"{st.session_state[CHANGE]} / 255")
 
 
 def choose_target() -> int:
@@ -125,29 +125,28 @@ def choose_target() -> int:
 chosen = selection()
 top = chosen.predictions[0]
 show.question("Does it survive the world outside?", "Physical world: attacks on paper, in other light, as a sticker")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-    name = dials.choose("what", titled(METHODS), key=METHOD)
-    method = titled(METHODS)[name]
-    if method is RATES:
+with dials.row():
+    method = dials.method(METHODS, key=METHOD, label="what")
+    aimed = "unit" in method.takes
+    if aimed:
+        unit = Unit(SCORES, choose_target())
+        turned = dials.draw(method, chosen.probe, unit, in_sight=2)
+    else:
         unit = Unit(SCORES, top.index)
         change = st.slider("largest change, of 255", 1, 24, 3, key=CHANGE, bind="query-params")
         turned = {"epsilon": change / 255} | dials.draw(method, chosen.probe, without=("epsilon",), in_sight=2)
-    else:
-        unit = Unit(SCORES, choose_target())
-        turned = dials.draw(method, chosen.probe, unit, in_sight=2)
 asking = replace(chosen, asked=str(unit))
 
 with calm():
     question = Question(asking, method, turned)
     job = question.ask(JOB, patience=1.0)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=name)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
-    if frame and not job.going and method is STICKER:
+    if frame and not job.going and aimed:
         judged(frame)
     learn.below(
         method,
-        seen=SEEN[method].format(label=show.plain(asking.name), samples=turned.get("samples")),
+        seen=SEEN.get(method, "").format(label=show.plain(asking.name), samples=turned.get("samples")),
         tries=[
             learn.Try("Print and photograph it twice as badly", method=RATES, dials={"strength": 2.0},
                       session={METHOD: RATES.title}),
@@ -158,7 +157,7 @@ with calm():
                       session={METHOD: STICKER.title}),
         ],
         picture=frame and (lambda: taken(frame.picture)),
-        data=frame and (lambda: frame.picture.shares if method is RATES else frame.picture.pixels),
+        data=frame and (lambda: frame.picture.pixels if aimed else frame.picture.shares),
         snippet=lines(),
         unit=unit,
     )  # fmt: skip

@@ -4,13 +4,14 @@ import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, pictures, show, state, studio
 from pages.parts.calm import calm
+from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore.imaging import bundled_names
 from vizcore.method import titled
 from vizcore.synthesis.style import METHODS, style_layers
 
 JOB, METHOD, PATTERN = "style", "style.method", "style.pattern"
-STYLE, TEXTURE = METHODS
+STYLE, TEXTURE = titled(METHODS)["Style transfer"], titled(METHODS)["Texture synthesis"]
 LIVE = ("balance", "smoothness")  # may be turned while it runs
 FIRST = "galaxies"
 SEEN = {
@@ -28,12 +29,12 @@ def draw(frame) -> None:
     with left:
         show.picture(frame.picture, width=560, pixels=False, alt="painted")
     with right:
-        show.picture(chosen.image, f"{'content' if method is STYLE else 'the texture'}: {chosen.picture}", width=240,
+        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.picture}", width=240,
                      pixels=False, alt="your picture")  # fmt: skip
-        if method is STYLE:
+        if styled:
             show.picture(pictures.bundled(pattern), f"style: {pattern}", width=240, pixels=False, alt="the style")
     figures = {"distance from the style": (show.percent(frame.terms["style"]), "of what it was")}
-    if method is STYLE:
+    if styled:
         figures["distance from the content"] = frame.terms["content"]
     show.numbers(figures)
 
@@ -52,8 +53,8 @@ def asked() -> jobs.Job:
     """The run for what is asked: the one there is, its live dials turned, or a new one."""
     live = {name: turned[name] for name in LIVE if name in turned}
     fixed = tuple((name, stand) for name, stand in turned.items() if name not in LIVE)
-    question = (chosen.network, chosen.picture, method.title, pattern if method is STYLE else "", fixed)
-    given = (chosen.image, pictures.bundled(pattern)) if method is STYLE else (chosen.image,)
+    question = (chosen.network, chosen.picture, method.title, pattern if styled else "", fixed)
+    given = (chosen.image, pictures.bundled(pattern)) if styled else (chosen.image,)
     probe, function, options = chosen.probe, method.function, dict(turned)
     job, _ = studio.ask(JOB, question, live, lambda: function(probe, *given, **options))
     return job
@@ -61,13 +62,9 @@ def asked() -> jobs.Job:
 
 def lines() -> str:
     """The notebook lines that give the same picture."""
-    options = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
-    if method is TEXTURE:
-        return f"frames = vizcore.synthesis.texture(probe, image{options})\npicture = vizcore.last(frames).picture"
-    return (
-        f'pattern = vizcore.bundled_image("{pattern}")\n'
-        f"frames = vizcore.synthesis.style(probe, image, pattern{options})\npicture = vizcore.last(frames).picture"
-    )
+    opening, given = (f'pattern = vizcore.bundled_image("{pattern}")\n', ["pattern"]) if styled else ("", [])
+    call = f"vizcore.synthesis.{method.name}({', '.join(['probe', 'image', *given, *written(turned)])})"
+    return f"{opening}frames = {call}\npicture = vizcore.last(frames).picture"
 
 
 chosen = selection()
@@ -75,19 +72,19 @@ names = bundled_names()
 show.question("How would another picture paint this one?", "Style transfer: what is there from one, how from another")
 with calm():
     style_layers(chosen.probe)  # a network without maps is told so before anything is drawn
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
-        method = titled(METHODS)[dials.choose("show", titled(METHODS), key=METHOD)]
-        pattern = dials.choose("style", names, key=PATTERN, default=FIRST) if method is STYLE else FIRST
+    with dials.row():
+        method = dials.method(METHODS, key=METHOD, label="show")
+        styled = "style" in method.takes
+        pattern = dials.choose("style", names, key=PATTERN, default=FIRST) if styled else FIRST
         turned = dials.draw(method, chosen.probe, in_sight=3)
     job = asked()
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
-    if method is STYLE:
+    jobs.answer(JOB, draw, what=method.title)
+    if styled:
         shelf()
     frame = job.latest
     learn.below(
         method,
-        seen=SEEN[method].format(pattern=show.plain(pattern)),
+        seen=SEEN.get(method, "").format(pattern=show.plain(pattern)),
         tries=[
             learn.Try("In bricks", session={METHOD: STYLE.title, PATTERN: "bricks"}),
             learn.Try("By means and covariances instead of Gram matrices", method=STYLE, dials={"statistic": "moments"},

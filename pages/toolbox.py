@@ -9,9 +9,10 @@ from vizcore import Unit
 from vizcore.imaging import bundled_names
 from vizcore.laboratory.clip import squares
 from vizcore.laboratory.toolbox import METHODS, WAYS_BACK, walked_layers
+from vizcore.method import titled
 from vizcore.probe import SCORES
 
-[METHOD] = METHODS
+METHOD = titled(METHODS)["Deep Visualization Toolbox"]  # the one that runs frame by frame
 BACK = dials.key(METHOD, "back")
 SEEN = """Every tile is one channel of **{layer}**, drawn anew for every frame: {tone}. The framed one is enlarged, and
 what in the picture it answers to is traced back to the pixels. Faint cells are brightened (the key `t` changes how
@@ -35,7 +36,7 @@ def go(unit: str) -> None:
 chosen = selection()
 unit = chosen.middle if chosen.follows else chosen.unit
 show.question("What does the network see right now?", "Deep Visualization Toolbox: every channel of a layer, live")
-with st.container(key="dials", horizontal=True, gap="large"):
+with st.container(key="dials", horizontal=True, gap="large"), st.container(width=260):
     back = dials.draw(METHOD)["back"]
 with calm():
     layers = {name: called(name) for name in walked_layers(chosen.probe, unit.layer)}
@@ -58,6 +59,7 @@ with calm():
         tries=[
             learn.Try("Begin at the first layer", unit=Unit(next(iter(layers)), 0)),
             learn.Try("Back as a deconvnet does it", method=METHOD, dials={"back": "deconvnet"}),
+            learn.Try("Where is the evidence for its answer?", method=METHOD, dials={"back": "Grad-CAM"}),
             learn.Try("As fast as it goes: nothing traced back", method=METHOD, dials={"back": "off"}),
         ],
         snippet=f'found = vizcore.laboratory.look(probe, image, unit, back="{back}")\n'

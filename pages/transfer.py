@@ -194,7 +194,7 @@ def below(method, found, layer: str, each: int, seed: int) -> None:
 
 chosen = selection()
 show.question("What else could this network learn?", "Transfer: a new softmax on frozen features")
-dialled = st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom")
+dialled = dials.row()
 with dialled:
     corpus = corpora.picker(default="digits")
 if corpus is not None:

@@ -16,7 +16,7 @@ from vizcore.attribution.meter import METHODS, takes_long
 from vizcore.imaging import render
 from vizcore.method import Method, titled
 
-[METER] = METHODS
+METER = titled(METHODS)["Trust meter"]
 METHOD, COUNTED = "trust.method", "trust.counted"
 BOARD, OTHERS = "trust board", "trust others"
 WAYS = ("for it", "either way")
@@ -108,7 +108,7 @@ def one_by_one(runs: list) -> Iterator:
 chosen = selection()
 probe, unit, middle = chosen.probe, chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("Which map should I believe?", "Trust: every method on one picture, and three tests of each")
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     name = dials.choose("put to the test", titled(COMPARED), key=METHOD)
     method = titled(COMPARED)[name]
     counted = dials.choose("counted", WAYS, key=COUNTED)

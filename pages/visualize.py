@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.parts import corpora, dials, jobs, learn, networks, show, state, studio
+from pages.parts import beside, corpora, dials, jobs, learn, networks, show, state, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
+from pages.parts.question import written
 from pages.parts.selection import DEFAULTS, TEACHING, selection
 from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
@@ -13,12 +14,15 @@ from vizcore.inspection.examples import examples, patches
 from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
+from vizcore.synthesis.facets import METHODS as FACETS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
 
-JOB, STRIP, FAMILY = "visualize", "visualize depths", "visualize"
+JOB, STRIP, BESIDE, KINDS = "visualize", "visualize depths", "visualize beside", "visualize facets"
+FAMILY, FACET = "visualize", titled(FACETS)["Multifaceted"]
 PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visualize.start", "visualize.depths"
+EACH = "visualize.facets"
 ALONE, WITH, LESS = "one unit", "with another", "without another"
 YOURS = "your picture"
 BEGINS = ("pictures", "seed", "size")  # what a run begins with; every other dial may be turned as it goes on
@@ -122,6 +126,28 @@ def natural() -> None:
     show.heading(f"What excites it most among the {found.name}")
     best = examples(index, whole, count=NATURAL)
     show.row(patches(index, whole, best), [show.figures(one.value) for one in best], width=96, alt="a natural example")
+    if st.toggle("Painted once for each kind of them", key=EACH, bind="query-params"):
+        turned = dials.draw(FACET, chosen.probe, whole, in_sight=2)
+        asked = (chosen.network, str(whole), found.digest, index.done, *turned.values())
+        jobs.ask(KINDS, asked, lambda: FACET.frames(probe, whole, index, **turned))
+        jobs.watch(KINDS, lambda frame: kinds(frame, index, whole), what=FACET.title)
+        st.caption(f"{FACET.title} ({FACET.paper.partition(',')[0]}): each is begun with the average of one kind.")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def patches_of_a_kind(network: str, digest: str, unit: Unit, numbers: tuple, _index, _examples) -> list:
+    """What the unit's strongest cells saw in some pictures of a kind."""
+    return list(patches(_index, unit, _examples))
+
+
+def kinds(frame, index, whole: Unit) -> None:
+    """What the unit wants to see of each kind, and beside it photographs of that kind."""
+    for painted, kind in zip(frame.picture, frame.detail, strict=True):
+        best = kind[:NATURAL]
+        numbers = tuple(one.number for one in best)
+        natural = patches_of_a_kind(chosen.network, index.corpus.digest, whole, numbers, index, best)
+        words = [f"{len(kind)} pictures", *(show.figures(one.value) for one in best)]
+        show.row([painted, *natural], words, width=96, alt="one kind of what excites it")
 
 
 def strip(frame) -> None:
@@ -130,16 +156,32 @@ def strip(frame) -> None:
     show.row(list(frame.picture), words, width=150, alt="what a stage wants to see")
 
 
+def asked_beside(steps: dict) -> None:
+    """What another network wants to see, by the same recipe at the size that suits it."""
+    show.heading(f"{second.title}, asked about {second.name}")
+    probe, about = second.probe, second.unit
+    begin = chosen.image if start == YOURS else start
+    question = (second.network, str(about), method.title, chosen.picture if start == YOURS else start, *steps.values())
+    jobs.ask(BESIDE, question, lambda: function(probe, about, **steps, start=begin))
+    jobs.watch(
+        BESIDE,
+        lambda frame: show.row(
+            list(frame.picture if frame.picture.ndim == 4 else frame.picture[None]), width=290,
+            alt=f"painted to excite {second.name}",
+        ),
+        what=second.title,
+    )  # fmt: skip
+
+
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What does it want to see?", "Activation maximisation: a picture painted to excite a unit, as you watch")
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 with st.container(key="dials", gap="small"):
     with st.container(**ROW):
-        preset = dials.choose("by the recipe of", titled(METHODS), key=PRESET, letters=60)
+        method = dials.method(METHODS, key=PRESET, label="by the recipe of", letters=60)
         target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
         other = other_unit(chosen) if target != ALONE else None
-        method = titled(METHODS)[preset]
         defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
         start = dials.choose(
             "begin with", [*defaults["start"].allows.options, YOURS], key=START, default=defaults["start"].default
@@ -147,6 +189,7 @@ with st.container(key="dials", gap="small"):
     with st.container(**ROW):
         turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
         deep = st.toggle("At every stage", key=STAGES, bind="query-params")
+        second = beside.choose(chosen, key="visualize.beside")
 
 with calm():
     weights = {ALONE: (), WITH: (1, 1), LESS: (1, -1)}[target]
@@ -155,12 +198,11 @@ with calm():
     branch = studio.branch(JOB, whose)
     given = branch.picture if branch.step else chosen.image if start == YOURS else start
     begun = tuple(turned[name] for name in BEGINS)
-    asked = (whose, preset, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
+    asked = (whose, method.title, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
     live = {name: value for name, value in turned.items() if name not in BEGINS}
     probe, function = chosen.probe, method.function
     job, desk = studio.ask(JOB, asked, live, lambda: function(probe, wanted, **turned, start=given, weights=weights))
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     if deep and frame and not job.going:
         strip_units = stages(chosen.network, chosen.picture, unit, chosen)
@@ -172,14 +214,15 @@ with calm():
             lambda: depths(probe, strip_units, preset=named, steps=steps, seed=seed),
         )  # fmt: skip
         jobs.watch(STRIP, strip, what=f"{len(strip_units)} stages")
+    if second and frame and not job.going:
+        asked_beside({name: value for name, value in turned.items() if name != "size"})
     if frame and not job.going:
         natural()
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
     extras = {"start": "image"} if start == YOURS else {"start": repr(start)}
     extras |= {"weights": repr(weights)} if other else {}
     named_unit = f'[unit, vizcore.Unit.parse("{other.unit}")]' if other else "unit"
-    options = ", ".join([*(f"{name}={value!r}" for name, value in turned.items()),
-                         *(f"{name}={value}" for name, value in extras.items())])  # fmt: skip
+    options = ", ".join([*written(turned), *(f"{name}={value}" for name, value in extras.items())])
     learn.below(
         method,
         seen=SEEN.format(unit=show.plain(chosen.name), views=VIEWS),

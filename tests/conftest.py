@@ -1,6 +1,7 @@
 """What every test shares: threads, an order, and for browser tests a running app and a page on it."""
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -64,6 +65,25 @@ def jobs_at_rest() -> Iterator[None]:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the weights somebody has fetched on this machine."""
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def digits_indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with what tiny-vgg made of the digits; copied by tests that would else all begin with that."""
+    from vizcore import last, open_probe
+    from vizcore.representation import build_index, open_corpus
+
+    folder = tmp_path_factory.mktemp("digits")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIZCORE_CACHE", str(folder))
+        last(build_index(open_probe("tiny-vgg"), open_corpus("digits")))
+    return folder
+
+
+@pytest.fixture
+def digits_served(server: str, digits_indexed: Path, request: pytest.FixtureRequest) -> None:
+    """The server has indexed the digits already."""
+    shutil.copytree(digits_indexed, request.config.stash[SERVER_LOG].with_name("cache"), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 FLOORS = (
     ("dial", "folders"),
     ("imaging", "probe"),
-    ("frames",),
+    ("frames", "terminal"),
     ("zoo",),
     ("corpora",),
     ("ascent", "method"),

@@ -21,9 +21,10 @@ import pytest
 import torch
 
 import vizcore
+from vizcore.adversarial import open_listener
 from vizcore.attribution import saliency
 from vizcore.dial import Range, dials
-from vizcore.frames import frames_of
+from vizcore.frames import at_once, frames_of
 from vizcore.imaging.map import Map
 from vizcore.method import Method
 from vizcore.probe.probe import Probe
@@ -84,7 +85,7 @@ GIVEN: dict[str, Callable[[int], Any]] = {
     "layer": lambda number: "conv4.relu",
 }
 # What a method only reads through and shares with others; a copy of it could not be compared.
-SHARED = ("probe", "probes", "index", "other")
+SHARED = ("probe", "probes", "index", "other", "listener")
 # Where a family means something of its own by a name: {"style": {"layer": ...}}.
 OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "compare": {"other": lambda number: probe()},
@@ -99,6 +100,13 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),
         "classes": lambda number: [0, 1, 2] * 8,
     },
+    "universal": {"learned_from": lambda number: torch.stack([picture(number + 5), picture(number + 6)])},
+    "unit_order": {"pictures": lambda number: torch.stack([picture(number + row) for row in range(96)])},
+    "sound": {
+        "listener": lambda number: open_listener(),
+        "sound": lambda number: picture(number)[0].flatten() * 2 - 1,
+        "phrase": lambda number: "abc"[number % 3],
+    },
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
@@ -107,6 +115,10 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "method": lambda number: saliency,
     },
     "meter": {"method": lambda number: saliency},
+    "time_machine": {
+        "probes": lambda number: [probe(), probe()],
+        "images": lambda number: [picture(number + row) for row in range(9)],
+    },
 }
 
 
@@ -130,7 +142,8 @@ def arguments(family: str, method: Callable, number: int = 0) -> dict[str, Any]:
     known = GIVEN | OF_A_FAMILY.get(family, {})
     given = {}
     for name, parameter in inspect.signature(method).parameters.items():
-        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        needed = parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        if needed or name in OF_A_FAMILY.get(family, {}):
             assert name in known, (
                 f"no test knows what {family} means by {name!r}: call it as other methods do, or say in OF_A_FAMILY of "
                 f"{__name__} what {family} is to be given"
@@ -230,10 +243,11 @@ def test_eight_threads_get_from_a_method_what_one_gets(family, method):
     questions = [arguments(family, method, number % 3) for number in range(THREADS)]
     alone = [answer(method, given) for given in questions[:3]]
     together = Barrier(THREADS)
+    turns = 2 if at_once(method) else 1  # what goes step by step meets the others at many of its own
 
     def ask(number: int) -> list[list[torch.Tensor]]:
         together.wait()
-        return [answer(method, questions[(number + turn) % THREADS]) for turn in range(2)]
+        return [answer(method, questions[(number + turn) % THREADS]) for turn in range(turns)]
 
     with ThreadPoolExecutor(THREADS) as pool:
         for number, answers in enumerate(pool.map(ask, range(THREADS))):

@@ -128,9 +128,10 @@ def test_the_tour_runs_and_keeps_no_outputs():
         assert isinstance(result, (Image.Image, list)) or seen(result).pictures
     assert names["tiny"].predict(names["painted"].picture)[0].label == "goldfish"
     assert names["attack"].success.all() and names["attack"].classes.item() == names["koala"]
+    assert names["needed"].flipped and names["needed"].before[0].label == "tabby"
 
 
 def test_the_tour_visits_every_chapter():
     text = TOUR.read_text()
     assert all(f"from vizcore.{chapter} import" in text for chapter in (
-        "inspection", "representation", "attribution", "synthesis", "adversarial"))  # fmt: skip
+        "inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory"))  # fmt: skip

@@ -189,6 +189,12 @@ def test_every_public_name_stands_in_a_table_of_the_readme(module, name):
     assert any(f"`{name}`" in row for row in rows), f"{module.__name__}.{name} is in no table of README.md"
 
 
+def test_pages_take_no_method_by_its_place():
+    """Another that joins the family would come between; a title stays what it is."""
+    taken = re.compile(r"^[^=\n]*[,\[][^=\n]* = [\w, ]*METHODS\b|METHODS\[-?\d", re.MULTILINE)
+    assert [short(page) for page in PAGES if taken.search(page.read_text())] == []
+
+
 @pytest.mark.parametrize("page", [path for path in (ROOT / "pages").glob("*.py") if path.stem not in HOUSEKEEPING],
                          ids=short)  # fmt: skip
 def test_a_family_has_one_word_in_its_rooms(page):

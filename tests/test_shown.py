@@ -2,9 +2,9 @@
 
 import inspect
 import re
+import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType
@@ -13,6 +13,7 @@ import pytest
 import streamlit as st
 
 from pages.parts import meter
+from tests.pages.test_gradients import work_on
 from tests.pages.test_shell import opened, said
 from tests.test_methods import arguments, tables
 from vizcore import bundled_image, last, open_probe
@@ -27,7 +28,6 @@ from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
-from vizcore.representation import build_index, open_corpus
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
 from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
@@ -44,7 +44,6 @@ QUICK = {
     "patch.steps": "5",
 }
 FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
-COLLECTIONS = ("examples.py", "neighbors.py", "transfer.py", "embedding.py", "passport.py")
 PAGES = [
     ("activations.py", {}),
     ("filters.py", {}),
@@ -54,6 +53,7 @@ PAGES = [
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
+    ("atlas.py", {}),
     ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),
     ("trust.py", {}),
@@ -63,6 +63,7 @@ PAGES = [
     ("passport.py", {"corpus": "digits"}),
     ("compare.py", {"compare.corpus": "digits", "compare.pictures": "50"}),
     ("scalpel.py", {"scalpel.layer": "conv6.relu"}),
+    ("time_machine.py", {"aligned_tsne.steps": "30", "time_machine.pictures": "50"}),
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
@@ -71,6 +72,7 @@ PAGES = [
     ("sign.py", {"sticker.steps": "5", "sticker.batch": "2"}),
     ("people.py", {"people.each": "1", "fool_people.steps": "1"}),
     *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
+    ("sound.py", {"audio_adversarial.steps": "10"}),
     *(("defense.py", {"defense.method": method.title, **QUICK}) for method in (*DEFENSE, *BELIEVED)),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),
     *(("cam.py", {"cam.method": method.title, **SHORT}) for method in (*FIRST, *LATER)),
@@ -102,10 +104,10 @@ def code_of(function) -> CodeType:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory):
+def shared_cache(tmp_path_factory, digits_indexed):
     """One index for all pages of collections."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
         yield
 
 
@@ -136,15 +138,13 @@ def test_it_is_called_as_well_when_the_method_answers_for_several_units(method):
 
 @pytest.mark.parametrize(("page", "address"), PAGES, ids=str)
 def test_the_source_that_a_page_shows_ran_for_its_answer(page, address, monkeypatch):
-    if page in COLLECTIONS:
-        last(build_index(open_probe("tiny-vgg"), open_corpus("digits")))
     st.cache_resource.clear()
     st.cache_data.clear()
     monkeypatch.setattr(meter, "strip", lambda *asked: None)  # the meter asks the plain function again, and unasked
     with watched() as called:
         app = opened(page, unit="scores:19", **address)
         while (silent := not_called(app, called())) and any(button.label == "Stop" for button in app.button):
-            time.sleep(0.25)
+            work_on()
             app.run()
     assert "went wrong" not in said(app)
     assert silent == []

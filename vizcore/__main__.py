@@ -5,13 +5,12 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from vizcore.folders import project_folder
+from vizcore.terminal import counted, progress, shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -86,6 +85,12 @@ def parser() -> argparse.ArgumentParser:
     index.add_argument("--engine", choices=["local", "ray"], default="local", help="this machine, or a Ray cluster")
     index.set_defaults(run=index_corpus)
 
+    atlas = commands.add_parser("atlas", help="paint what every unit of a network wants to see, and keep it")
+    atlas.add_argument("--network", default="efficientnet-lite0")
+    atlas.add_argument("--layers", nargs="+", metavar="LAYER", help="the layers whose units are painted; else stages")
+    atlas.add_argument("--out", type=Path, help="where the sheets go; else where the dashboard finds them")
+    atlas.set_defaults(run=paint_atlas)
+
     doctor = commands.add_parser("doctor", help="say what a weights file holds and what will not work with it")
     doctor.add_argument("file", type=Path)
     doctor.add_argument(
@@ -95,8 +100,8 @@ def parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=examine)
 
     train = commands.add_parser("train", help="train one of the project's own networks anew")
-    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust"])
-    train.add_argument("--data", type=Path, required=True, help="the folder with the training photographs")
+    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech"])
+    train.add_argument("--data", type=Path, required=True, help="the folder of the photographs, or to keep speech in")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -155,19 +160,6 @@ def fetch_networks(given: argparse.Namespace) -> int:
     return 0
 
 
-def progress(name: str, frame) -> str:
-    """One line that tells how far a download is.
-
-    >>> from vizcore.zoo.download import Received
-    >>> progress("resnet18", Received(5_000_000, 20_000_000, 1e6, 15.0))
-    'resnet18             [#######                       ]   5.0 of 20.0 MB, 1.0 MB/s, 15 s left   '
-    """
-    share = min(frame.step / frame.of, 1) if frame.of else 0
-    left = f", {frame.seconds_left:.0f} s left" if frame.seconds_left is not None else ""
-    amount = f"{frame.step / 1e6:5.1f} of {frame.of / 1e6:.1f} MB, {frame.bytes_per_second / 1e6:.1f} MB/s"
-    return f"{name:20} [{'#' * int(30 * share):30}] {amount}{left}   "
-
-
 def index_corpus(given: argparse.Namespace) -> int:
     """Build the index of a network and a corpus, with a bar, and say what is in it."""
     from vizcore.corpora import DATASETS, build_index, fetch_corpus, open_corpus
@@ -190,29 +182,18 @@ def index_corpus(given: argparse.Namespace) -> int:
     return 0
 
 
-def shown(frames: Iterator, line: Callable[[Any], str]) -> Iterator:
-    """Pass frames on, and show each as one line where somebody watches."""
-    watched = sys.stderr.isatty()
-    drawn = False
-    for frame in frames:
-        if watched and frame.of:
-            print("\r" + line(frame), end="", file=sys.stderr, flush=True)
-            drawn = True
-        yield frame
-    if drawn:
-        print(file=sys.stderr)
+def paint_atlas(given: argparse.Namespace) -> int:
+    """Paint a picture of every unit, with a bar, and say where they are; begun again, it goes on where it stopped."""
+    from vizcore.overview import atlas_layers
+    from vizcore.synthesis import build_atlas
+    from vizcore.zoo import open_probe
 
-
-def counted(name: str, frame) -> str:
-    """One line that tells how far a count is.
-
-    >>> from vizcore import Frame
-    >>> counted("tiny-vgg on tiles", Frame(500, 2000, None, {"pictures a second": 100.0}))
-    'tiny-vgg on tiles    [#######                       ]  500 of 2000, 100 a second, 15 s left   '
-    """
-    share, pace = min(frame.step / frame.of, 1) if frame.of else 0, frame.terms.get("pictures a second")
-    left = f", {pace:,.0f} a second, {(frame.of - frame.step) / pace:,.0f} s left" if pace else ""
-    return f"{name[:20]:20} [{'#' * int(30 * share):30}] {frame.step:4} of {frame.of}{left}   "
+    probe = open_probe(given.network)
+    layers = given.layers or atlas_layers(probe)
+    for _ in shown(build_atlas(probe, layers=layers, folder=given.out), lambda frame: counted(frame.detail, frame)):
+        pass
+    print(f"every unit of {', '.join(layers)} is painted.")
+    return 0
 
 
 def examine(given: argparse.Namespace) -> int:
@@ -225,7 +206,12 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train one of the twins."""
+    """Train one of the twins, or the speech network, which learns from sentences that espeak-ng speaks."""
+    if given.name == "speech":
+        card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed)
+        wrong = card["word error rate, unseen voices"]
+        print(f"{wrong:.1%} of words wrong in voices never heard, after {card['minutes']} minutes; in {given.out}")
+        return 0
     card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start
     )

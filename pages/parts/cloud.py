@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.parts.calm import calmly
 from pages.parts.components import registered, text
-from vizcore.imaging import Sheet, data_address, numbers
+from vizcore.imaging import Sheet, data_address, numbers, png
 from vizcore.representation.arrangement import in_unit_square
 
 CLOUD = registered("cloud")
@@ -92,10 +92,15 @@ def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
         on_draw(levels)
 
 
-def painting(colours: Sequence[str], *, key: str, side: int, label: str, on_draw: Callable[[bytes], None]) -> None:
+def painting(
+    colours: Sequence[str], *, key: str, side: int, label: str, under=None, on_draw: Callable[[bytes], None]
+) -> None:
     """Draw a square of so many pixels to paint on in some colours, the first of them the paper's; `on_draw(file)` is
-    called with the painting as a PNG file, which is empty when it was wiped."""
+    called with the painting as a PNG file, which is empty when it was wiped. A picture (3, h, w) that lies `under` the
+    painting, which is transparent then, is seen and not part of it."""
     data = {"colours": list(colours), "side": side, "pen": PEN * side / 64, "label": label}
+    if under is not None:
+        data["under"] = data_address(png(under))
     SKETCH(key=key, data=data, on_drawn_change=calmly(lambda: brought(key, on_draw)))
 
 

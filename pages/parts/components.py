@@ -2,6 +2,7 @@
 which draws what was computed and formatted here.
 
 grid(pictures, key=..., on_pick=...)        many small pictures: hover reads, click and arrow keys pick one
+Tiles(address, ...)                         pictures of a sheet that the browser fetches once and keeps
 map_view(image, map, key=..., on_pick=...)  a picture with a map over it: opacity, scale, values under the cursor, cells
 scrub(pictures, panels, key=...)            a picture as it changes, and curves of what was measured on the way
 
@@ -40,6 +41,34 @@ def text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+@dataclass(frozen=True)
+class Tiles:
+    """Pictures from a sheet that the browser fetches by its address, `columns` to a row and (height, width) pixels
+    each; `numbers` are those of the sheet, one for every place of a grid."""
+
+    address: str
+    columns: int
+    width: int
+    height: int
+    numbers: Sequence[int]
+
+    def drawn(self) -> dict[str, Any]:
+        """What the browser is told."""
+        return {
+            "sheet": self.address,
+            "sheetColumns": self.columns,
+            "tileWidth": self.width,
+            "tileHeight": self.height,
+            "numbers": list(self.numbers),
+        }
+
+
+def tiles_of(sheet: Sheet) -> Tiles:
+    """All pictures of a sheet that is sent along."""
+    address = data_address(sheet.file, sheet.kind)
+    return Tiles(address, sheet.columns, sheet.width, sheet.height, range(sheet.count))
+
+
 def grid(
     pictures,
     *,
@@ -55,25 +84,27 @@ def grid(
     columns: int | None = None,
     gap: int = 4,
     height: int | None = None,
+    hints: Tiles | None = None,
 ) -> None:
-    """Draw small pictures (N, 3, h, w), or a `Sheet` made of them, as a grid; picking one calls `on_pick(number)`.
+    """Draw small pictures (N, 3, h, w), or a `Sheet` or `Tiles` of them, as a grid; picking one calls `on_pick(place)`.
 
     `tile` is about how wide one is drawn, in pixels of the page; as many columns as fit, or exactly `columns`.
     Small pictures keep whole pixels. `captions` appear on hover, `titles` stand below (a line break begins a
     second line), pictures in `dim` are faded and struck out, those `marked` have a bar in the accent. `label`
-    says to a screen reader what the grid holds. With `height` a long grid scrolls by itself.
+    says to a screen reader what the grid holds. With `height` a long grid scrolls by itself. `hints` are pictures that
+    show with the captions on hover, one for every place.
     """
-    drawn = pictures if isinstance(pictures, Sheet) else sheet(pictures)
-    call = (lambda: picked_number(key, drawn.count, on_pick)) if on_pick else (lambda: None)
+    if not isinstance(pictures, Tiles):
+        pictures = tiles_of(pictures if isinstance(pictures, Sheet) else sheet(pictures))
+    count = len(pictures.numbers)
+    call = (lambda: picked_number(key, count, on_pick)) if on_pick else (lambda: None)
     GRID(
         key=key,
         data={
-            "sheet": data_address(drawn.file, drawn.kind),
-            "count": drawn.count,
-            "sheetColumns": drawn.columns,
-            "tileWidth": drawn.width,
-            "tileHeight": drawn.height,
-            "captions": list(captions) or [str(number) for number in range(drawn.count)],
+            **pictures.drawn(),
+            "count": count,
+            "hints": hints.drawn() if hints else None,
+            "captions": list(captions) or [str(number) for number in pictures.numbers],
             "titles": list(titles),
             "selected": selected,
             "dim": list(dim),

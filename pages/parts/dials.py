@@ -1,5 +1,6 @@
 """Dials: what a reader may turn on a method, drawn from its signature and kept in the address.
 
+row()                              where the dials of a page stand
 method(METHODS, key=...)           which method of a family is asked, where there is more than one
 draw(method, probe, unit)          all its dials, five in sight, the rest under "More"; gives the keyword arguments
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
@@ -26,10 +27,19 @@ def key(method: Method, name: str) -> str:
     return f"{method.name}.{name}"
 
 
-def method(methods: Iterable[Method], *, key: str, label: str = "method") -> Method:
-    """Draw the choice among a family's methods; the only one needs none."""
+def row():
+    """Where the dials of a page stand: beside one another, above the answer."""
+    return st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom")
+
+
+def method(
+    methods: Iterable[Method], *, key: str, label: str = "method", default: str | None = None, letters: int = LETTERS
+) -> Method:
+    """Draw the choice among a family's methods by their titles; the only one needs none."""
     offered = titled(methods)
-    return offered[choose(label, offered, key=key)] if len(offered) > 1 else next(iter(offered.values()))
+    if len(offered) == 1:
+        return next(iter(offered.values()))
+    return offered[choose(label, offered, key=key, default=default, letters=letters)]
 
 
 def draw(

@@ -5,6 +5,7 @@ job = start(name, lambda: frames)            run a generator of frames; a job of
 job.latest, job.done, job.problem, job.stop()
 job = ask(name, question, lambda: frames)    the job that answers this very question: the one there is, or a new one
 watch(name, draw)                            draw(latest frame) four times a second, progress with time left, and Stop
+answer(name, draw, what=...)                 the same where the answer of a page stands
 with within_session(): ...                   what is computed in a page itself, and ends with its session
 """
 
@@ -185,6 +186,12 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
             st.button("Run it again", key=f"again {name}", type="tertiary", on_click=calmly(forget), args=(name,))
     if job.problem:
         st.text(job.problem)
+
+
+def answer(name: str, draw: Callable[[Any], None], *, what: str) -> None:
+    """Draw a job as the page's answer."""
+    with st.container(key="answer"):
+        watch(name, draw, what=what)
 
 
 def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Callable[[], None] | None = None) -> None:

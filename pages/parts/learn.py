@@ -46,7 +46,7 @@ class Try:
 def below(
     method: Method,
     *,
-    seen: str,
+    seen: str = "",
     tries: Sequence[Try] = (),
     picture=None,
     data: Any = None,
@@ -55,17 +55,21 @@ def below(
     name: str | None = None,
     unit: Any = None,
 ) -> None:
-    """Draw the four parts. `seen` is two sentences. `picture` (3, H, W) and `data` (a tensor, a table as list of rows,
-    or anything JSON knows) may be taken away, each also as a function that makes it when asked, and a drawing as
-    `svg`. `snippet` is what follows the opening lines of the notebook. `unit` is the unit that the page asked about
-    where the reader has chosen none."""
+    """Draw the four parts. `seen` is two sentences, or nothing for a method that the page has no words for.
+
+    `picture` (3, H, W) and `data` (a tensor, a table as list of rows, or anything JSON knows) may be taken away, each
+    also as a function that makes it when asked, and a drawing as `svg`. `snippet` is what follows the opening lines of
+    the notebook, or all of it where it begins with an import of its own. `unit` is the unit that the page asked about
+    where the reader has chosen none.
+    """
     name = name or method.name
     st.space("medium")
     with st.container(key="learn", gap="medium"):
         left, right = st.columns([3, 2], gap="large")
-        with left:
-            show.heading("What you see")
-            st.markdown(seen)
+        if seen:
+            with left:
+                show.heading("What you see")
+                st.markdown(seen)
         if tries:
             with right:
                 show.heading("Try this")
@@ -132,7 +136,8 @@ def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, s
             )
     if snippet:
         st.caption("The same in a notebook")
-        st.code(notebook(chosen, snippet), language="python", wrap_lines=True)
+        whole = snippet if snippet.startswith("import ") else notebook(chosen, snippet)
+        st.code(whole, language="python", wrap_lines=True)
     st.caption("The link to exactly this view")
     st.code(link(chosen), language=None, wrap_lines=True)
 

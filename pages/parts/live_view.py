@@ -23,14 +23,16 @@ NOT_LENT = (
 REFUSED = (
     "The browser was not allowed to use a camera, or found none; allow it beside the address, and choose it again."
 )
+UNRECORDED = "This browser cannot record what it draws; a current Chrome, Edge, Firefox or Safari can."
 UNPLAYABLE = "This browser cannot play that film; choose an MP4 or WebM."
 KEYS = (
     ("← → ↑ ↓", "another channel"),
     ("u  o", "the layer before, the layer after"),
-    ("b", "the next way back to the picture: off, gradient, guided backprop, deconvnet"),
+    ("b", "the next way back to the picture: off, gradient, guided backprop, deconvnet, Grad-CAM"),
     ("f", "freeze the picture, and go on"),
     ("t", "brighten what is faint, more, or not at all (gamma)"),
     ("n", "a brightness scale of its own for each channel, or one for all"),
+    ("r", "record what you see for ten seconds, as a film to keep"),
     ("?", "these keys"),
 )
 
@@ -83,7 +85,7 @@ def toolbox(
             },
             "clip": clip(pictures),
             "keys": KEYS,
-            "words": {"notLent": NOT_LENT, "refused": REFUSED, "unplayable": UNPLAYABLE},
+            "words": {"notLent": NOT_LENT, "refused": REFUSED, "unplayable": UNPLAYABLE, "unrecorded": UNRECORDED},
         },
         on_picked_change=calmly(lambda: told(key, "picked", on_pick)),
         on_turned_change=calmly(lambda: told(key, "turned", on_turn)),

@@ -1,5 +1,6 @@
 """The networks: those that come along, those of the literature, and the reader's own, which stay in their session.
 
+parts(name)     a network's own name and the edits that are written into it, `tiny-vgg~remove conv4.relu:5`
 known(name)     whether a network of that name may be asked for here; file names from an address never are
 probe(name)     the network, opened; ValueError in a sentence where that cannot be
 title(name)     what it is called
@@ -12,9 +13,11 @@ from pages.parts import jobs, state, uploads
 from pages.parts.calm import calmly, note
 from pages.parts.uploads import OWN
 from vizcore import zoo
+from vizcore.laboratory import with_edits
 from vizcore.zoo import TIMM, WeightsAbsent, doctor, fetch
 
 KIND = "network"
+EDITED = "~"  # between a network's name and what was done to it
 
 
 def own() -> dict[str, uploads.Upload]:
@@ -22,13 +25,34 @@ def own() -> dict[str, uploads.Upload]:
     return uploads.own(KIND)
 
 
+def parts(name: str) -> tuple[str, str]:
+    """A network's own name, and the edits that are written into it, if there are any."""
+    base, _, edits = name.partition(EDITED)
+    return base, edits
+
+
+def edited(name: str, edits: str) -> str:
+    """The name of a network with edits written into it."""
+    return f"{name}{EDITED}{edits}" if edits else name
+
+
+@st.cache_resource(max_entries=8, show_spinner="The edits are written into the network")
+def sibling(name: str, _probe):
+    """A network into whose weights the edits in its name were written."""
+    return with_edits(_probe, parts(name)[1])
+
+
 def known(name: str) -> bool:
     """Whether a network of that name may be asked for in this session."""
+    name, _ = parts(name)
     return name in own() or row(name) is not None
 
 
 def probe(name: str):
     """The network of that name, opened; it is shared by all who ask for it."""
+    base, edits = parts(name)
+    if edits:
+        return sibling(name, probe(base))
     if name.startswith(OWN) and name not in own():
         raise ValueError("this link was made with its author's own network, which never left their session")
     if not known(name):  # which of the two it is, the beginning decides; a name never leads to a file
@@ -51,11 +75,15 @@ def shelf() -> dict:
 
 def row(name: str):
     """What is known about one network, those of timm included; None where there is no such name."""
+    name, _ = parts(name)
     return shelf().get(name) or zoo.network(name)
 
 
 def title(name: str) -> str:
     """What a network is called, with the size of what is not here yet."""
+    base, edits = parts(name)
+    if edits:
+        return f"{title(base)}, edited"
     if name in own():
         return own()[name].called.rpartition(".")[0] or "your network"
     network = row(name)
@@ -68,6 +96,13 @@ def quoted(name: str) -> str:
         return repr(name)
     mine = own()[name]
     return repr(mine.called) + (f", architecture={mine.about!r}" if mine.about else "")
+
+
+def opening(name: str) -> str:
+    """How a notebook opens a network, edited or not."""
+    base, edits = parts(name)
+    opened = f"vizcore.open_probe({quoted(base)})"
+    return f"vizcore.laboratory.with_edits({opened}, {edits!r})" if edits else opened
 
 
 def picker(chosen: str, select) -> None:
@@ -123,7 +158,7 @@ def typed() -> str:
 def ask(name: str, select) -> None:
     """Ask a network that is here; offer to fetch one that is not."""
     network = row(name)
-    if name in own() or (network is not None and network.available):
+    if parts(name)[0] in own() or (network is not None and network.available):
         state.release("network wanted")
         select(name)
     elif network is not None:

@@ -7,6 +7,7 @@ question.lines(result)   the notebook lines that give the same answer under a na
 question.link            the address that opens it
 notebook(chosen, lines)  a snippet that runs as it stands
 collection(name)         the lines before that open a collection and its index, as `corpus` and `index`
+written(turned)          dials as a call has them
 remark(text)             text from outside as a comment at a line's end
 link(chosen)             the address of exactly this view
 """
@@ -59,8 +60,7 @@ class Question:
         """
         chapter = self.method.function.__module__.split(".")[1]
         given = [called.get(name, name) for name in self.method.takes]
-        turned = [f"{name}={value!r}" for name, value in self.turned.items()]
-        call = f"vizcore.{chapter}.{self.method.name}({', '.join([*given, *turned])})"
+        call = f"vizcore.{chapter}.{self.method.name}({', '.join([*given, *written(self.turned)])})"
         if inspect.isgeneratorfunction(self.method.function):
             return f"frames = {call}\n{result} = vizcore.last(frames).picture"
         return f"{result} = {call}"
@@ -71,6 +71,15 @@ class Question:
         return link(self.chosen)
 
 
+def written(turned: Mapping[str, Any]) -> list[str]:
+    """Dials as a call has them.
+
+    >>> written({"steps": 8, "start": "noise"})
+    ['steps=8', "start='noise'"]
+    """
+    return [f"{name}={value!r}" for name, value in turned.items()]
+
+
 def notebook(chosen: selection.Selection, lines: str) -> str:
     """A snippet that runs as it stands: it opens what is selected as `probe`, `image` and `unit`, then says `lines`.
 
@@ -78,7 +87,7 @@ def notebook(chosen: selection.Selection, lines: str) -> str:
     """
     unit = chosen.unit.channel if chosen.unit.is_class else f"vizcore.Unit.parse({str(chosen.unit)!r})"
     opening = (
-        f"import vizcore\n\nprobe = vizcore.open_probe({networks.quoted(chosen.network)})\n"
+        f"import vizcore\n\nprobe = {networks.opening(chosen.network)}\n"
         f"image = {pictures.snippet(chosen.picture)}\nunit = {unit}{remark(chosen.name)}\n"
     )
     return opening + textwrap.dedent(lines).strip() + "\n"

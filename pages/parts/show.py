@@ -66,23 +66,33 @@ def picture(image, caption: str = "", *, width: int | str = "100%", pixels: bool
 
 
 def row(
-    images: Iterable, captions: Sequence[str] = (), *, width: int = 120, pixels: bool | None = None, alt: str = ""
+    images: Iterable,
+    captions: Sequence[str] = (),
+    *,
+    width: int = 120,
+    pixels: bool | None = None,
+    alt: str = "",
+    inks: Sequence[str] = (),
 ) -> None:
-    """Pictures side by side, each as wide as `width`, wrapping where the page ends."""
+    """Pictures side by side, each as wide as `width`, wrapping where the page ends; `inks` are their colours."""
     images = list(images)
-    captions = [*captions, *[""] * len(images)]
-    drawn = [figure_of(image, caption, width, pixels, alt) for image, caption in zip(images, captions, strict=False)]
+    captions, inks = ([*given, *[""] * len(images)] for given in (captions, inks))
+    drawn = [
+        figure_of(image, caption, width, pixels, alt, ink)
+        for image, caption, ink in zip(images, captions, inks, strict=False)
+    ]
     markup(f'<div class="pictures">{"".join(drawn)}</div>')
 
 
-def figure_of(image, caption: str, width: int | str, pixels: bool | None, alt: str) -> str:
+def figure_of(image, caption: str, width: int | str, pixels: bool | None, alt: str, ink: str = "") -> str:
     """A picture and its caption as markup."""
     height, across = image.shape[-2:]
     whole = max(height, across) <= 128 if pixels is None else pixels
     width = f"{width}px" if isinstance(width, int) else width
+    mark = f";border-top:5px solid {ink}" if ink else ""
     words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return (
-        f'<figure style="width:{width}"><img class="{"pixels" if whole else "smooth"}" '
+        f'<figure style="width:{width}{mark}"><img class="{"pixels" if whole else "smooth"}" '
         f'src="{data_address(png(image))}" alt="{html.escape(alt or caption)}">{words}</figure>'
     )
 

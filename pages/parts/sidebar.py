@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import networks, pictures, show, state
+from pages.parts import atlas_chip, networks, pictures, show, state
 from pages.parts.calm import calmly
 from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
 from vizcore.inspection.blocks import outline
@@ -19,9 +19,32 @@ def draw() -> None:
         chosen = selection()
     with pickers:
         networks.picker(chosen.network, lambda name: select(network=name))
+        edits(chosen.network)
         teach(chosen.network)
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
+        atlas_chip.wish(chosen.probe, chosen.unit)
+
+
+def edits(network: str) -> None:
+    """The switch that takes what was done on the page of the scalpel to every other page, once something was done."""
+    base, on = networks.parts(network)
+    mine = state.kept("my edits", {}).get(base, "") or on
+    if not mine:
+        return
+    state.place("with edits", bool(on))
+    st.toggle(
+        "With my edits", key="with edits",
+        on_change=calmly(lambda: take_along(base, mine if st.session_state["with edits"] else "")),
+        help=f"Asks a sibling in whose weights they are written: {show.plain(mine[:200])}",
+    )  # fmt: skip
+
+
+def take_along(base: str, edits: str) -> None:
+    """Ask a network with edits or without, if there can be such a network."""
+    name = networks.edited(base, edits)
+    networks.probe(name)
+    select(network=name)
 
 
 def teach(network: str) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from vizcore import bundled_images, last, open_probe
 from vizcore.laboratory import cka, similarity
-from vizcore.laboratory.compare import disagreements
+from vizcore.laboratory.compare import named_by_both
 from vizcore.zoo import open_probe as opened
 
 
@@ -51,7 +51,7 @@ def test_a_network_beside_itself_has_ones_on_the_diagonal_and_is_symmetric():
         and found.values.max() < 1.01
     )
     assert found.answers.tolist() == [probe.predict(image, k=1)[0].index for image in images]
-    assert disagreements(found, probe.labels, probe.labels) == []
+    assert all(one == two for _, one, two in named_by_both(found, probe.labels, probe.labels))
 
 
 def test_two_networks_are_compared_by_what_their_layers_answer():
@@ -65,9 +65,10 @@ def test_two_networks_are_compared_by_what_their_layers_answer():
         features.append(taps[layer].mean((2, 3)))
     value = found.values[found.layers.index("pool2"), found.others.index("conv5.relu")]
     assert value.item() == pytest.approx(cka(*features), rel=1e-4)
-    apart = disagreements(found, probe.labels, other.labels)
+    apart = [one for one in named_by_both(found, probe.labels, other.labels) if one[1] != one[2]]
     expected = [number for number, image in enumerate(images)
                 if probe.predict(image, k=1)[0].label != other.predict(image, k=1)[0].label]  # fmt: skip
     assert [number for number, *_ in apart] == expected
+    assert named_by_both(found, probe.labels, [f"another {name}" for name in other.labels]) == []
     with pytest.raises(ValueError, match="two at least"):
         similarity(probe, other, images[:1])

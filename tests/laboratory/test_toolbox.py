@@ -11,15 +11,15 @@ from PIL import Image
 from torch import nn
 
 from tests.pictures import encoded, gradient
-from vizcore import Probe, bundled_image, open_probe, to_picture
-from vizcore.attribution import deconvnet, guided_backprop
+from vizcore import Probe, Unit, bundled_image, open_probe, to_picture
+from vizcore.attribution import deconvnet, grad_cam, guided_backprop
 from vizcore.attribution.gradients import pixel_gradient
 from vizcore.imaging import UnreadableImage
 from vizcore.inspection import activations
 from vizcore.laboratory import look
 from vizcore.laboratory.clip import windows
 from vizcore.laboratory.live_frame import channel_page, levels, live_frame
-from vizcore.laboratory.toolbox import OFF, walked_layers
+from vizcore.laboratory.toolbox import GRAD_CAM, OFF, walked_layers
 
 LAYER = "conv4.relu"
 
@@ -65,6 +65,17 @@ def test_one_pass_gives_what_the_single_methods_give(probe, cat, back, alone):
     assert (found.back.colour - expected).abs().max() < 1e-5 * scale
     assert (found.maps - activations(probe, cat, LAYER)).abs().max() < 1e-5 * found.maps.max()
     assert [one.index for one in found.predictions] == [one.index for one in probe.predict(cat)]
+
+
+@pytest.mark.parametrize(("unit", "layer", "about"), [(f"{LAYER}:7", LAYER, None), ("scores:3", "conv6.relu", 3)])
+def test_live_evidence_is_the_single_methods_for_the_answer_or_the_class(probe, cat, unit, layer, about):
+    found = look(probe, cat, unit, back=GRAD_CAM)
+    best = probe.predict(cat)[0].index
+    assert found.about == Unit("scores", best if about is None else about)
+    torch.testing.assert_close(found.back.values, grad_cam(probe, cat, found.about, layer=layer).values)
+    torch.testing.assert_close(found.maps, activations(probe, cat, Unit.parse(unit).layer), rtol=1e-5, atol=1e-5)
+    note, (*_, back) = unpacked(live_frame(probe, encoded(to_picture(cat), "PNG"), unit, back=GRAD_CAM))
+    assert note["about"] == probe.labels[found.about.channel] and Image.open(io.BytesIO(back)).size == (64, 64)
 
 
 def test_the_three_ways_back_differ(probe, cat):

@@ -18,9 +18,13 @@ def test_both_answer_the_same_picture_and_their_layers_are_compared():
     assert values(canvas(app, "compare evidence other")).equal(grad_cam(other, cat, 19).values), "the class goes along"
     assert "of 50 pictures" in drawn and not said(app)
     assert app.get("plotly_chart")
-    exec(snippet(app).replace("range(50)", "range(4)"), {})
+    namespace: dict = {}
+    exec(snippet(app).replace("other, images)", "other, images[:4])"), namespace)
+    corpus, images = namespace["corpus"], namespace["images"]
+    assert len(images) == 50 and all(images[n].equal(corpus[n * len(corpus) // 50]) for n in (0, 49)), "what ran"
 
-
-def test_beside_itself_nothing_is_named_differently():
-    app = finished(opened(PAGE, **QUICK, **{"compare.other": "tiny-vgg"}))
-    assert "0 of 50 pictures" in " ".join(element.proto.body for element in app.get("html"))
+    app.button("try similarity 0").click().run()
+    app = finished(app)
+    assert app.selectbox("compare.other").value == "tiny-vgg"
+    assert "0 of 50 pictures" in " ".join(element.proto.body for element in app.get("html")), "beside itself, at once"
+    assert "Tiny VGG, robust" in app.selectbox("compare.other").options, "networks have their titles"

@@ -1,6 +1,7 @@
 """The page of maps: its points are those of `vizcore`, it stops, and what is drawn round is shown."""
 
 import base64
+import shutil
 
 import pytest
 import torch
@@ -25,11 +26,10 @@ def index(corpus: str = "digits"):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory):
+def shared_cache(tmp_path_factory, digits_indexed):
     """One index for all tests of the page."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        index()
+        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
         yield
 
 
@@ -108,7 +108,7 @@ def test_a_run_is_stopped_and_keeps_its_last_maps():
     assert points(app, 0).isfinite().all()
 
 
-def test_hovering_one_map_and_drawing_round_some_in_the_browser(page: Page):
+def test_hovering_one_map_and_drawing_round_some_in_the_browser(digits_served, page: Page):
     page.goto("/embedding?embedding.method=PCA&network=tiny-vgg")
     panel = page.locator(".panel canvas").first
     expect(page.get_by_text("one of 1797 pictures")).to_be_visible(timeout=150_000)  # the index has grown up

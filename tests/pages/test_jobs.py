@@ -7,6 +7,8 @@ import threading
 import pytest
 import torch
 from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_cache import populate_hash_if_needed
 from streamlit.testing.v1 import AppTest
 
 from pages.parts.jobs import GIVES_WAY, Job
@@ -157,3 +159,10 @@ def test_only_the_first_frame_of_a_job_comes_before_background_work(behind, expe
 
     Job(frames, behind=behind).thread.join(timeout=30)
     assert found == expected
+
+
+def test_no_picture_is_sent_as_a_hash_of_one_that_the_browser_may_have_let_go():
+    message = ForwardMsg()
+    message.delta.new_element.markdown.body = "a picture of a million letters " * 32_000
+    populate_hash_if_needed(message)
+    assert message.hash and not message.metadata.cacheable

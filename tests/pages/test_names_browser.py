@@ -2,12 +2,13 @@
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 from safetensors.torch import save
 
 from tests.corpora.samples import picture
@@ -85,7 +86,9 @@ def turns_to(page: Page, name: str, **asked: str) -> None:
     if moves:
         expect(title).not_to_have_text(before, timeout=60_000)
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=60_000)
-    page.wait_for_timeout(1500)  # a page whose job goes on never rests
+    with suppress(TimeoutError):  # a page whose job goes on never rests
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1500)
+        page.wait_for_timeout(300)  # what came last is drawn
 
 
 def is_text(page: Page) -> None:

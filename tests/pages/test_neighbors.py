@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 
 import pytest
 import torch
@@ -25,11 +26,10 @@ def index(corpus: str = "digits"):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory):
+def shared_cache(tmp_path_factory, digits_indexed):
     """One index for all tests of the page."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        index()
+        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
         yield
 
 
@@ -122,7 +122,7 @@ def test_a_picture_of_one_pixel_is_no_trouble():
     assert len(canvas(app, ROWS[0])["titles"]) == 10
 
 
-def test_drawing_a_digit_in_the_browser_finds_its_like(page: Page):
+def test_drawing_a_digit_in_the_browser_finds_its_like(digits_served, page: Page):
     page.goto("/neighbors?corpus=digits&neighbors.of=a+drawn+digit&network=tiny-vgg")
     square = page.locator(".sketch canvas")
     expect(square).to_be_visible(timeout=150_000)

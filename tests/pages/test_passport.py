@@ -1,12 +1,15 @@
 """The page of passports, from an index that is there."""
 
+import re
+
 import pytest
 
-from tests.pages.drawn import canvas, numbers
+from tests.pages.drawn import canvas, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import asked, opened, said, snippet
 from vizcore import bundled_image, bundled_names, last, open_probe, thumbnail, to_picture
-from vizcore.laboratory import passport
+from vizcore.laboratory import dissect, passport, passport_table
+from vizcore.laboratory.dissection import labelled
 from vizcore.representation import build_index, open_corpus
 
 UNIT = "conv4.relu:5"
@@ -31,9 +34,18 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert not said(app)
     assert canvas(app, "passport patches")["count"] == len(found.examples)
     assert [caption.split(":")[0] for caption in canvas(app, "passport incoming")["captions"]] == ["conv3.relu"] * 8
-    assert numbers(app)["answers most to"] == found.selectivity.label
+    shown = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>", drawn(app)))
+    assert shown["answers most to"] == found.selectivity.label
+    images, labels = labelled(index.corpus, 150)
+    guessed = dissect(probe, images, "conv4.relu", labels=labels)
+    assert shown["concept"] == (guessed.concept(5) or ["none above .04"])[0]
     assert f"of these {found.removal.pictures} pictures" in " ".join(text.value for text in app.markdown)
     assert "vizcore.laboratory.passport(probe, unit, index)" in snippet(app)
+    app.text_input(f"passport name {UNIT}").set_value("stripes").run()
+    rows = app.dataframe[0].value
+    row = rows.to_dict("records")[5]
+    assert row["your name"] == "stripes" and len(rows) == len(passport_table(index))
+    assert row["concept"] == (f"{guessed.concept(5)[0]} {guessed.concept(5)[1]:.2f}" if guessed.concept(5) else "")
     like = found.similar[0][0]
     app.button(f"passport like {like}").click().run()
     assert asked(app, "unit") == str(like)

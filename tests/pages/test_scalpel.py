@@ -5,9 +5,10 @@ import pytest
 from pages.parts.show import percent
 from tests.pages.drawn import canvas
 from tests.pages.test_gradients import finished
-from tests.pages.test_shell import opened, said, snippet
+from tests.pages.test_shell import asked, opened, said, snippet
 from vizcore import bundled_image, open_probe
 from vizcore.laboratory import ablate, smallest_ablation, transplant
+from vizcore.laboratory.edits import saved
 from vizcore.laboratory.scalpel import answers
 
 PAGE, EDITS = "scalpel.py", "scalpel.edits"
@@ -52,3 +53,29 @@ def test_the_fewest_channels_are_found_and_cut():
     assert set(canvas(app, "scalpel grid")["dim"]) == set(found.channels)
     assert percent(found.after[0].probability) in markup(app)
     exec(snippet(app), {})
+
+
+def test_edits_go_along_to_other_pages_where_a_network_can_be_like_that():
+    app = opened(PAGE, **{EDITS: "remove conv6.relu:6"}).run()
+    app.toggle("with edits").set_value(True).run()
+    assert asked(app, "network") == "tiny-vgg~remove conv6.relu:6" and not said(app)
+    expected = answers(probe, cat, ablate(probe, ["conv6.relu:6"]))[0]
+    app.switch_page("cam.py").run()
+    assert f"tabby  {percent(expected.probability)}" in app.selectbox("class picker").options and not said(app)
+    assert "with_edits(vizcore.open_probe('tiny-vgg'), 'remove conv6.relu:6')" in snippet(app)
+    app.toggle("with edits").set_value(False).run()
+    assert asked(app, "network") == "tiny-vgg"
+
+
+def test_edits_that_no_network_is_like_stay_where_they_are():
+    app = opened(PAGE, **{EDITS: "transplant conv4.relu"}).run()
+    app.toggle("with edits").set_value(True).run()
+    assert "depends on a picture" in said(app) and asked(app, "network") == "tiny-vgg"
+
+
+def test_saved_edits_are_taken_up_again_and_those_of_another_network_are_not():
+    app = opened(PAGE)
+    app.file_uploader("edits 0").upload("mine.json", saved("blind", "tiny-vgg", "remove conv6.relu:2", "cat")).run()
+    assert app.text_input(EDITS).value == "remove conv6.relu:2" and app.text_input("scalpel name").value == "blind"
+    app.file_uploader("edits 1").upload("other.json", saved("blind", "resnet18", "remove conv1:2", "cat")).run()
+    assert "are of resnet18" in said(app) and app.text_input(EDITS).value == "remove conv6.relu:2"

@@ -58,7 +58,7 @@ def test_a_unit_that_was_gone_to_is_taken_along_and_what_is_no_unit_is_told():
     app = opened(PAGE)
     first = canvas(app, "toolbox")
     assert first["layer"] == "conv3.relu", "without a unit, a middle layer"
-    app.button_group("look.back").set_value("deconvnet").run()
+    app.selectbox("look.back").set_value("deconvnet").run()
     again = canvas(app, "toolbox")
     assert again["back"] == "deconvnet" and again["address"] == first["address"]
 

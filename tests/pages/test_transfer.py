@@ -1,11 +1,13 @@
 """The page of transfer: its numbers are the library's, and the new network answers on every other page."""
 
+import shutil
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import percent
 from tests.pages.drawn import canvas, values
-from tests.pages.test_gradients import finished
+from tests.pages.test_gradients import finished, work_on
 from tests.pages.test_shell import opened, said
 from vizcore import last, open_probe
 from vizcore.representation import build_index, linear_probe, open_corpus
@@ -15,11 +17,16 @@ probe = open_probe("tiny-vgg")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory):
+def shared_cache(tmp_path_factory, digits_indexed):
     """One index for all tests of this page."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("transfer")))
+        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_cache():
+    """The tests of this page share theirs."""
 
 
 def settled(app):
@@ -50,9 +57,11 @@ def test_accuracy_and_confusions_are_the_librarys(head):
 
 
 def test_the_new_network_is_asked_on_every_page(head):
-    app = settled(opened(PAGE, **{"transfer.layer": "conv4.relu", "transfer.each": "20"}))
-    (button,) = [one for one in app.button if one.label.startswith("Ask the network")]
-    button.click().run()
+    app = opened(PAGE, **{"transfer.layer": "conv4.relu", "transfer.each": "20"})
+    while not (buttons := [one for one in app.button if one.label.startswith("Ask the network")]):
+        work_on()
+        app.run()
+    buttons[0].click().run()
     app.switch_page("cam.py").run()
     app = finished(app)
     assert not app.exception

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from pages.parts import meter as meters
 from pages.parts.show import figures
 from tests.pages.drawn import canvas, canvases, values
-from tests.pages.test_gradients import finished
+from tests.pages.test_gradients import finished, work_on
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
 from vizcore.attribution import board, compare, guided_backprop, meter
@@ -40,6 +40,22 @@ def asked(app):
     raise AssertionError("the meter never came to an end")
 
 
+def boarded(app):
+    """The app once the board has every map; the meters of other methods may still be running."""
+    while any(button.key == "stop trust board" for button in app.button):
+        work_on()
+        app.run()
+    return app
+
+
+def metered(app):
+    """The app once the chosen method has all its readings."""
+    while "trust film" not in canvases(app) or readings(app).count('<b class="') < len(TESTS):
+        work_on()
+        app.run()
+    return app
+
+
 def written(app) -> str:
     """All the sentences on the page."""
     return " ".join(element.value for element in (*app.markdown, *app.caption)).replace("\\", "")
@@ -58,7 +74,7 @@ def table(app) -> str:
 def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
     app = opened(PAGE, unit="scores:19", **{"trust.method": "Guided backprop"})
     while len(meters.shelf()) < 9 or "Guided Grad-CAM" not in table(app):
-        time.sleep(0.25)
+        work_on()
         app.run()
     finished(app.run())
     assert "went wrong" not in said(app)
@@ -78,18 +94,18 @@ def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
 
 
 def test_another_scale_and_a_pick_on_the_board():
-    app = finished(opened(PAGE, image="rocket", unit="scores:19", **{"trust.counted": "either way"}))
+    app = boarded(opened(PAGE, image="rocket", unit="scores:19", **{"trust.counted": "either way"}))
     compared = compare(last(board(probe, bundled_image("rocket"), 19)).detail, 64, counted="either way")
     assert canvas(app, "trust board")["selected"] == compared.names.index("Saliency")
     torch.testing.assert_close(values(canvas(app, "trust conflict")), compared.conflict.values, rtol=0, atol=0.05)
-    finished(app.selectbox("trust.method").select("Grad-CAM").run())
+    metered(app.selectbox("trust.method").select("Grad-CAM").run())
     assert canvas(app, "trust board")["selected"] == compared.names.index("Grad-CAM")
     assert FORGETS not in canvas(app, "trust map")["stamp"]
 
 
 @pytest.mark.parametrize("unit", ["conv4.relu:5@3,3", "conv2.conv:1"])
 def test_any_unit_may_be_asked_and_a_method_that_cannot_answer_says_so(unit):
-    app = finished(opened(PAGE, image="rocket", unit=unit))
+    app = boarded(opened(PAGE, image="rocket", unit=unit))
     assert "went wrong" not in said(app)
     assert "CAM: " in written(app) or "is blank" in said(app)
 
@@ -97,13 +113,12 @@ def test_any_unit_may_be_asked_and_a_method_that_cannot_answer_says_so(unit):
 def test_a_plain_picture_and_a_broken_one_are_no_trouble():
     file = io.BytesIO()
     Image.new("RGB", (1, 1), (200, 30, 90)).save(file, "PNG")
-    app = finished(opened(PAGE))
+    app = opened(PAGE)
     app.file_uploader("upload 0").upload("one.png", file.getvalue()).run()
-    finished(app)
+    metered(boarded(app))
     assert not app.exception and "went wrong" not in said(app)
     app.file_uploader("upload 1").upload("broken.png", b"no picture").run()
     assert not app.exception and "went wrong" not in said(app) and said(app)
-    finished(app)
 
 
 def test_stop_keeps_what_was_found():

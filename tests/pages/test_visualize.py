@@ -61,12 +61,14 @@ def test_a_pair_is_climbed_every_stage_is_painted_and_natural_examples_come_from
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
     index = last(build_index(probe, open_corpus("digits"), layers=["scores"])).picture
     turned = {"visualize.target": "without another", "visualize.depths": "true", "corpus": "digits"}
-    app = finished(opened(PAGE, unit="scores:19", **FEW, **turned))
+    kinds = {"visualize.facets": "true", "facets.k": "2", "facets.steps": "16"}
+    app = finished(opened(PAGE, unit="scores:19", **FEW, **turned, **kinds))
     app = finished(app.run())
     text, found = drawn(app), {}
     assert "went wrong" not in said(app)
     assert text.count('alt="a natural example"') == 6 and figures(index.top("scores:19", 1)[0].value) in text
     assert text.count('alt="what a stage wants to see"') == 7
+    assert text.count('alt="one kind of what excites it"') == 2 * (1 + 6), "painted, and photographs of its kind"
     exec(snippet(app), found)
     pair = ["scores:19", app.selectbox("cam.other").value]
     expected = last(visualize(probe, pair, weights=[1, -1], steps=16)).picture
@@ -77,3 +79,9 @@ def test_the_picture_grows_in_a_browser(page: Page):
     page.goto("/visualize?network=tiny-vgg&unit=scores:19&visualize.steps=32")
     expect(page.get_by_alt_text("painted to excite").first).to_be_visible()
     expect(page.get_by_text("The same in a notebook")).to_be_visible()
+
+
+def test_another_network_paints_the_same_beside():
+    app = finished(opened(PAGE, unit="scores:16", **{"visualize.steps": "16", "visualize.beside": "Tiny VGG, robust"}))
+    assert "Tiny VGG, robust, asked about tabby" in drawn(app) and drawn(app).count("painted to excite tabby") == 2
+    assert "went wrong" not in said(app)

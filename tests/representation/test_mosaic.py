@@ -17,9 +17,10 @@ def test_a_grid_moves_the_points_as_little_as_possible():
     placed = ((points - low) / (high - low)).double()
     centres = torch.tensor([[column / 2, 1 - row / 2] for row in range(3) for column in range(3)], dtype=torch.double)
     way = torch.cdist(placed, centres).square()
-    least = min(sum(way[point, cell] for point, cell in enumerate(chosen))
+    rows = way.tolist()  # plain numbers, which are many times as quick to add up
+    least = min(sum(row[cell] for row, cell in zip(rows, chosen, strict=True))
                 for chosen in itertools.permutations(range(9), 8))  # fmt: skip
-    assert way[torch.arange(8), cells].sum().item() == pytest.approx(least.item(), abs=1e-9)
+    assert way[torch.arange(8), cells].sum().item() == pytest.approx(least, abs=1e-9)
 
 
 def test_points_that_are_a_grid_already_stay_where_they_are():

@@ -39,7 +39,7 @@ def test_what_the_layer_found_grows_at_any_size_and_shape():
 def test_on_a_layer_of_colours_a_step_is_the_gradient_over_its_mean():
     """Half the mean square of red and green: its gradient is the picture's own red and green, and no blue."""
     image = 0.3 + 0.2 * torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
-    frame = next(dream(colours(), image, "0", octaves=1, strength=2.0, jitter=5, size=16))
+    frame = next(dream(colours(), image, "0", octaves=1, strength=2.0, bands=1, jitter=5, size=16))
     along = image * torch.tensor([1.0, 1, 0]).view(3, 1, 1)
     torch.testing.assert_close(frame.picture, image + 2 / 255 * along / along.mean())
 
@@ -49,7 +49,7 @@ def test_a_guide_draws_every_place_to_what_it_matches_best():
     guide[0, :8], guide[1, 8:] = 0.9, 0.8  # red above, green below
     image = torch.full((3, 16, 16), 0.3)
     image[0, :, :8], image[1, :, 8:] = 0.5, 0.5  # red on the left, green on the right
-    change = next(dream(colours(), image, "0", guide=guide, octaves=1, jitter=0, size=16)).picture - image
+    change = next(dream(colours(), image, "0", guide=guide, octaves=1, bands=1, jitter=0, size=16)).picture - image
     assert change[0, :, :8].min() > 0 and change[1, :, 8:].min() > 0
     assert change[1, :, :8].abs().max() == change[0, :, 8:].abs().max() == change[2].abs().max() == 0
 
@@ -58,6 +58,19 @@ def test_of_several_layers_each_counts_over_what_it_had():
     _, found = probe.run(small[None], ["conv2.relu", "conv5.relu"], scores=False)
     assert more_of(probe, ["conv2.relu", "conv5.relu"], small)(found).item() == pytest.approx(2, rel=1e-5)
     assert more_of(probe, "conv5.relu", small, flower)(found).item() == pytest.approx(1, rel=1e-5)
+
+
+def test_every_band_of_detail_grows_alike():
+    """A fine wave a hundred times as strong as a coarse one: both move the picture equally far, in one step."""
+    places = torch.arange(64.0)
+    fine, coarse = (-1) ** places, torch.cos(2 * torch.pi * places / 32)
+    gradient = (100 * fine + coarse).expand(1, 3, 64, 64)
+    alone = even(0.5)(gradient, None)[0][0, 0, 0]
+    together = even(0.5, 2)(gradient, None)[0][0, 0, 0]
+    shares = [[(step * wave).mean() / wave.square().mean() for wave in (fine, coarse)] for step in (alone, together)]
+    assert shares[0][0] > 90 * shares[0][1]
+    assert shares[1][0] / shares[1][1] == pytest.approx(2**-0.5, rel=0.05)  # equally strong: a cosine's rms is .71
+    assert together.abs().mean() == pytest.approx(0.5)
 
 
 def test_nothing_changes_where_the_mask_is_zero():
@@ -75,7 +88,7 @@ def test_changing_nothing_on_the_way_changes_nothing_and_a_layer_may_be_changed(
     straight = [frame.picture for frame in begun()]
     paused, turned = begun(), begun()
     pictures = [next(paused).picture]
-    pictures += [paused.send({"layer": "conv3.relu", "strength": 2.0}).picture for _ in range(5)]
+    pictures += [paused.send({"layer": "conv3.relu", "strength": 2.0, "bands": 4}).picture for _ in range(5)]
     assert all(torch.equal(one, other) for one, other in zip(straight, pictures, strict=True))
     next(turned)
     turned.send({"layer": ["conv1.relu", "conv5.relu"]})

@@ -14,30 +14,39 @@ from vizcore.adversarial.lattice import lasting, repaired
 from vizcore.adversarial.leaderboard import leaderboard
 from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.adversarial.linearity import decision_regions, score_lines
+from vizcore.adversarial.listener import Listener, listener_card, open_listener, word_errors
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
+from vizcore.adversarial.moons import virtual_adversarial_training
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.people import fool_people
 from vizcore.adversarial.physical import destruction_rates
+from vizcore.adversarial.recordings import bundled_recording, bundled_recordings, load_recording, wav
 from vizcore.adversarial.road_signs import road_sign
 from vizcore.adversarial.sign import Sticker, sticker
+from vizcore.adversarial.sound import AudioAttack, audio_adversarial, same_loudness, spectrograms
 from vizcore.adversarial.square import square
 from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
 __all__ = [
     "Attack",
+    "AudioAttack",
     "Carrier",
     "Detection",
     "Drive",
     "Found",
+    "Listener",
     "Sticker",
     "XRay",
     "adversarial_training",
     "answers_kept",
     "apgd",
+    "audio_adversarial",
     "auto_attack",
     "basic_iterative",
+    "bundled_recording",
+    "bundled_recordings",
     "carlini_wagner",
     "control",
     "ddn",
@@ -56,17 +65,25 @@ __all__ = [
     "lbfgs",
     "leaderboard",
     "least_likely",
+    "listener_card",
+    "load_recording",
+    "open_listener",
     "patch",
     "pgd",
     "random_signs",
     "repaired",
     "road_sign",
+    "same_loudness",
     "score_lines",
+    "spectrograms",
     "square",
     "sticker",
     "targeted_ascent",
     "ten_numbers",
     "transfer_matrix",
     "universal",
+    "virtual_adversarial_training",
+    "wav",
+    "word_errors",
     "xray",
 ]

@@ -1,6 +1,7 @@
 """Bounds on what one file may hold: how many pictures, how many bytes, and how many times its own size."""
 
 import shutil
+from collections.abc import Sized
 from pathlib import Path
 
 MOST_FILES = 200_000
@@ -15,6 +16,13 @@ def check_count(path: Path, count: int, what: str) -> None:
     """Refuse a file with too many pictures in it."""
     if count > MOST_FILES:
         raise ValueError(f"{path.name} holds {count:,} {what}; up to {MOST_FILES:,} are opened, so split it.")
+
+
+def check_any(name: str, count: int, skipped: Sized) -> None:
+    """Refuse a collection without a picture."""
+    if not count:
+        others = f", only {len(skipped)} files that are none" if len(skipped) else ""
+        raise ValueError(f"there are no pictures in {name}{others}; a corpus needs at least one.")
 
 
 def check_whole(path: Path, whole: int) -> None:

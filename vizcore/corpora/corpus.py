@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from vizcore.corpora.bounds import check_any
 from vizcore.corpora.bundled import digits, tiles
 from vizcore.corpora.datasets import DATASETS, dataset_pictures
 from vizcore.corpora.files import Pictures, as_text, folder_pictures
@@ -98,9 +99,7 @@ def open_corpus(name: str | Path) -> Iterator[Frame]:
 
 def corpus(name: str, found: Pictures) -> Corpus:
     """Pictures as a corpus; its digest covers what was found, in its order."""
-    if not len(found.names):
-        skipped = f", only {len(found.skipped)} files that are none" if found.skipped else ""
-        raise ValueError(f"there are no pictures in {name}{skipped}; a corpus needs at least one.")
+    check_any(name, len(found.names), found.skipped)
     classes = np.asarray(found.classes, np.int64)
     classes.flags.writeable = False
     content = hashlib.blake2b(found.content.encode(), digest_size=10)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from vizcore.corpora.bounds import Item, check_room
+from vizcore.corpora.bounds import Item, check_any, check_room
 from vizcore.corpora.files import EVERY, Patience, Pictures, fault, key, sorted_out, written
 from vizcore.corpora.parquet import parquet_items
 from vizcore.corpora.zips import ZIP, zip_items
@@ -79,6 +79,7 @@ def written_pack(items: Iterator[tuple[int, Item]], pack: Path, memory: Path, na
                     keys.append(f"{called} {key(data)}")
                 if number % EVERY == 0:
                     yield Frame(number, of, None)
+        check_any(name, len(names), skipped)  # while there is nothing yet that would be left behind
         partial.replace(pack)
     finally:
         partial.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from vizcore.imaging.gallery import bundled_image, bundled_images, bundled_names
 from vizcore.imaging.images import LARGEST_BYTES, file_bytes, image_digest, load_image, thumbnail, to_picture
 from vizcore.imaging.map import Map, shared_extent
 from vizcore.imaging.notebook import captioned
+from vizcore.imaging.plane import plane
 from vizcore.imaging.render import boxed, enlarged
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "numbers",
     "open_picture",
     "percent",
+    "plane",
     "png",
     "ramp_bytes",
     "readings",

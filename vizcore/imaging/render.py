@@ -164,10 +164,28 @@ def palette(count: int) -> list[str]:
     >>> len(set(palette(40)))
     40
     """
+    return [hexadecimal(shade) for shade in shades(count)]
+
+
+def shades(count: int) -> torch.Tensor:
+    """The colours of `palette` as numbers: (count, 3)."""
     angles = torch.arange(count) / max(count, 1) * 2 * math.pi + 0.5
     light = torch.where(torch.arange(count) % 2 == 0, 0.77, 0.6)
-    shades = from_oklab(torch.stack([light, 0.14 * angles.cos(), 0.14 * angles.sin()]))
-    return [hexadecimal(shade) for shade in shades.T]
+    return from_oklab(torch.stack([light, 0.14 * angles.cos(), 0.14 * angles.sin()])).T
+
+
+def in_hues(image: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Maps of several kinds (K, h, w), none negative, over a picture (3, H, W): each in its colour of `palette`, and
+    the stronger the more of it; where there is nothing, the picture is grey.
+
+    >>> grey, one = in_hues(torch.full((3, 1, 2), 0.5), torch.tensor([[[0.0, 4.0]], [[0.0, 0.0]]])).unbind(2)
+    >>> grey[:, 0], (one[:, 0] - shades(2)[0]).abs().max() < 0.1
+    (tensor([0.5000, 0.5000, 0.5000]), tensor(True))
+    """
+    whole = F.interpolate(maps[None], image.shape[1:], mode="bilinear", align_corners=False)[0]
+    shares = whole / whole.sum(0).clamp_min(1e-12)
+    weight = coverage(whole.amax(0) / max(maps.max().item(), 1e-12)) * 0.8
+    return faded(image) * (1 - weight) + torch.einsum("khw,kc->chw", shares, shades(len(maps))) * weight
 
 
 def seeded(image: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
@@ -256,6 +274,22 @@ def enlarged(picture: torch.Tensor, side: int, *, smooth: bool = False) -> torch
         size = (picture.shape[1] * factor, picture.shape[2] * factor)
         return F.interpolate(picture[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
     return picture.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def sized(pictures: torch.Tensor, shares: torch.Tensor, *, ground: float = 0.5) -> torch.Tensor:
+    """Pictures (N, 3, s, s), each so much smaller as its share of 1 (N,) says of its area, in the middle of its place.
+
+    >>> sized(torch.ones(2, 3, 4, 4), torch.tensor([1.0, 0.25]))[:, 0].sum((1, 2))
+    tensor([16., 10.])
+    """
+    side, drawn = pictures.shape[-1], torch.full_like(pictures, ground)
+    for place, (picture, share) in enumerate(zip(pictures, shares.clamp(0, 1).sqrt().tolist(), strict=True)):
+        small = round(side * share)
+        if small:
+            edge = (side - small) // 2
+            shrunk = F.interpolate(picture[None], (small, small), mode="bilinear", antialias=True, align_corners=False)
+            drawn[place, :, edge : edge + small, edge : edge + small] = shrunk[0]
+    return drawn
 
 
 def boxed(image: torch.Tensor, box: tuple[int, int, int, int], *, colour: tuple = (1.0, 0.45, 0.2)) -> torch.Tensor:

@@ -103,18 +103,19 @@ def compared(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) ->
     return Similarity(tuple(first), tuple(second), (one @ two.T).float(), answers, other_answers)
 
 
-def disagreements(found: Similarity, labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, str, str]]:
-    """The pictures that two networks name differently: number, and what each says.
+def named_by_both(found: Similarity, labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, str, str]]:
+    """The pictures that both networks give names which both were taught: number, and what each says.
 
-    >>> found = Similarity((), (), torch.ones(0), torch.tensor([0, 1]), torch.tensor([0, 0]))
-    >>> disagreements(found, ["cat", "dog"], ["cat", "dog"])
-    [(1, 'dog', 'cat')]
+    Of the others, nothing follows from two different names: neither network could have said what the other did.
+
+    >>> found = Similarity((), (), torch.ones(0), torch.tensor([0, 1, 2]), torch.tensor([0, 0, 1]))
+    >>> named_by_both(found, ["cat", "dog", "pug"], ["cat", "dog"])
+    [(0, 'cat', 'cat'), (1, 'dog', 'cat')]
     """
-    said = [
-        (number, labels[one], others[two])
-        for number, (one, two) in enumerate(zip(found.answers.tolist(), found.other_answers.tolist(), strict=True))
-    ]
-    return [(number, one, two) for number, one, two in said if one != two]
+    shared = set(labels) & set(others)
+    answers = zip(found.answers.tolist(), found.other_answers.tolist(), strict=True)
+    said = [(number, labels[one], others[two]) for number, (one, two) in enumerate(answers)]
+    return [(number, one, two) for number, one, two in said if {one, two} <= shared]
 
 
 METHODS = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from vizcore.imaging import grey_jpeg, grey_png, jpeg, load_image, open_picture, percent, render, thumbnail
+from vizcore.imaging import Map, grey_jpeg, grey_png, jpeg, load_image, open_picture, percent, render, thumbnail
 from vizcore.laboratory.toolbox import Look, look
 from vizcore.probe import Probe, Unit
 
@@ -46,15 +46,16 @@ def live_frame(probe: Probe, content: bytes, unit: str, *, back: str, boosted: b
     if opened.width * opened.height > LARGEST_PICTURE:
         raise ValueError(f"a frame came with {opened.width} x {opened.height} pixels; send one of a million at most.")
     asked = probe.unit(Unit.parse(unit))
-    return packed(look(probe, load_image(opened), asked, back=back), asked.channel, boosted=boosted)
+    image = probe.prepare(load_image(opened))
+    return packed(look(probe, image, asked, back=back), image, probe, asked.channel, boosted=boosted)
 
 
-def packed(found: Look, channel: int, *, boosted: bool = False) -> bytes:
-    """What was found in one message, as `live_frame` says."""
+def packed(found: Look, image: torch.Tensor, probe: Probe, channel: int, *, boosted: bool = False) -> bytes:
+    """What was found in an image (3, S, S) as one message, as `live_frame` says."""
     signed = bool((found.maps < 0).any())
     shown = levels(found.maps, signed=signed, boosted=boosted)
     page = channel_page(shown, channel)
-    traced = b"" if found.back is None else jpeg(thumbnail(render.coloured(found.back), BACK_SIDE), quality=QUALITY)
+    traced = b"" if found.back is None else jpeg(thumbnail(back_picture(found.back, image), BACK_SIDE), quality=QUALITY)
     parts = (page.file, grey_png(shown[channel]), traced)
     note = json.dumps(
         {
@@ -64,12 +65,18 @@ def packed(found: Look, channel: int, *, boosted: bool = False) -> bytes:
             "size": (page.height, page.width),
             "cell": page.cell,
             "channel": channel,
+            "about": probe.labels[found.about.channel] if found.about and found.about.is_class else "",
             "signed": signed,
             "lengths": [len(part) for part in parts],
             "answers": [(one.label, one.probability, percent(one.probability)) for one in found.predictions],
         }
     ).encode()
     return b"".join((struct.pack("<I", len(note)), note, *parts))
+
+
+def back_picture(back: Map, image: torch.Tensor) -> torch.Tensor:
+    """What was traced back as colour on grey (3, S, S), or evidence laid over the image that it is about."""
+    return render.coloured(back) if back.colour is not None else render.overlay(image, back)
 
 
 def levels(maps: torch.Tensor, *, signed: bool, boosted: bool = False) -> torch.Tensor:

@@ -79,11 +79,6 @@ class Passport:
         return all(one.value <= 0 for one in self.examples)
 
     @property
-    def kernels(self) -> torch.Tensor:
-        """The kernels by which the incoming units are read, as filters are drawn: (N, 1, k, k)."""
-        return torch.stack([one.kernel[None] for one in self.incoming])
-
-    @property
     def rows(self) -> list[dict]:
         """What it resembles and what it is made of, as a table."""
         alike = [
@@ -183,6 +178,15 @@ def circuit(probe: Probe, unit: Unit | int | str) -> tuple[list[Incoming], str]:
                  (energy[place] / energy.sum().clamp_min(1e-12)).item(), kernels[place])
         for place in best
     ], facts.name  # fmt: skip
+
+
+def kernels(incoming: Sequence[Incoming]) -> torch.Tensor:
+    """The kernels by which the incoming units are read, as filters are drawn: (N, 1, k, k).
+
+    >>> kernels([Incoming(Unit("conv3.relu", 7), -0.5, 0.25, torch.tensor([[-0.5]]))])
+    tensor([[[[-0.5000]]]])
+    """
+    return torch.stack([one.kernel[None] for one in incoming])
 
 
 def removal(probe: Probe, unit: Unit, index: Index, found: Sequence[Example]) -> Removal:

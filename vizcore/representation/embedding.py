@@ -69,12 +69,14 @@ def tsne(
     exaggeration: Annotated[float, Range(1, 50, 1, help="How much stronger neighbours attract at first.")] = 12.0,
     steps: Annotated[int, Range(30, 2000, 10, help="The first three in five are exaggerated.")] = 500,
     seed: Annotated[int, Range(0, 99, 1)] = 0,
+    begin: torch.Tensor | None = None,
 ) -> Iterator[Frame]:
     """Lay a collection out on a plane so that each picture keeps its nearest neighbours: t-SNE, frame by frame.
 
     van der Maaten and Hinton 2008. Points attract each other as much as their pictures are neighbours, p, and all repel
     each other, until their nearness on the plane, q, has the least divergence from p. It begins with the principal
-    components; the rate is Belkina et al.'s (2019). Distances between groups, and their sizes, mean little.
+    components, or with the points `begin` (N, 2); the rate is Belkina et al.'s (2019). Distances between groups, and
+    their sizes, mean little.
 
     A frame's picture is the points (N, 2); its terms are the divergence, and the perplexity, which is lowered where
     there are too few pictures for it. The forces are exact, and so the time grows with the square of the pictures.
@@ -92,7 +94,7 @@ def tsne(
         raise ValueError(f"perplexity={perplexity}, exaggeration={exaggeration}, steps={steps}: each is 1 or more.")
     perplexity = min(perplexity, (count - 1) / 3)
     near = nearness(rows, perplexity)
-    points = beginning(rows, seed)
+    points = beginning(rows, seed) if begin is None else begin
     way, gains = torch.zeros_like(points), torch.ones_like(points)
     for step in range(1, steps + 1):
         pull, inertia = phase(step / steps, exaggeration)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import torch
+import torch.nn.functional as F
 
 from vizcore.ascent import Activations, Dials, Objective, Step, ascend, relayed
 from vizcore.dial import Range, Suits
@@ -35,6 +36,7 @@ def sizes(probe: Probe, *units: Any) -> list[int]:
 
 Size = Annotated[int | None, Suits(usual_size, among=sizes, help="Longer side of the picture, in pixels.")]
 Strength = Annotated[float, Range(0.25, 4, 0.25, help="How far a pixel moves in a step on average, in 255ths.")]
+Bands = Annotated[int, Range(1, 6, help="How many bands of detail grow equally; with 1 the finest wins.")]
 Seed = Annotated[int, Range(0, 99)]
 
 
@@ -86,6 +88,7 @@ def dream(
     octaves: Annotated[int, Range(1, 6)] = 4,
     steps: Annotated[int, Range(2, 40, help="In each octave.")] = 10,
     strength: Strength = 2.0,
+    bands: Bands = 4,
     jitter: Annotated[int, Range(0, 64, help="How many pixels the picture is rolled by at most.")] = 32,
     size: Size = None,
     seed: Seed = 0,
@@ -93,14 +96,16 @@ def dream(
     """Change a picture, step by step, so that a layer finds more of whatever it finds in it.
 
     Mordvintsev, Olah and Tyka 2015, DeepDream: climb half the mean squared activation, by steps of one size,
-    g / mean |g|, on the picture rolled at random. It begins on a small copy of the picture; each of the `octaves` is
-    1.4 times as large as the one before and takes over the detail that has been dreamt so far. Of several layers, each
-    counts over what it had at first. With a `guide`, every place is drawn to whatever place of that picture it matches
-    best, by the dot product of their activations. A `mask` (H, W) holds how free each pixel is, from 0 to 1.
+    g / mean |g|, on the picture rolled at random. All `bands` of detail of the gradient g are made equally strong, as
+    in the authors' own notebook; else the finest drowns the others. It begins on a small copy of the picture; each of
+    the `octaves` is 1.4 times as large as the one before and takes over the detail that has been dreamt so far. Of
+    several layers, each counts over what it had at first. With a `guide`, every place is drawn to whatever place of
+    that picture it matches best, by the dot product of their activations. A `mask` (H, W) holds how free each pixel
+    is, from 0 to 1.
 
     The picture is resized to `size` pixels along its longer side. A frame's picture is (3, H, W), in the first octaves
-    with coarse detail; its detail is the objective (1,) before its step. Between two frames, `send` changes `layer`
-    or `strength`. Raises ValueError for a layer that has no places.
+    with coarse detail; its detail is the objective (1,) before its step. Between two frames, `send` changes `layer`,
+    `strength` or `bands`. Raises ValueError for a layer that has no places.
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
@@ -109,16 +114,16 @@ def dream(
     """
     whole = resized(image, longest(image, size or usual_size(probe)))
     chance, detail = torch.Generator().manual_seed(seed), torch.zeros(3, 1, 1)
-    turned: dict[str, Any] = {"layer": layer, "strength": strength}
+    turned: dict[str, Any] = {"layer": layer, "strength": strength, "bands": bands}
 
     def sought(layer: Layers, base: torch.Tensor) -> Dials:
         turned["layer"] = layer
         beside = None if guide is None else resized(guide, longest(guide, max(base.shape[1:])))
         return {"objective": more_of(probe, layer, base, beside)}
 
-    def paced(strength: float) -> Dials:
-        turned["strength"] = strength
-        return {"step": even(strength / 255)}
+    def paced(**dial: float) -> Dials:
+        turned.update(dial)
+        return {"step": even(turned["strength"] / 255, turned["bands"])}
 
     scales = octave_sizes(whole.shape[1:], octaves)
     for number, scale in enumerate(scales):
@@ -131,7 +136,7 @@ def dream(
             projections=[lambda pixels: pixels.clamp(0, 1)],
             steps=steps,
             **sought(turned["layer"], base),
-            **paced(turned["strength"]),
+            **paced(),
         )
 
         def show(frame: Frame, base: torch.Tensor = base, before: int = number * steps) -> Frame:
@@ -140,7 +145,15 @@ def dream(
             dreamt = (whole + resized(detail, whole.shape[1:])).clamp(0, 1)
             return replace(frame, step=before + frame.step, of=len(scales) * steps, picture=dreamt)
 
-        yield from relayed(frames, show, {"layer": partial(sought, base=base), "strength": paced})
+        yield from relayed(
+            frames,
+            show,
+            {
+                "layer": partial(sought, base=base),
+                "strength": lambda value: paced(strength=value),
+                "bands": lambda value: paced(bands=value),
+            },
+        )
 
 
 def dream_zoom(
@@ -206,18 +219,42 @@ def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activatio
     return {name: answer.detach() for name, answer in found.items()}
 
 
-def even(rate: float) -> Step:
+def even(rate: float, bands: int = 1) -> Step:
     """Steps along the gradient that move every picture's pixels by `rate` on average, however steep it is.
+
+    With several `bands` of detail each counts as much as any other (`levelled`).
 
     >>> even(0.5)(torch.tensor([[1.0, -3.0]]), None)[0]
     tensor([[ 0.2500, -0.7500]])
     """
 
     def step(gradient: torch.Tensor, memory: Any) -> tuple[torch.Tensor, Any]:
+        gradient = levelled(gradient, bands) if bands > 1 else gradient
         size = gradient.abs().flatten(1).mean(1).clamp_min(1e-20)
         return rate * gradient / size.view(-1, *[1] * (gradient.ndim - 1)), None
 
     return step
+
+
+def levelled(gradient: torch.Tensor, bands: int) -> torch.Tensor:
+    """A gradient (N, 3, H, W) as the sum of so many bands of detail, each twice as coarse and as strong as the last.
+
+    Burt and Adelson 1983, *The Laplacian Pyramid as a Compact Image Code*; strong is the root of the mean square.
+
+    >>> fine, coarse = torch.tensor([4.0, -4]).repeat(4).expand(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.5)
+    >>> levelled(fine + coarse, 2)[0, 0, 0, :2]
+    tensor([2., 0.])
+    """
+    if bands == 1:
+        return of_strength_one(gradient)
+    coarse = F.avg_pool2d(gradient, 2, ceil_mode=True, count_include_pad=False)
+    enlarged = lambda maps: F.interpolate(maps, gradient.shape[2:], mode="bilinear", align_corners=False)  # noqa: E731
+    return of_strength_one(gradient - enlarged(coarse)) + enlarged(levelled(coarse, bands - 1))
+
+
+def of_strength_one(gradient: torch.Tensor) -> torch.Tensor:
+    """Every picture's gradient over the root of its mean square."""
+    return gradient / gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
 
 def rolled(chance: torch.Generator, jitter: int) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -250,11 +287,12 @@ METHODS = (
     Method(
         "DeepDream",
         dream,
-        formula=r"x \leftarrow x + \alpha \, \frac{g}{\operatorname{mean} |g|}, \qquad g = \frac{\partial}{\partial x} "
-        r"\tfrac{1}{2} \operatorname{mean} \Phi(x)^2",
+        formula=r"x \leftarrow x + \alpha \, \frac{g}{\operatorname{mean} |g|}, \qquad g = \sum_b \frac{g_b}"
+        r"{\operatorname{rms} g_b}, \quad \sum_b g_b = \frac{\partial}{\partial x} \tfrac{1}{2} \operatorname{mean} "
+        r"\Phi(x)^2",
         paper="Mordvintsev et al. 2015, *Inceptionism: Going Deeper into Neural Networks*",
         misleads="It shows what the layer can be made to find, which is mostly what it was trained on, such as dogs.",
-        engine=(dream, more_of, even),
+        engine=(dream, more_of, even, levelled),
     ),
     Method(
         "Caricature",

@@ -8,7 +8,7 @@ import torch
 
 from vizcore.ascent import along, ascend
 from vizcore.dial import Range
-from vizcore.frames import Frame
+from vizcore.frames import Frame, frames_of
 from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 from vizcore.synthesis.canvas import plain
@@ -74,7 +74,7 @@ def within(start: torch.Tensor, radius: float) -> Callable[[torch.Tensor], torch
 
 
 def beside(
-    probes: Sequence[Probe], image: torch.Tensor, unit: Unit | int | str, **dials: float
+    probes: Sequence[Probe], image: torch.Tensor, unit: Unit | int | str, method: Callable = paint, **dials: float
 ) -> Generator[Frame, None, None]:
     """The same steps on several networks at once: a frame's picture is (N, 3, S, S), its detail each network's frame.
 
@@ -85,7 +85,7 @@ def beside(
     ['espresso', 'goldfish']
     """
     with ExitStack() as open_runs:
-        runs = [open_runs.enter_context(closing(paint(probe, image, unit, **dials))) for probe in probes]
+        runs = [open_runs.enter_context(closing(frames_of(method, probe, image, unit, **dials))) for probe in probes]
         for frames in zip(*runs, strict=True):
             yield Frame(frames[0].step, frames[0].of, torch.stack([frame.picture for frame in frames]), detail=frames)
 

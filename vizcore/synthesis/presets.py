@@ -1,9 +1,8 @@
 """Presets: activation maximisation as five papers do it, each a canvas, views, penalties and a step for one ascent.
 
-All of them take a unit, or several with their `weights`, and paint `pictures` from the seeds from `seed` on; their
-frames' pictures are (3, size, size), and with several they come first. `start` is "noise", "zeros", "mean" (the average
-of the bundled photographs) or an image (3, H, W). Between two frames, `send` changes the unit and any other number that
-does not say how it began.
+All take a unit, or several with their `weights`, and paint `pictures` from the seeds from `seed` on; their frames'
+pictures are (3, size, size), and with several they come first. `start` is "noise", "zeros", "mean" (the average of the
+bundled photographs) or an image (3, H, W). `send` changes the unit and any number that does not say how it began.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -53,8 +52,9 @@ def lucid(
     """Paint with waves, the picture moved, scaled and turned a little at every step, so that it holds for every look.
 
     Olah et al. 2017, Lucid: climb the gradient of the unit's value before any softmax with Adam, on a canvas of waves
-    in the colours of photographs. The steps shorten over the second half, which takes the grain away. A rectified
-    channel is climbed by its input, since where a rectifier gives zero it has no gradient.
+    in the colours of photographs; the steps shorten over the second half, which takes the grain away. A rectified
+    channel is climbed by its input, which has a gradient where a rectifier gives zero, and a class by its score less
+    half of what all scores come to together, so that it is no other.
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -66,7 +66,8 @@ def lucid(
 
     def parts(unit: Target, steps: int, rate: float, **motion: float) -> Dials:
         view = glimpse(chance, seen_size(probe, *units(probe, unit)), **motion)
-        return {"objective": aim(probe, unit, weights), "views": [view], "step": adam(rate, steps), "steps": steps}
+        own = aim(probe, unit, weights) - rivals(probe, unit)
+        return {"objective": own, "views": [view], "step": adam(rate, steps), "steps": steps}
 
     turned = {"unit": unit, "steps": steps, "rate": rate, "move": move, "zoom": zoom, "turn": turn}
     yield from painted(probe, canvas, parts, turned, alone(pictures))

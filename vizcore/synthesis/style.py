@@ -150,10 +150,10 @@ def style(
     content: torch.Tensor,
     style: torch.Tensor,
     *,
-    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.8,
+    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.9,
     statistic: Statistic = "gram",
     smoothness: Smoothness = 1.0,
-    steps: Steps = 128,
+    steps: Steps = 192,
     layer: Annotated[str | None, Suits(usual_content_layer, help="Where the content is compared.")] = None,
     size: Size = None,
 ) -> Generator[Frame, Dials | None, None]:

@@ -5,7 +5,7 @@ from vizcore.zoo.download import FetchFailed, Received, download, fetch, locked
 from vizcore.zoo.failures import in_words
 from vizcore.zoo.labels import plain_label
 from vizcore.zoo.official import OFFICIAL, WeightsAbsent
-from vizcore.zoo.shelf import bundled_weights, card, network, network_names, networks, open_probe, twin
+from vizcore.zoo.shelf import bundled_weights, card, network, network_names, networks, open_probe, stages, twin
 from vizcore.zoo.timm_networks import TIMM, known_timm
 from vizcore.zoo.tiny_vgg import MEAN, STD, TinyVGG
 from vizcore.zoo.transfer_head import head_file
@@ -35,5 +35,6 @@ __all__ = [
     "networks",
     "open_probe",
     "plain_label",
+    "stages",
     "twin",
 ]

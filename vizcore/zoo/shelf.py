@@ -181,6 +181,18 @@ def twin(name: str) -> str | None:
     return others[whole] if whole in others and others[whole] in bundled_weights() else None
 
 
+def stages(name: str) -> dict[str, str]:
+    """The names of a network at the moments of its training that were kept, by how many epochs it had had; the last is
+    the trained one. Nothing where none were kept.
+
+    >>> stages("tiny-vgg")["4"], list(stages("tiny-vgg"))[-1], stages("efficientnet-lite0")
+    ('tiny-vgg@4', 'trained', {})
+    """
+    whole = name.partition("@")[0]
+    kept = {one.partition("@")[2]: one for one in bundled_weights() if one.startswith(f"{whole}@")}
+    return kept | {"trained": whole} if kept else {}
+
+
 def network_names() -> tuple[str, ...]:
     """The names of all networks, those that come with the project first.
 

@@ -4,6 +4,7 @@ const KEYS_REST = 160 // milliseconds
 const PATIENCE = 3000
 const LINE = 15 // of a title, in pixels
 const MARK = 4 // a marked picture's bar
+const HINT = 112 // pixels of the page that a hint is wide and high
 const grids = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -28,8 +29,11 @@ class Grid {
     this.ring = parent.querySelector(".ring")
     this.hover = parent.querySelector(".hover")
     this.caption = parent.querySelector(".caption")
+    this.words = parent.querySelector(".caption span")
+    this.hint = parent.querySelector(".hint")
     this.spoken = parent.querySelector(".spoken")
     this.picture = new Image()
+    this.coming = new Image()
     this.selected = null
     this.awaited = null // picked here, not yet confirmed by Python
     this.picture.onload = () => this.draw()
@@ -52,7 +56,8 @@ class Grid {
     if (data.selected === this.awaited || Date.now() > this.patience) this.awaited = null
     if (this.awaited === null) this.selected = data.selected
     this.unpoint()
-    if (this.picture.src !== data.sheet) this.picture.src = data.sheet
+    if (data.hints && this.hinted !== data.hints.sheet) this.coming.src = this.hinted = data.hints.sheet // before a hover
+    if (this.shown !== data.sheet) this.picture.src = this.shown = data.sheet
     else this.draw()
   }
 
@@ -71,7 +76,7 @@ class Grid {
 
   draw() {
     if (!this.data || !this.root.clientWidth || !this.picture.complete || !this.picture.naturalWidth) return
-    const { count, tileWidth, tileHeight, sheetColumns } = this.data
+    const { count, numbers, tileWidth, tileHeight, sheetColumns } = this.data
     const { side, high, across, gap, down, rows } = (this.place = this.layout())
     const ratio = window.devicePixelRatio || 1
     const width = across * (side + gap) - gap
@@ -93,9 +98,10 @@ class Grid {
       const y = Math.floor(index / across) * down
       const dim = this.dim.has(index)
       brush.globalAlpha = dim ? 0.3 : 1
+      const number = numbers[index]
       brush.drawImage(
         this.picture,
-        (index % sheetColumns) * tileWidth, Math.floor(index / sheetColumns) * tileHeight, tileWidth, tileHeight,
+        (number % sheetColumns) * tileWidth, Math.floor(number / sheetColumns) * tileHeight, tileWidth, tileHeight,
         x, y, side, high,
       )
       if (dim) {
@@ -147,14 +153,27 @@ class Grid {
     const index = this.indexAt(event)
     if (index === null) return this.unpoint()
     this.frame(this.hover, index)
-    this.caption.textContent = this.data.captions[index] ?? String(index)
-    this.caption.style.display = this.caption.textContent ? "block" : "none"
+    this.words.textContent = this.data.captions[index] ?? String(index)
+    this.drawHint(index)
+    this.caption.style.display = this.words.textContent || this.data.hints ? "block" : "none"
     const left = this.hover.offsetLeft
     const room = this.root.clientWidth - this.caption.offsetWidth - 4
     this.caption.style.left = `${Math.max(0, Math.min(left, room))}px`
     const above = this.hover.offsetTop - this.caption.offsetHeight - 5
     const shown = above >= this.root.scrollTop
     this.caption.style.top = `${shown ? above : this.hover.offsetTop + this.hover.offsetHeight + 5}px`
+  }
+
+  // What the caption shows above its words, from a sheet of its own.
+  drawHint(index) {
+    const { hints } = this.data
+    this.hint.style.display = hints ? "block" : "none"
+    if (!hints) return
+    const row = Math.floor(hints.numbers[index] / hints.sheetColumns)
+    const column = hints.numbers[index] % hints.sheetColumns
+    this.hint.style.backgroundImage = `url("${hints.sheet}")`
+    this.hint.style.backgroundSize = `${HINT * hints.sheetColumns}px auto`
+    this.hint.style.backgroundPosition = `${-HINT * column}px ${-HINT * row}px`
   }
 
   unpoint() {

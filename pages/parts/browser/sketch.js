@@ -19,11 +19,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 class Sketch {
-  constructor(parent, { side = 32, pen = 4, colours = [], label }) {
+  constructor(parent, { side = 32, pen = 4, colours = [], label, under }) {
     this.canvas = parent.querySelector("canvas")
     this.canvas.width = this.canvas.height = side
     if (label) this.canvas.ariaLabel = label
     this.colours = colours
+    this.under = under
+    if (under) Object.assign(this.canvas.style, { background: `url(${under}) center / 100% 100%`, imageRendering: "pixelated" })
     this.paper = colours[0] ?? "white"
     this.brush = this.canvas.getContext("2d", { willReadFrequently: true })
     this.brush.lineWidth = pen
@@ -86,6 +88,7 @@ class Sketch {
   }
 
   wipe() {
+    if (this.under) return this.brush.clearRect(0, 0, this.canvas.width, this.canvas.height)
     this.brush.fillStyle = this.paper
     this.brush.fillRect(0, 0, this.canvas.width, this.canvas.height)
   }

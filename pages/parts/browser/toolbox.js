@@ -5,6 +5,8 @@ const KEYS_REST = 500 // milliseconds
 const UNDER_WAY = 2 // pictures: one on its way while the one before is looked at
 const OVER_SO_LONG = 2000 // milliseconds that the rate is counted over
 const GAP = 2
+const RECORDED = 10000 // milliseconds of a film
+const FILMS = ["video/mp4", "video/webm;codecs=vp9", "video/webm"]
 const GAMMAS = [0.5, 0.3, 1] // the first is the usual one: most cells of most channels are faint
 const boxes = new WeakMap()
 
@@ -25,7 +27,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Toolbox {
   constructor(parent) {
     this.root = parent.querySelector(".toolbox")
-    for (const name of ["seen", "says", "answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "rate", "ask", "keys"])
+    for (const name of ["seen", "says", "answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "rate", "record", "ask", "keys"])
       this[name] = parent.querySelector(`.${name}`)
     this.video = parent.querySelector("video")
     this.list = parent.querySelector("select")
@@ -42,6 +44,7 @@ class Toolbox {
     this.later.onclick = () => this.walk(1)
     this.list.onchange = () => this.enter(this.list.selectedIndex)
     this.ask.onclick = () => this.help()
+    this.record.onclick = () => this.roll()
     this.grid.onclick = (event) => this.go(this.channelAt(event))
     this.grid.onpointermove = (event) => this.frame(this.hover, this.channelAt(event))
     this.grid.onpointerleave = () => this.frame(this.hover, null)
@@ -56,6 +59,7 @@ class Toolbox {
   close() {
     cancelAnimationFrame(this.timer)
     clearTimeout(this.rest)
+    this.recorder?.stop()
     window.removeEventListener("keydown", this.listener)
     this.observer.disconnect()
     this.release()
@@ -98,8 +102,13 @@ class Toolbox {
     this.changed = true // also where the picture is frozen
     this.right.classList.toggle("one", this.way === "off")
     this["unit-name"].textContent = this.called(this.channel)
-    this["back-name"].textContent = this.way === "gradient" ? "its gradient, as colour on grey" : `its ${this.way}`
+    this.nameBack()
     this.frame(this.ring, this.channel)
+  }
+
+  nameBack() {
+    const evidence = `Grad-CAM: evidence for ${this.note?.about || "its best answer"}`
+    this["back-name"].textContent = { gradient: "its gradient, as colour on grey", "Grad-CAM": evidence }[this.way] ?? `its ${this.way}`
   }
 
   called(channel) {
@@ -151,6 +160,7 @@ class Toolbox {
         this.boosted = !this.boosted
         this.asked()
       },
+      r: () => this.roll(),
       "?": () => this.help(),
     }
     if (step !== undefined && here) this.go(this.channel + step)
@@ -293,7 +303,7 @@ class Toolbox {
     const rate = this.times.length > 1 ? Math.round(((this.times.length - 1) * 1000) / span) : 1
     const delay = Math.round(took[Math.floor(took.length / 2)])
     Object.assign(this.root.dataset, { rate, delay })
-    this.rate.textContent = `${rate} frames a second, each ${delay} ms from the picture to what you see`
+    this.rate.textContent = `${rate} ${rate === 1 ? 'frame' : 'frames'} a second, each ${delay} ms from the picture to what you see`
   }
 
   // What is drawn
@@ -311,6 +321,7 @@ class Toolbox {
       this.back.height = back.height
       this.back.getContext("2d").drawImage(back, 0, 0)
     }
+    this.nameBack()
     this.answers.replaceChildren(...this.note.answers.map(([label, share, text]) => {
       const row = element("div", "")
       row.className = "answer"
@@ -321,6 +332,56 @@ class Toolbox {
       row.append(element("span", label), track, element("span", text))
       return row
     }))
+    this.screen?.()
+  }
+
+  // The screen as a film: what is drawn is drawn once more on one canvas, which the browser itself encodes.
+
+  roll() {
+    if (this.recorder) return this.recorder.stop()
+    const kind = FILMS.find((one) => window.MediaRecorder?.isTypeSupported(one))
+    if (!kind || !this.note) return void (this.says.textContent = kind ? "" : this.data.words.unrecorded)
+    const canvas = document.createElement("canvas")
+    Object.assign(canvas, { width: 1280, height: 560 })
+    const parts = []
+    this.screen = () => this.drawScreen(canvas.getContext("2d"))
+    this.screen()
+    const recorder = (this.recorder = new MediaRecorder(canvas.captureStream(), { mimeType: kind, videoBitsPerSecond: 6e6 }))
+    recorder.ondataavailable = ({ data }) => parts.push(data)
+    recorder.onstop = () => {
+      clearTimeout(this.reel)
+      this.recorder = this.screen = null
+      this.record.classList.remove("on")
+      this.record.textContent = "Record ten seconds"
+      save(new Blob(parts, { type: kind }), `toolbox.${kind.startsWith("video/mp4") ? "mp4" : "webm"}`)
+    }
+    recorder.start()
+    this.record.classList.add("on")
+    this.record.textContent = "Recording: stop"
+    this.reel = setTimeout(() => recorder.stop(), RECORDED)
+  }
+
+  drawScreen(brush) {
+    const style = getComputedStyle(this.root)
+    const [ink, paper] = [style.color, style.getPropertyValue("--st-background-color") || "white"]
+    brush.fillStyle = paper
+    brush.fillRect(0, 0, 1280, 560)
+    const put = (canvas, x, y, most) => {
+      if (!canvas.width || !canvas.height) return
+      const scale = most / Math.max(canvas.width, canvas.height)
+      brush.imageSmoothingEnabled = scale < 1
+      brush.drawImage(canvas, x, y, canvas.width * scale, canvas.height * scale)
+    }
+    put(this.seen, 16, 16, 300)
+    put(this.grid, 340, 16, 500)
+    put(this.unit, 870, 16, 240)
+    if (this.way !== "off") put(this.back, 870, 290, 240)
+    brush.fillStyle = ink
+    brush.font = `16px ${style.fontFamily}`
+    this.note.answers.forEach(([label, , text], row) => brush.fillText(`${text}  ${label}`, 16, 350 + 26 * row, 300))
+    brush.fillText(`${this.layer.title}`, 340, 545, 500)
+    brush.fillText(this.called(this.channel), 870, 278, 380)
+    if (this.way !== "off") brush.fillText(this["back-name"].textContent, 870, 550, 400)
   }
 
   drawChannels() {
@@ -373,6 +434,14 @@ class Toolbox {
     const place = Math.floor(event.offsetY / (high + GAP)) * columns + column
     return column < columns && place < count ? first + place : null
   }
+}
+
+function save(file, name) {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(file)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000)
 }
 
 function bytes(text) {

@@ -1,0 +1,61 @@
+"""Whether class pictures hold: `python -m benchmarks.survival [--network NAME] [--classes N] [--presets ...]`.
+
+So many classes, drawn by a seed (all, where there are no more), are painted by each preset with its usual dials.
+Printed are of how many the clean picture is that class with more than .9, and over 32 unseen views with more than .5
+on average; the means of both; and, of the classes that another network knows by the same name, of how many it agrees.
+The networks are asked for what they were painted with, and `--other` is never painted with.
+"""
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Sequence
+
+from vizcore import last, open_probe
+from vizcore.method import titled
+from vizcore.synthesis import quality
+from vizcore.synthesis.presets import METHODS
+
+PRESETS = titled(METHODS)
+CLEAN, VIEWED = 0.9, 0.5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line for each preset."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="tiny-vgg")
+    parser.add_argument("--other", default="tiny-vgg-robust")
+    parser.add_argument("--classes", type=int, default=100)
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["Lucid", "Simonyan"])
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    probe, other = open_probe(given.network), open_probe(given.other)
+    classes = random.Random(given.seed).sample(range(len(probe.labels)), min(given.classes, len(probe.labels)))
+    shared = {place for place in classes if probe.labels[place] in other.labels}
+    print(f"{len(classes)} of {len(probe.labels)} classes of {given.network} by seed {given.seed}")
+    for title in given.presets:
+        began, found = time.perf_counter(), {}
+        for place in classes:
+            picture = last(PRESETS[title].frames(probe, place)).picture
+            [found[place]] = quality(probe, place, picture[None], other=other)
+        clean, viewed = ([getattr(one, name) for one in found.values()] for name in ("clean", "viewed"))
+        agreed = sum(found[place].other.label == probe.labels[place] for place in shared)
+        print(
+            f"{title}: clean over {CLEAN} for {sum(one > CLEAN for one in clean)} of {len(classes)}, "
+            f"mean {statistics.mean(clean):.3f}; over unseen views above {VIEWED} for "
+            f"{sum(one > VIEWED for one in viewed)}, mean {statistics.mean(viewed):.3f}; "
+            f"{given.other} agrees on {agreed} of {len(shared)}; {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+        if missed := [place for place in classes if found[place].clean <= CLEAN or found[place].viewed <= VIEWED]:
+            print(
+                "  "
+                + ", ".join(
+                    f"{probe.labels[place]} {found[place].clean:.2f} {found[place].viewed:.2f}" for place in missed
+                )
+            )
+
+
+if __name__ == "__main__":
+    main()

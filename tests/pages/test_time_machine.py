@@ -1,0 +1,43 @@
+"""The page of the time machine: its pictures are those of every moment, and a network without moments leads to one."""
+
+import base64
+
+import torch
+
+from tests.pages.drawn import canvas
+from tests.pages.test_gradients import finished
+from tests.pages.test_shell import asked, opened, said, snippet
+from vizcore import bundled_image, load_image, open_probe
+from vizcore.imaging import render
+from vizcore.zoo import open_probe as after
+
+PAGE = "time_machine.py"
+QUICK = {"aligned_tsne.steps": "30", "time_machine.layer": "conv2.relu", "time_machine.pictures": "50"}
+
+
+def test_every_moment_has_its_own_pictures_and_points():
+    app = finished(opened(PAGE, unit="scores:16", **QUICK))
+    drawn = canvas(app, "film")
+    assert [words.partition(":")[0] for words in drawn["said"]][::4] == ["before training", "after 8 epochs", "trained"]
+    for place, name in ((0, "tiny-vgg@0"), (8, "tiny-vgg")):
+        probe = after(name)
+        sheet = load_image(base64.b64decode(drawn["filters"]["sheets"][place].partition(",")[2]))
+        first = render.filters(probe.weight("conv1.conv").detach())[0]
+        assert (sheet[:, :7, :7] - first).abs().max() < 1 / 255
+        best = probe.predict(bundled_image("cat"))[0]
+        label, share, _, ringed = drawn["answers"][place][0]
+        assert (label, ringed) == (best.label, best.index == 16) and abs(share - best.probability) < 1e-4
+    points = torch.frombuffer(bytearray(base64.b64decode(drawn["cloud"]["points"])), dtype=torch.float32).view(9, -1, 2)
+    assert points.shape[1] == len(drawn["cloud"]["kinds"]) == 50
+    assert points.min() >= 0 and points.max() <= 1 and not torch.equal(points[0], points[8])
+    course = drawn["history"]
+    assert course["marks"][:3] == [0, 1, 2] and course["marks"][-1] == course["epochs"][-1] == 32
+    assert not said(app) and "time_machine(probes, image, unit, 'conv2.relu')" in snippet(app)
+
+
+def test_a_network_without_moments_leads_to_the_one_that_has_them():
+    app = opened(PAGE, network="tiny-vgg-robust")
+    assert said(app).startswith("No moments of its training were kept of Tiny VGG, robust")
+    app.button("try time machine").click().run()
+    assert asked(app, "network") == "tiny-vgg"
+    assert open_probe("tiny-vgg").labels[16] == "tabby"
