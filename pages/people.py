@@ -9,8 +9,9 @@ from pages.parts.selection import selection
 from pages.parts.uploads import OWN
 from vizcore.adversarial.people import METHODS, both, masks, read_answers, tally, trials
 from vizcore.imaging import bundled_names
+from vizcore.method import titled
 
-[METHOD] = METHODS
+METHOD = titled(METHODS)["Changes that fool people"]
 JOB, PAIR, CHANGE, MOMENT, EACH, ORDER = (
     "people", "people.pair", "people.change", "people.moment", "people.each", "people.order"
 )  # fmt: skip
@@ -105,7 +106,7 @@ def results() -> None:
 show.question(
     "Can a person be fooled too?", "Time-limited people: changes made against several networks, seen for a moment"
 )
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     first, second = PAIRS[dials.choose("which is it", list(PAIRS), key=PAIR)]
     change = st.slider("change, of 255", 0, 32, 32, key=CHANGE, bind="query-params")
     moment = st.slider("seen for, in milliseconds", 30, 500, 63, key=MOMENT, bind="query-params")

@@ -13,9 +13,10 @@ from vizcore.adversarial.drive import film
 from vizcore.adversarial.road_signs import SIGNS, opaque
 from vizcore.adversarial.sign import BARE, CHANCE, METHODS, STUCK, marked, sheet
 from vizcore.imaging import gif, image_digest
+from vizcore.method import titled
 from vizcore.probe import SCORES, Unit
 
-[METHOD] = METHODS
+METHOD = titled(METHODS)["Stickers on a sign"]
 NETWORK = "road-signs"
 JOB, DRIVE = "sign", "sign drive"
 SIGN, TARGET, WHERE, DRAWN, WAY, LOOK = "sign.sign", "sign.target", "sign.where", "sign drawn", "sign.way", "sign.look"
@@ -113,7 +114,7 @@ probe = chosen.probe if knows else networks.probe(NETWORK)
 show.question(
     "Can two stickers unmake a stop sign?", "Stickers on a road sign, seen from near, from far and driving by"
 )
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     sign = dials.choose("sign", list(SIGNS), key=SIGN)
     others = [name for name in SIGNS if name != sign]
     target = dials.choose("make it", others, key=TARGET, default="speed limit 80")
