@@ -14,6 +14,7 @@ from vizcore.method import titled
 
 METHOD, CHANGE, NETWORKS, JOB = "blackbox.method", "blackbox.change", "blackbox.networks", "blackbox"
 SQUARES, TRANSFER = titled(METHODS)["Square"], titled(METHODS)["Transfer"]
+SIGNS = "road-signs"  # calls everything in the gallery "no sign", so that little is to be learned from it here
 FEW = ("tiny-vgg@1", "tiny-vgg@4", "tiny-vgg@12")  # stages of the training that stand for all
 SEEN = {
     SQUARES: """It begins with stripes, one pixel wide. Each try then lays a square of another colour on the picture,
@@ -98,7 +99,7 @@ def matrix(rows: list[dict]) -> None:
 def asked_networks() -> list[str]:
     """The networks of the matrix: the one chosen, and those picked of what comes along."""
     others = [one for one in zoo.bundled_weights() if one != chosen.network]
-    few = [one for one in others if "@" not in one or one in FEW]
+    few = [one for one in others if ("@" not in one and one != SIGNS) or one in FEW]
     picked = st.multiselect(
         "and the networks", others, few, key=NETWORKS, bind="query-params", format_func=networks.title
     )

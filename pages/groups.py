@@ -82,8 +82,7 @@ with calm():
         turned = dials.draw(method, chosen.probe, chosen.unit, in_sight=3)
     question = Question(chosen, method, turned)
     job = question.ask(JOB)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
+    jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     layers = next(dial.allows.options for dial in method.dials(chosen.probe, chosen.unit) if dial.name == "layer")
     second = chosen.predictions[1]

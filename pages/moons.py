@@ -58,12 +58,11 @@ def curves(accuracies: dict):
 
 show.question("Can it learn from what has no label?", "Virtual adversarial training: no change of mind near any point")
 with calm():
-    with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+    with dials.row():
         method = dials.method(METHODS, key="moons.method")
         turned = dials.draw(method, in_sight=4)
     job = jobs.ask(JOB, (method.name, *turned.items()), lambda: method.frames(**turned))
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=method.title)
+    jobs.answer(JOB, draw, what=method.title)
     found = job.latest and job.latest.picture
     learn.below(
         method,

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, show, state, uploads
 from pages.parts.calm import apology, calm
+from pages.parts.question import written
 from vizcore.adversarial import (
     bundled_recording,
     listener_card,
@@ -102,43 +103,42 @@ def draw(frame) -> None:
     )
 
 
-[METHOD] = METHODS
 show.question("Can it hear what nobody says?", "Sound: a speech network writes down a phrase that only it can hear")
 own = uploads.own(KIND)
-with st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom"):
+with dials.row():
     chosen = dials.choose("recording", [*recording_names(), *own], key=RECORDING, default=FIRST, format=called)
     phrase = st.text_input("make it hear", COMMAND, key=PHRASE, max_chars=120, bind="query-params")
-    turned = dials.draw(METHOD)
+    method = dials.method(METHODS, key="sound.method")
+    turned = dials.draw(method)
     own_recording()
 
 with calm():
     sound = recording(chosen, own[chosen].path if chosen in own else None)
     if chosen in own:
         understood(transcript(chosen, sound))
-    question = (chosen, phrase, *turned.items())
-    frames = METHOD.frames(open_listener(), sound, phrase, **turned)
+    question = (method.name, chosen, phrase, *turned.items())
+    frames = method.frames(open_listener(), sound, phrase, **turned)
     job = jobs.ask(JOB, question, lambda: frames, patience=1.0)
-    with st.container(key="answer"):
-        jobs.watch(JOB, draw, what=phrase)
+    jobs.answer(JOB, draw, what=phrase)
     attack, card = job.latest and job.latest.picture, listener_card()
     wrong = show.percent(card["word error rate, unseen voices"])
     st.caption(f"On voices and sentences that it never heard, the network gets {wrong} of the words wrong.")
     opening = f"load_recording({own[chosen].called!r})" if chosen in own else f"bundled_recording({chosen!r})"
-    options = "".join(f", {dial}={stand!r}" for dial, stand in turned.items())
+    given = ", ".join(["open_listener()", "sound", repr(phrase), *written(turned)])
     learn.below(
-        METHOD,
+        method,
         seen=SEEN.format(phrase=show.plain(phrase)),
         tries=[
             learn.Try("A voice and a sentence that it never heard", session={RECORDING: "number"}),
-            learn.Try("Begin a hundred times weaker: 40 decibels below", method=METHOD, dials={"decibels": -40}),
+            learn.Try("Begin a hundred times weaker: 40 decibels below", method=method, dials={"decibels": -40}),
             learn.Try("Make it hear your own words", session={PHRASE: "never open the door"}),
         ],
         picture=attack and (lambda: render.grid(spectrograms(attack), 1, gap=4, ground=0.5)),
         data=attack and attack.change,
         snippet=f"""import vizcore
-from vizcore.adversarial import audio_adversarial, bundled_recording, load_recording, open_listener
+from vizcore.adversarial import {method.name}, bundled_recording, load_recording, open_listener
 
 sound = {opening}
-attack = audio_adversarial(open_listener(), sound, {phrase!r}{options})
+attack = {method.name}({given})
 attack.heard, attack.decibels""",
     )

@@ -49,6 +49,12 @@ def probe() -> Probe:
 
 
 @cache
+def cats_and_dogs() -> Probe:
+    """The same with the labels of cats and dogs."""
+    return Probe(probe().network, name="toy", labels=["tabby", "beagle", "pug", "lynx", "bee"], input_size=SIZE)
+
+
+@cache
 def index() -> Index:
     """What that network made of the first digits."""
     digits = open_corpus("digits")
@@ -88,6 +94,7 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "embedding": {"features": lambda number: torch.stack([picture(number + row)[:, 0] for row in range(9)])},
     "blackbox": {"probes": lambda number: {"toy": probe(), "again": probe()}},
     "defense": {"probes": lambda number: {"toy": probe()}},
+    "people": {"probes": lambda number: {"toy": cats_and_dogs()}, "groups": lambda number: ["cat", "dog"]},
     "neighbors": {"index": lambda number: collection(), "query": lambda number: number},
     "transfer": {
         "features": lambda number: torch.cat([picture(number + row)[0, :8] for row in range(3)]),

@@ -25,7 +25,8 @@ def choose(chosen: Selection, *, key: str) -> Selection | None:
     here = [name for name, row in networks.shelf().items() if row.available and "@" not in name]
     others = sorted((name for name in (*here, *networks.own()) if name != chosen.network),
                     key=lambda name: name != zoo.twin(chosen.network))  # fmt: skip
-    name = dials.choose("beside", [NOBODY, *others], key=key)
+    titles = {NOBODY: NOBODY} | {name: networks.title(name) for name in others}
+    name = dials.choose("beside", list(titles), key=key, format=titles.get)
     return None if name == NOBODY else moved(chosen, name)
 
 

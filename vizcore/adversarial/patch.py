@@ -1,6 +1,5 @@
 """Patch: a disc that can be printed, laid beside anything, and be what the network sees of the scene."""
 
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +11,13 @@ import torch.nn.functional as F
 from vizcore.ascent import adam, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame
-from vizcore.imaging import bundled_images, to_picture
+from vizcore.imaging import bundled_images, true_size
 from vizcore.probe import Probe, Unit
 
 TURN = 22.5  # degrees to either side
 SCALES = 0.7, 1.2  # of the diameter that the asked share of the picture has
 HELD = 3  # every third of the bundled pictures is for measuring alone
 PRINTED = 1200  # pixels of a side, at least, on paper
-INCH = 2.54  # centimetres
 
 Share = Annotated[float, Range(0.02, 0.3, 0.01)]
 Seed = Annotated[int, Range(0, 99)]
@@ -128,16 +126,11 @@ def printed(found: Patch, centimetres: float, kind: str = "PDF") -> bytes:
     >>> round(float(page.partition(b"/MediaBox [ 0 0 ")[2].split()[0]), 1)  # points; 10 cm are 283.46
     283.5
     """
-    if not 1 <= centimetres <= 100:
-        raise ValueError(f"centimetres came as {centimetres:g}; a printed patch is between 1 and 100 across.")
     side = found.pixels.shape[-1]
     times = -(-PRINTED // side)
     large = found.pixels.repeat_interleave(times, 1).repeat_interleave(times, 2)
     mask = disc(side * times)
-    file = io.BytesIO()
-    dots = side * times / (centimetres / INCH)
-    to_picture(large * mask + 1 - mask).save(file, kind, resolution=dots, dpi=(dots, dots))
-    return file.getvalue()
+    return true_size(large * mask + 1 - mask, centimetres, kind)
 
 
 def divided(probe: Probe, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,6 +16,7 @@ from vizcore.imaging.encoding import (
     png,
     ramp_bytes,
     sheet,
+    true_size,
 )
 from vizcore.imaging.figures import figures, percent, readings
 from vizcore.imaging.gallery import bundled_image, bundled_images, bundled_names, levels
@@ -61,4 +62,5 @@ __all__ = [
     "sheet",
     "thumbnail",
     "to_picture",
+    "true_size",
 ]

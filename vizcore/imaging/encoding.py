@@ -13,6 +13,8 @@ from PIL import Image
 
 from vizcore.imaging.ramps import coverage, ramp
 
+INCH = 2.54  # centimetres
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -93,6 +95,19 @@ def image(picture: torch.Tensor) -> Image.Image:
     """A picture (3, H, W) in 8 bits; values outside [0, 1] are cut off."""
     pixels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous()
     return Image.fromarray(pixels.numpy())
+
+
+def true_size(picture: torch.Tensor, centimetres: float, kind: str = "PDF") -> bytes:
+    """A picture (3, H, W) as a file, PDF or PNG, that prints so many centimetres wide.
+
+    >>> true_size(torch.zeros(3, 8, 8), 2.54).partition(b"/MediaBox [ 0 0 ")[2][:9]  # points, of 72 to an inch
+    b'72.0 72.0'
+    """
+    if not 1 <= centimetres <= 100:
+        raise ValueError(f"centimetres came as {centimetres:g}; what is printed is between 1 and 100 across.")
+    file, dots = io.BytesIO(), picture.shape[-1] / (centimetres / INCH)  # to an inch
+    image(picture).save(file, kind, resolution=dots, dpi=(dots, dots))
+    return file.getvalue()
 
 
 def data_address(content: bytes, kind: str = "image/png") -> str:

@@ -20,12 +20,14 @@ def passport_table(index: Index, layers: Sequence[str] | None = None) -> list[di
     whether it is dead, the unit that it says the same as, and the earlier unit that it adds up most strongly (Olah et
     al. 2020). Everything but the last comes from the index. Raises ValueError for a layer that is not indexed.
 
-    >>> from vizcore import last, open_probe
+    >>> from vizcore import Probe, last
     >>> from vizcore.representation import build_index, open_corpus
-    >>> index = last(build_index(open_probe("tiny-vgg"), open_corpus("digits"))).picture
-    >>> rows = passport_table(index, ["conv4.relu", "scores"])
-    >>> len(rows), rows[5]["unit"], rows[5]["strongest incoming"].partition(":")[0], rows[96]["name"]
-    (160, 'conv4.relu:5', 'conv3.relu', 'goldfish')
+    >>> layers = torch.nn.Conv2d(3, 2, 1), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    >>> layers[0].bias.data = torch.tensor([-9.0, 9.0])
+    >>> probe = Probe(torch.nn.Sequential(*layers), name="two units", input_size=8)
+    >>> index = last(build_index(probe, open_corpus("digits"))).picture
+    >>> [(row["unit"], row["dead"]) for row in passport_table(index, ["1"])]
+    [('1:0', True), ('1:1', False)]
     """
     return [row for layer in layers or index.layers for row in layer_rows(index, layer)]
 

@@ -24,7 +24,8 @@ from vizcore.zoo.timm_hub import open_published, timm_network
 from vizcore.zoo.timm_networks import TIMM, known_timm
 from vizcore.zoo.tiny_vgg import MEAN, STD
 
-IMAGENET, TWINS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust")
+IMAGENET, TWINS, SIGNS = "efficientnet-lite0", ("tiny-vgg", "tiny-vgg-robust"), "road-signs"
+TITLES = {"tiny-vgg": "Tiny VGG", "tiny-vgg-robust": "Tiny VGG, robust", SIGNS: "Road signs"}
 BUNDLED = project_folder() / "assets" / "weights"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt", ".pt2", ".bin", ".ckpt")
 ROOM = 400_000_000  # parameters of the networks that are kept open, 1.6 GB
@@ -97,10 +98,10 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
     """Open a network by its name, or one's own from a weights file; all who ask for the same one share it.
 
     `efficientnet-lite0` knows ImageNet's 1,000 classes; `tiny-vgg` and its robust twin are small enough to teach
-    with, and `tiny-vgg@4` is the first of them after its fourth epoch. These are here from the start. The
-    others need their weights fetched once (see `networks`); without them, WeightsAbsent says how. A file
-    is safetensors, a state dict or a torch.export program; its dials are `architecture`, `labels`
-    (a list or a file), `input_size`, `resize`, `mean` and `std`, each inferred where it is not given.
+    with, `tiny-vgg@4` is the first of them after its fourth epoch, and `road-signs` reads a dozen road signs. These are
+    here from the start. The others need their weights fetched once (see `networks`); without them, WeightsAbsent says
+    how. A file is safetensors, a state dict or a torch.export program; its dials are `architecture`, `labels` (a list
+    or a file), `input_size`, `resize`, `mean` and `std`, each inferred where it is not given.
     `timm/NAME` is any network of timm, with its official weights, or with a file as `weights`.
 
     >>> [open_probe(name).input_size for name in ("efficientnet-lite0", "tiny-vgg")]
@@ -135,7 +136,7 @@ def known_probe(name: str) -> Probe | None:
 
 
 def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
-    """A network that comes with the project: the ImageNet one, or a twin, as trained or after an epoch."""
+    """A network that comes with the project: the ImageNet one, or one of ours, as trained or after an epoch."""
     weights, notes = read_weights(bundled_weights()[name])
     if name == IMAGENET:
         network = efficientnet_lite.EfficientNetLite0()
@@ -150,7 +151,7 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
 def bundled_weights() -> dict[str, Path]:
     """The networks that come with the project, and the stages of their training, with the files they are kept in."""
     found = {IMAGENET: efficientnet_lite.packaged_weights()}
-    found |= {twin: file for twin in TWINS if (file := BUNDLED / f"{twin}.safetensors").is_file()}
+    found |= {name: file for name in (*TWINS, SIGNS) if (file := BUNDLED / f"{name}.safetensors").is_file()}
     for twin in TWINS:
         stages = {int(path.stem.rpartition("-")[2]): path for path in BUNDLED.glob(f"{twin}-epoch-*.safetensors")}
         found |= {f"{twin}@{number}": stages[number] for number in sorted(stages)}
@@ -226,14 +227,13 @@ def network(name: str) -> Network | None:
 
 
 def bundled_network(name: str, path: Path) -> Network:
-    """The row of a network that comes with the project; the size of a twin is read from the head of its file."""
+    """The row of a network that comes with the project; the size of one of ours is read from the head of its file."""
     megabytes = path.stat().st_size / 1e6
     if name == IMAGENET:
         return Network(name, "EfficientNet-Lite0", 2019, "Tan and Le", str(path), megabytes, 4_652_008)
     with safe_open(path, "pt") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 (a file, no dictionary)
     counted = sum(math.prod(shape) for key, shape in shapes.items() if key.endswith(("weight", "bias")))
-    twin, _, stage = name.partition("@")
-    title = "Tiny VGG" if twin == "tiny-vgg" else "Tiny VGG, robust"
-    title += f" after {stage} epochs" if stage else ""
+    whole, _, stage = name.partition("@")
+    title = TITLES[whole] + (f" after {stage} epochs" if stage else "")
     return Network(name, title, None, "trained by this project", str(path), megabytes, counted)
