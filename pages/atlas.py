@@ -18,8 +18,8 @@ ORDER = titled(METHODS)["Order of units"]
 LAYER, FIND = "atlas.layer", "atlas.find"
 STRIP_SIDE, LARGE = 96, 340  # pixels of a picture in the strip, and of the chosen one on the page
 TILES = {64: 84, 256: 64, 512: 56, 100_000: 48}  # up to so many units, a picture is about so wide
-SEEN = """Each picture was painted to excite one unit of **{layer}**, from noise, in {steps} steps by the recipe Lucid
-of *Class visualization* (Olah et al. 2017): nothing in it is copied from a photograph. What lies side by side is alike;
+SEEN = """Each picture was painted to excite one unit of **{layer}**, from noise, in {steps} steps, on the canvas and
+with the views of Lucid (Olah et al. 2017): nothing in it is copied from a photograph. What lies side by side is alike;
 a click asks every other page about that unit."""
 ABSENT = """There is no atlas of {title} yet. `convscope atlas --network {name}` paints one on this machine and goes on
 where it was stopped; each layer is shown here as soon as it is done."""
