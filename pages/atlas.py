@@ -21,8 +21,8 @@ TILES = {64: 84, 256: 64, 512: 56, 100_000: 48}  # up to so many units, a pictur
 SEEN = """Each picture was painted to excite one unit of **{layer}**, from noise, in {steps} steps, on the canvas and
 with the views of Lucid (Olah et al. 2017): nothing in it is copied from a photograph. What lies side by side is alike;
 a click asks every other page about that unit."""
-ABSENT = """There is no atlas of {title} yet. `convscope atlas --network {name}` paints one on this machine and goes on
-where it was stopped; each layer is shown here as soon as it is done."""
+ABSENT = """There is no atlas of {title} yet. This command paints one on this machine and goes on where it was stopped;
+each layer is shown here as soon as it is done."""
 
 
 @st.cache_resource(max_entries=32, show_spinner="Laying out what is alike side by side")
@@ -74,7 +74,8 @@ probe, unit = chosen.probe, chosen.unit
 show.question("What does every unit want to see?", "Atlas: a picture of every channel and class, painted once")
 atlas = open_atlas(probe)
 if atlas is None:
-    st.markdown(ABSENT.format(title=show.plain(chosen.title), name=networks.quoted(chosen.network).strip("'")))
+    st.markdown(ABSENT.format(title=show.plain(chosen.title)))
+    st.code(f"convscope atlas --network {networks.quoted(chosen.network)}", language=None)
     st.page_link("visualize.py", label="Paint one unit now")
     st.stop()
 layers = list(atlas.layers)

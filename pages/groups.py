@@ -85,14 +85,14 @@ with calm():
     jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     layers = next(dial.allows.options for dial in method.dials(chosen.probe, chosen.unit) if dial.name == "layer")
-    second = chosen.predictions[1]
+    second = chosen.predictions[-1] if len(chosen.predictions) < 2 else chosen.predictions[1]
     learn.below(
         method,
         seen=SEEN.format(layer=show.plain(chosen.brief(turned["layer"])), unit=show.plain(chosen.name)),
         tries=[
             learn.Try("In the middle of the network", method=method, dials={"layer": layers[len(layers) * 2 // 3]}),
             learn.Try("Three groups only", method=method, dials={"groups": 3}),
-            learn.Try(f"What speaks for {second.label} instead?", unit=second.index),
+            learn.Try(f"What speaks for {show.plain(second.label)} instead?", unit=second.index),
             learn.Try("A cup of coffee", image="coffee"),
         ],
         picture=frame and (lambda: render.in_hues(chosen.prepared, frame.detail.maps)),

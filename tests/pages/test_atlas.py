@@ -43,4 +43,4 @@ def test_the_sidebar_shows_what_the_unit_wants_to_see_and_the_activations_do_on_
 
 def test_a_network_without_one_is_told_how_to_get_it():
     app = opened(PAGE, network="tiny-vgg@12")
-    assert any("`convscope atlas --network tiny-vgg@12`" in text.value for text in app.markdown)
+    assert "convscope atlas --network 'tiny-vgg@12'" in [one.value for one in app.code]
