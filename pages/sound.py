@@ -92,7 +92,7 @@ def draw(frame) -> None:
                     "WAV", wav(sound), f"{title.lower()}.wav", "audio/wav", key=f"wav {title}", type="tertiary",
                     on_click="ignore",
                 )  # fmt: skip
-    show.row(spectrograms(attack), ["before", "after", "the change"], width=340, pixels=False, alt="spectrogram")
+    show.row(spectrograms(attack), ["before", "after", "the change"], width=306, pixels=False, alt="spectrogram")
     show.numbers(
         {
             "peak of the change": (f"{attack.decibels:.1f}", "dB"),
