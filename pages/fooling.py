@@ -121,8 +121,9 @@ with dials.row():
     method = dials.method(METHODS, key=METHOD, label="how")
     turned = dials.draw(method, chosen.probe, unit, in_sight=1)
     bundled = [one for one in zoo.bundled_weights() if "@" not in one and one != chosen.network]
+    titles = {one: networks.title(one) for one in bundled}
     second = dials.choose(
-        "a second network", bundled, key=SECOND, default=zoo.twin(chosen.network), format=networks.title
+        "a second network", bundled, key=SECOND, default=zoo.twin(chosen.network), format=titles.__getitem__
     )
     other = networks.probe(second)
 

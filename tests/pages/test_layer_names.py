@@ -21,7 +21,8 @@ NAME = "![x](//elsewhere/a)<img src=//elsewhere/b>`$y$:material-home:"
 # Elements and fields that browsers show as text: lists, code, what our own scripts draw, and keys that nobody sees.
 TEXT = {
     "Selectbox.options", "Selectbox.default_value", "Selectbox.raw_value", "MultiSelect.options", "TextInput.value",
-    "Text.body", "Code.code_text", "BidiComponent.json", "Button.id",
+    "Text.body", "Code.code_text", "BidiComponent.json",
+    "Button.id", "TextInput.id", "NumberInput.id", "BidiComponent.id",  # which nothing draws
 }  # fmt: skip
 
 
