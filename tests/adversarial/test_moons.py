@@ -75,5 +75,5 @@ def test_parts():
     chosen = few(classes, 1, torch.Generator().manual_seed(0))
     assert classes[chosen].tolist() == [0, 1, 2]
     start = drawn((3, 4, 2), torch.Generator().manual_seed(0))
-    step = descended(start, lambda weights: sum(weight.square().sum() for weight in weights), [None] * 4)
+    step = descended(start, lambda weights: sum(weight.square().sum() for weight in weights), [None] * 4, 0.01)
     torch.testing.assert_close(step[0], start[0] - 0.01 * start[0].sign(), msg="Adam's first step is of its rate")

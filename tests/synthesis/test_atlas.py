@@ -11,11 +11,10 @@ from vizcore.__main__ import main
 from vizcore.folders import project_folder
 from vizcore.overview import atlas_layers
 from vizcore.probe.probe import Probe
-from vizcore.synthesis import build_atlas, open_atlas, unit_order
+from vizcore.synthesis import build_atlas, open_atlas
 from vizcore.synthesis.atlas import of_one_mind
 from vizcore.synthesis.every_unit import any_size, own_channels, paint_units, picture_side
 from vizcore.synthesis.targets import before_rectifier
-from vizcore.synthesis.unit_order import NUMBER, WEIGHTS, own_weights
 from vizcore.zoo.tiny_vgg import TinyVGG
 
 SHIPPED = sorted(path.parent.name for path in (project_folder() / "assets" / "atlas").glob("*/atlas.json"))
@@ -166,19 +165,6 @@ def test_pictures_are_as_wide_as_what_their_units_see_asks_for():
     large = open_probe("efficientnet-lite0")
     assert [picture_side(large, layer) for layer in ("stem.relu", "stages.stage2.1.add", "scores")] == [32, 48, 96]
     assert any_size(large, "head.relu") and any_size(probe, "conv6.relu") and not any_size(probe, "scores")
-
-
-def test_units_are_in_a_row_by_what_they_read_and_all_are_there():
-    pictures = open_atlas(probe).sheet("conv3.relu").pictures()
-    order = unit_order(probe, "conv3.relu", pictures, by=WEIGHTS)
-    assert sorted(order) == list(range(96)) == unit_order(probe, "conv3.relu", pictures, by=NUMBER)
-    weights = F.normalize(own_weights(probe, "conv3.relu"), dim=1)
-    beside = (weights[order][1:] * weights[order][:-1]).sum(1).mean()
-    assert beside > 2 * (weights[1:] * weights[:-1]).sum(1).mean().abs()
-    with pytest.raises(ValueError, match=r"stage3\.1\.add have no weights of their own"):
-        unit_order(open_probe("efficientnet-lite0"), "stages.stage3.1.add", pictures, by=WEIGHTS)
-    with pytest.raises(ValueError, match="cannot be ordered by 'size'"):
-        unit_order(probe, "conv3.relu", pictures, by="size")
 
 
 def test_a_channel_without_weights_to_speak_of_is_not_left_grey():

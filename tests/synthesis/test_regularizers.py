@@ -8,7 +8,8 @@ import torch
 from tests.test_methods import probe
 from vizcore.ascent import ascend
 from vizcore.frames import last
-from vizcore.synthesis.regularizers import SETTINGS, Setting, blurred, clipped, regularized, yosinski_step
+from vizcore.imaging import blurred
+from vizcore.synthesis.regularizers import SETTINGS, Setting, clipped, regularized, yosinski_step
 
 NOTHING = {"decay": 0, "blur": 0, "every": 0, "norm": 0, "contribution": 0, "steps": 1, "progress": 0}
 

@@ -1,6 +1,6 @@
 """Defense: what helps. Networks that were trained under attack, beside those that were trained in peace."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated
@@ -182,11 +182,22 @@ def scores(weights: Weights, images: torch.Tensor) -> torch.Tensor:
 
 def learned(weights: Weights, shown: list[torch.Tensor], classes: torch.Tensor, memories: list) -> Weights:
     """The weights after a step of Adam down the mean loss of one or two batches; `memories` is brought up to date."""
+    loss = lambda free: sum(F.cross_entropy(scores(free, images), classes) for images in shown) / len(shown)  # noqa: E731
+    return descended(weights, loss, memories)
+
+
+def descended(
+    weights: Weights, loss: Callable[[Weights], torch.Tensor], memories: list, rate: float = RATE
+) -> Weights:
+    """The weights after a step of Adam down a loss; `memories` is brought up to date.
+
+    >>> descended([torch.tensor([3.0, -0.5])], lambda weights: weights[0].square().sum(), [None], rate=0.25)
+    [tensor([ 2.7500, -0.2500])]
+    """
     with torch.enable_grad():
         free = [weight.clone().requires_grad_() for weight in weights]
-        loss = sum(F.cross_entropy(scores(free, images), classes) for images in shown) / len(shown)
-        gradients = torch.autograd.grad(loss, free)
-    step, changed = adam(RATE), []
+        gradients = torch.autograd.grad(loss(free), free)
+    step, changed = adam(rate), []
     for place, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
         change, memories[place] = step(-gradient, memories[place])
         changed.append(weight + change)

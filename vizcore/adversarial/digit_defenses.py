@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from vizcore.adversarial.defense import BATCH, Weights, drawn, scores, uphill
-from vizcore.ascent import adam
+from vizcore.adversarial.defense import BATCH, Weights, descended, drawn, scores, uphill
 from vizcore.probe import check_cancel
 
-RATE, SAMPLES = 0.003, 5  # of the training; pictures that a mean over chance is taken of
+SAMPLES = 5  # pictures that a mean over chance is taken of
 NOISE, DECAY, DROPPED, PENALTY, HOT, SHARP = 0.15, 2e-3, 0.5, 0.3, 20.0, 6.0
 CODE = 48  # bits
 NONE, ADVERSARIAL = "none", "adversarial training"
@@ -44,16 +43,13 @@ class Data:
         """Weights that bring a loss down, by Adam from the same beginning."""
         draw = torch.Generator().manual_seed(self.seed + seed)
         weights = weights or drawn(torch.Generator().manual_seed(self.seed + seed))
-        memories, step = [None] * len(weights), adam(RATE)
+        memories = [None] * len(weights)
         for _ in range(self.epochs):
             order = torch.randperm(len(self.images), generator=draw)
             for some in order.split(BATCH):
-                with torch.enable_grad():
-                    free = [check_cancel(weight.clone().requires_grad_()) for weight in weights]
-                    gradients = torch.autograd.grad(loss(free, self.images[some], self.classes[some], draw), free)
-                for place, gradient in enumerate(gradients):
-                    change, memories[place] = step(-gradient, memories[place])
-                    weights[place] = free[place].detach() + change
+                check_cancel(self.images)
+                batch = self.images[some], self.classes[some], draw
+                weights = descended(weights, lambda free, batch=batch: loss(free, *batch), memories)
         return weights
 
 

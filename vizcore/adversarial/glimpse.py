@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from vizcore.imaging import blurred
+
 FINER = 2  # a sign is sampled at so many places a pixel, each way
 DISTANCE = 5.0  # of the camera, in half sides of the sign: how strong the perspective is
 OUT_OF_FOCUS = 1.3  # pixels
@@ -73,16 +75,8 @@ def lit(images: torch.Tensor, draw: torch.Generator, strength: float = 1.0) -> t
 
     gain = (0.4 * chance(1, 1, 1) - 0.15 * strength).exp() * (1 + 0.08 * chance(3, 1, 1))
     lift, focus = 0.06 * chance(1, 1, 1), chance(1, 1, 1).abs()
-    images = images.lerp(blurred(images), focus)
+    images = images.lerp(blurred(images, OUT_OF_FOCUS), focus)
     return (images * gain + lift).clamp(0, 1)
-
-
-def blurred(images: torch.Tensor) -> torch.Tensor:
-    """Images (N, 3, H, W) through a Gaussian."""
-    window = torch.exp(-(torch.arange(-4.0, 5.0) ** 2) / (2 * OUT_OF_FOCUS**2))
-    window = (window / window.sum()).expand(3, 1, 1, -1)
-    images = F.conv2d(F.pad(images, (4, 4, 4, 4), mode="replicate"), window, groups=3)
-    return F.conv2d(images, window.transpose(2, 3), groups=3)
 
 
 def glimpses(

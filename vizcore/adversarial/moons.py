@@ -9,8 +9,8 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 
+from vizcore.adversarial.defense import Weights, descended
 from vizcore.adversarial.linear_models import digits_divided
-from vizcore.ascent import adam
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame
 from vizcore.imaging import plane
@@ -28,9 +28,6 @@ RATE, EVERY = 0.01, 5  # of Adam; steps between two frames
 UNLABELLED = 256  # points at a step that need no label
 PLANE = 64  # cells along each side of the plane that is coloured
 EDGES = (-1.6, 2.6, -1.2, 1.7)  # of that plane: left, right, bottom, top
-
-Weights = list[torch.Tensor]
-
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -97,7 +94,7 @@ def virtual_adversarial_training(
         towards = torch.randn(points[some].shape, generator=draw, dtype=points.dtype)
         for training, weights in networks.items():
             loss = cost(training, points[told], classes[told], points[some], towards, far)
-            networks[training] = descended(weights, loss, memories[training])
+            networks[training] = descended(weights, loss, memories[training], RATE)
         check_cancel(points)
         if step % EVERY and step < steps:
             continue
@@ -172,18 +169,6 @@ def drawn(widths: tuple[int, ...], draw: torch.Generator) -> Weights:
         weight = torch.randn(outputs, inputs, generator=draw, dtype=torch.double) * (2 / inputs) ** 0.5
         weights += [weight, torch.zeros(outputs, dtype=torch.double)]
     return weights
-
-
-def descended(weights: Weights, loss, memories: list) -> Weights:
-    """The weights after a step of Adam down a loss; `memories` is brought up to date."""
-    with torch.enable_grad():
-        free = [weight.clone().requires_grad_() for weight in weights]
-        gradients = torch.autograd.grad(loss(free), free)
-    step, changed = adam(RATE), []
-    for place, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
-        change, memories[place] = step(-gradient, memories[place])
-        changed.append(weight + change)
-    return changed
 
 
 def detached(weights: Weights) -> Weights:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from vizcore.adversarial.attack import rounded, sized
 from vizcore.dial import Range
 from vizcore.frames import Frame
+from vizcore.imaging import blurred
 from vizcore.method import Method
 from vizcore.probe import Probe
 from vizcore.zoo import card
@@ -116,19 +117,10 @@ def eyed(images: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
     side = images.shape[-1]
     levels = [images]
     for _ in range(2):
-        levels.append(gaussian(levels[-1], strength * BLUR * side / SIDE / math.sqrt(2)))
+        levels.append(blurred(levels[-1], strength * BLUR * side / SIDE / math.sqrt(2)))
     places = (2 * torch.arange(side) + 1.0) / side - 1
     away = (places[:, None] ** 2 + places[None] ** 2).sqrt().clamp_max(1) * 2  # from the middle, 0, to the edge, 2
     return sum(level * (1 - (away - number).abs()).clamp_min(0) for number, level in enumerate(levels))
-
-
-def gaussian(images: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Images (N, 3, H, W) through a Gaussian of that deviation."""
-    reach = math.ceil(3 * sigma)
-    window = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
-    window = (window / window.sum()).expand(3, 1, 1, -1)
-    images = F.conv2d(F.pad(images, (reach,) * 4, mode="replicate"), window, groups=3)
-    return F.conv2d(images, window.transpose(2, 3), groups=3)
 
 
 def shown(pictures: Sequence[torch.Tensor], count: int, *, seed: int = 0) -> torch.Tensor:

@@ -1,13 +1,12 @@
 """Photograph: what print, light, lens, sensor and file do to an image between the computer and the network."""
 
 import io
-import math
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
-from vizcore.imaging import load_image, to_picture
+from vizcore.imaging import blurred, load_image, to_picture
 
 # At a strength of 1. Levels are of [0, 1], lengths are shares of the image's side.
 BRIGHTER, CONTRAST, BLUR, NOISE, QUALITY, CORNERS = 0.12, 0.4, 0.006, 0.04, 50, 0.08
@@ -27,15 +26,7 @@ def contrast(image: torch.Tensor, strength: float, draw: torch.Generator) -> tor
 def blur(image: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:
     """Out of focus: a Gaussian, between half as wide and as wide as it may be."""
     sigma = strength * BLUR * image.shape[-1] * (0.75 + 0.25 * between(draw))
-    if not sigma:
-        return image
-    reach = max(1, math.ceil(3 * sigma))
-    window = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
-    window = (window / window.sum()).view(1, 1, 1, -1)
-    for _ in range(2):  # along, turned on its side, along again
-        beyond = F.pad(image[:, None], (reach, reach, 0, 0), mode="replicate")
-        image = F.conv2d(beyond, window)[:, 0].transpose(1, 2)
-    return image
+    return blurred(image[None], sigma)[0] if sigma else image
 
 
 def noise(image: torch.Tensor, strength: float, draw: torch.Generator) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Pictures in and out: decoding untrusted files, drawing maps and grids, encoding what a page sends."""
 
 from vizcore.imaging import render as render
+from vizcore.imaging.blur import blurred
 from vizcore.imaging.decoding import UnreadableImage, open_picture
 from vizcore.imaging.encoding import (
     Sheet,
@@ -31,6 +32,7 @@ __all__ = [
     "Map",
     "Sheet",
     "UnreadableImage",
+    "blurred",
     "boxed",
     "bundled_image",
     "bundled_images",
