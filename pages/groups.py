@@ -62,7 +62,7 @@ def places(found) -> None:
 def adds(found, group: int) -> str:
     """What a group adds, and the channels it is mostly made of."""
     channels = ", ".join(str(channel) for channel, _ in found.members(group, 3))
-    return f"{found.effects[group].item():+.2f}   channels {channels}"
+    return f"{found.effects[group].item():+.2f}".replace("-", "−") + f"   channels {channels}"
 
 
 def rows(found) -> list[dict]:

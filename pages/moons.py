@@ -12,9 +12,9 @@ SEEN = {
     True: """Only the ringed points have a label; the others show where points lie. **Virtual adversarial training**
 asks of every point that no small change may change the network's mind, so that the border moves to where no points
 are: along the gap between the moons. The two others know nothing of the points without a label.""",
-    False: """Three networks learn to read digits from a few that are labelled, among 1,347 that are not. **Virtual
-adversarial training** reads more of the 450 digits held out, although it was told no more labels: it may not change
-its mind near any digit that it was shown.""",
+    False: """Three networks learn to read digits from 1,347, of which only a few have their label told. **Virtual
+adversarial training** has to keep its mind near every one of them, labelled or not; the curves tell how many of 450
+digits held out each network reads.""",
 }
 
 

@@ -130,7 +130,7 @@ with calm():
         seen=SEEN.format(phrase=show.plain(phrase)),
         tries=[
             learn.Try("A voice and a sentence that it never heard", session={RECORDING: "number"}),
-            learn.Try("Begin a hundred times weaker: 40 decibels below", method=method, dials={"decibels": -40}),
+            learn.Try("A hundredth of the sound: 40 decibels below", method=method, dials={"decibels": -40}),
             learn.Try("Make it hear your own words", session={PHRASE: "never open the door"}),
         ],
         picture=attack and (lambda: render.grid(spectrograms(attack), 1, gap=4, ground=0.5)),

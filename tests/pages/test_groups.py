@@ -17,7 +17,7 @@ def test_it_shows_the_groups_what_each_adds_and_what_it_wants_to_see():
     text = drawn(app)
     assert "went wrong" not in said(app)
     assert text.count('alt="what a group wants to see"') == 3
-    assert all(f"{effect:+.2f}" in text for effect in frame.detail.effects.tolist())
+    assert all(f"{effect:+.2f}".replace("-", "−") in text for effect in frame.detail.effects.tolist())
     assert len(canvas(app, "groups places")["captions"]) == 8 * 8, "the atlas shows a channel at every place"
     found = {}
     exec(snippet(app), found)

@@ -20,4 +20,4 @@ def test_it_shows_what_each_network_gets_right():
     app.button("try virtual_adversarial_training 0").click().run()
     app = finished(app)
     assert "went wrong" not in said(app)
-    assert "1,347 that are not" in " ".join(one.value for one in app.markdown)
+    assert "from 1,347, of which" in " ".join(one.value for one in app.markdown)
