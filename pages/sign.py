@@ -55,7 +55,7 @@ def drive(frame) -> None:
         show.heading(name)
         many = range(len(found.boxes))
         show.row([found.closeup(name, one) for one in many], [found.said(name, one) for one in many],
-                 width=72, pixels=False)  # fmt: skip
+                 width=92, pixels=False)  # fmt: skip
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
