@@ -49,10 +49,15 @@ def told(epoch: str) -> str:
     """What a moment is called, and how well the network did then."""
     if epoch == "0":
         return "before training"
-    words = "trained" if epoch == trained else f"after {epoch} epoch{'s' * (epoch != '1')}"
-    known = {str(row["epoch"]): row["top1"] for row in card["history"]}
+    words = "trained, batch norms measured anew" if epoch == trained else f"after {epoch} epoch{'s' * (epoch != '1')}"
+    known = {str(row["epoch"]): right_then(row) for row in card["history"]}
     right = card["top1"] if epoch == trained else known.get(epoch)
     return words if right is None else f"{words}: {show.percent(right)} right"
+
+
+def right_then(row: dict) -> float:
+    """The share that the network got right after an epoch, of the photographs that its training was watched on."""
+    return row["top1"] if "top1" in row else row["held out"]
 
 
 def history() -> dict:
@@ -62,7 +67,7 @@ def history() -> dict:
     return {
         "epochs": [row["epoch"] for row in rows],
         "curves": [
-            {"name": f"right {show.percent(rows[-1]['top1'])}", "values": [row["top1"] for row in rows], "most": 1.0},
+            {"name": f"right {show.percent(right_then(rows[-1]))}", "values": [*map(right_then, rows)], "most": 1.0},
             {"name": f"loss {rows[-1]['loss']:.2f}", "values": [row["loss"] for row in rows], "most": most},
         ],
         "marks": [rows[-1]["epoch"] if epoch == trained else int(epoch) for epoch in stages],
@@ -87,7 +92,7 @@ def draw(frame) -> None:
             "filters": "First filters",
             "maps": f"{chosen.brief(layer)}, every channel",
             "evidence": f"Evidence for {chosen.name}",
-            "history": f"Its training: per cent right, and the loss (100 is {course['most']:.1f})",
+            "history": f"Epoch by epoch: per cent right, and the loss (100 is {course['most']:.1f})",
         },
         history=course,
         key="film",

@@ -9,6 +9,7 @@ from tests.pages.test_gradients import finished
 from tests.pages.test_shell import asked, opened, said, snippet
 from vizcore import bundled_image, load_image, open_probe
 from vizcore.imaging import render
+from vizcore.zoo import card
 from vizcore.zoo import open_probe as after
 
 PAGE = "time_machine.py"
@@ -18,7 +19,11 @@ QUICK = {"aligned_tsne.steps": "30", "time_machine.layer": "conv2.relu", "time_m
 def test_every_moment_has_its_own_pictures_and_points():
     app = finished(opened(PAGE, unit="scores:16", **QUICK))
     drawn = canvas(app, "film")
-    assert [words.partition(":")[0] for words in drawn["said"]][::4] == ["before training", "after 8 epochs", "trained"]
+    assert [words.partition(":")[0] for words in drawn["said"]][::4] == [
+        "before training",
+        "after 8 epochs",
+        "trained, batch norms measured anew",
+    ]
     for place, name in ((0, "tiny-vgg@0"), (8, "tiny-vgg")):
         probe = after(name)
         sheet = load_image(base64.b64decode(drawn["filters"]["sheets"][place].partition(",")[2]))
@@ -33,6 +38,16 @@ def test_every_moment_has_its_own_pictures_and_points():
     course = drawn["history"]
     assert course["marks"][:3] == [0, 1, 2] and course["marks"][-1] == course["epochs"][-1] == 32
     assert not said(app) and "time_machine(probes, image, unit, 'conv2.relu')" in snippet(app)
+
+
+def test_a_card_of_todays_training_counts_photographs_held_out(monkeypatch):
+    """The scripts of vizcore/training write `held out` where the first of them wrote `top1`."""
+    found = card("tiny-vgg")
+    rows = [{"epoch": row["epoch"], "loss": row["loss"], "held out": row["top1"]} for row in found["history"]]
+    monkeypatch.setattr("vizcore.zoo.card", lambda name: found | {"history": rows})
+    drawn = canvas(finished(opened(PAGE, unit="scores:16", **QUICK)), "film")
+    assert drawn["said"][1] == "after 1 epoch: 17.8 % right"
+    assert drawn["history"]["curves"][0]["name"] == "right 68.1 %"
 
 
 def test_a_network_without_moments_leads_to_the_one_that_has_them():
