@@ -41,11 +41,11 @@ def cut_outs(probe: Probe, count: int) -> Images:
     """Pictures of the gallery and quarters of them, each as the network takes pictures."""
     whole = list(bundled_images().values())
     quarters = [
-        image[:, top : top + image.shape[1] // 2, left : left + image.shape[2] // 2]
-        for top in (0, 1)
-        for left in (0, 1)
+        quarter
+        for down in (0, 1)
+        for across in (0, 1)
         for image in whole
-        for top, left in [(top * image.shape[1] // 2, left * image.shape[2] // 2)]
+        for quarter in [image.chunk(2, 1)[down].chunk(2, 2)[across]]
     ]
     return torch.stack([probe.prepare(image) for image in [*whole, *quarters][:count]])
 

@@ -41,9 +41,8 @@ once more; the other methods show them."""
 
 
 def one_unit():
-    """The unit at every layer from one pass, and once its map is drawn the five best answers; gives the unit's map."""
-    along = class_maps.maps(chosen, method, (unit,) * len(layers), layers, turned)
-    map = along[layers.index(layer)]
+    """The unit's map, and once it is drawn the five best answers and the unit at every layer; gives the unit's map."""
+    [map] = class_maps.maps(chosen, method, (unit,), (layer,), turned)
     extent = shared_extent([map, *others()]) if scale == SCALES[1] else None
     with left:
         class_maps.large(question, map, extent)
@@ -52,6 +51,8 @@ def one_unit():
             asked_beside()
         class_maps.best_answers(chosen, others(), extent)
     if layer:
+        with background():
+            along = class_maps.maps(chosen, method, (unit,) * len(layers), layers, turned)
         class_maps.depth(chosen, (method.title, unit, tuple(turned.items())), layers, along, layer)
     return map
 

@@ -1,11 +1,8 @@
 """vizcore: look inside a convolutional network. Pick a network, an image and a unit; ask a question."""
 
-from vizcore import adversarial as adversarial
-from vizcore import attribution as attribution
-from vizcore import inspection as inspection
-from vizcore import laboratory as laboratory
-from vizcore import representation as representation
-from vizcore import synthesis as synthesis
+from importlib import import_module
+from types import ModuleType
+
 from vizcore.frames import Frame, last
 from vizcore.imaging import (
     Map,
@@ -38,3 +35,17 @@ __all__ = [
     "thumbnail",
     "to_picture",
 ]
+
+CHAPTERS = "inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory"
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A chapter, `vizcore.attribution`, imported when it is first asked for: together they take half a second."""
+    if name not in CHAPTERS:
+        raise AttributeError(f"module 'vizcore' has no attribute {name!r}")
+    return import_module(f"vizcore.{name}")
+
+
+def __dir__() -> list[str]:
+    """The public names and the chapters."""
+    return sorted({*globals(), *CHAPTERS})

@@ -43,8 +43,13 @@ class Selection:
     def prepared(self):
         return prepared(self.network, self.picture, self.probe, self.image)
 
-    @cached_property
+    @property
     def predictions(self):
+        return self.answers[:5]
+
+    @cached_property
+    def answers(self):
+        """Every class, the most probable first."""
         return answers(self.network, self.picture, self.probe, self.prepared)
 
     @cached_property
@@ -53,7 +58,9 @@ class Selection:
 
     @cached_property
     def value(self) -> float:
-        """What the unit itself answers."""
+        """What the unit itself answers; a class has said so already."""
+        if self.unit.is_class:
+            return next(answer.score for answer in self.answers if answer.index == self.unit.channel)
         return value(self.network, self.picture, self.unit, self.probe, self.prepared)
 
     @cached_property
@@ -102,8 +109,8 @@ def prepared(network: str, picture: str, _probe, _image):
 
 @st.cache_resource(max_entries=512, show_spinner=False)
 def answers(network: str, picture: str, _probe, _prepared):
-    """The network's five best answers for a picture."""
-    return tuple(_probe.predict(_prepared, k=5))
+    """What a network answers to a picture: every class, the most probable first."""
+    return tuple(_probe.predict(_prepared, k=len(_probe.labels)))
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)

@@ -82,11 +82,12 @@ def test_the_map_of_the_unit_comes_first_and_all_else_waits_while_others_wait_fo
     family = import_module("vizcore.attribution.cam")  # the chapter's function goes by the same name
     monkeypatch.setattr(family, "METHODS", (Method("Grad-CAM", noted, misleads="Always."),))
     app = opened(PAGE, unit="scores:3")
-    first = len(app.selectbox("cam.layer").options)
-    assert calls[:first] == [("scores:3", False)] * first
+    assert calls[0] == ("scores:3", False)
     best = [(f"scores:{one.index}", True) for one in probe.predict(bundled_image("cat"), k=5)]
-    assert calls[first : first + 5] == best, "the five best answers, once each"
-    assert all(waits for _, waits in calls[first:])
+    assert calls[1:6] == best, "the five best answers, once each"
+    along = len(app.selectbox("cam.layer").options)
+    assert calls[6 : 6 + along] == [("scores:3", True)] * along, "the unit at every layer"
+    assert all(waits for _, waits in calls[1:])
 
 
 def test_only_layers_that_the_unit_depends_on_are_offered():

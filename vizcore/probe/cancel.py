@@ -54,6 +54,11 @@ def check_cancel(value: Any = None) -> Any:
 class CancelBetweenOperations(TorchDispatchMode):
     """Within this block torch asks before each of its operations: for networks that run as a whole."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to skip its compiler, which is not used here, torch would first import it, which takes a second."""
+        return False
+
     def __torch_dispatch__(self, function: Any, kinds: Any, given: tuple = (), named: dict | None = None) -> Any:
         check_cancel()
         return function(*given, **(named or {}))

@@ -37,8 +37,9 @@ class Predictions(list[Prediction]):
         >>> Predictions.best(["cat", "dog"], torch.tensor([0.25, 0.75]), torch.tensor([1.0, 2.0]), k=1)
         [Prediction(label='dog', index=1, probability=0.75, score=2.0)]
         """
-        found = probabilities.topk(min(k, len(labels))).indices.tolist()
-        return cls(Prediction(labels[i], i, probabilities[i].item(), scores[i].item()) for i in found)
+        likely, found = probabilities.topk(min(k, len(labels)))
+        numbers = zip(found.tolist(), likely.tolist(), scores[found].tolist(), strict=True)
+        return cls(Prediction(labels[index], index, probability, score) for index, probability, score in numbers)
 
     def _repr_html_(self) -> str:
         row = Markup(
