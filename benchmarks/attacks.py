@@ -21,6 +21,7 @@ from vizcore.adversarial import Attack, carlini_wagner, ddn, deepfool, fgsm, fmn
 from vizcore.adversarial.norms import sizes
 
 EPSILON, STEPS, SEARCHES = 2 / 255, 20, 5
+TANH_STEP = 0.01  # of Carlini-Wagner, where the peers step in the space of the tanh
 Images = torch.Tensor
 
 
@@ -53,6 +54,7 @@ def cut_outs(probe: Probe, count: int) -> Images:
 def ours(probe: Probe, images: Images, labels: torch.Tensor) -> dict[str, tuple[str, Callable[[], Attack]]]:
     """Every attack that a peer has as well, and the norm that it is measured in."""
     asked = probe, images, labels
+    same_step = TANH_STEP * (2 * images * (1 - images)).mean().item()  # what it comes to in pixels, on average
     return {
         "FGSM": ("Linf", lambda: fgsm(*asked, epsilon=EPSILON)),
         "PGD": ("Linf", lambda: pgd(*asked, epsilon=EPSILON, steps=STEPS)),
@@ -60,7 +62,7 @@ def ours(probe: Probe, images: Images, labels: torch.Tensor) -> dict[str, tuple[
         "DDN": ("L2", lambda: ddn(*asked, steps=STEPS, rounding=False)),
         "FMN L2": ("L2", lambda: fmn(*asked, steps=STEPS)),
         "FMN Linf": ("Linf", lambda: fmn(*asked, steps=STEPS, norm="Linf")),
-        "Carlini-Wagner": ("L2", lambda: carlini_wagner(*asked, searches=SEARCHES, steps=STEPS)),
+        "Carlini-Wagner": ("L2", lambda: carlini_wagner(*asked, searches=SEARCHES, steps=STEPS, step_size=same_step)),
     }
 
 
@@ -74,7 +76,7 @@ def foolboxs(model: Scores, images: Images, labels: torch.Tensor) -> dict[str, C
         "DDN": attacks.DDNAttack(steps=STEPS),
         "FMN L2": attacks.L2FMNAttack(steps=STEPS),
         "FMN Linf": attacks.LInfFMNAttack(steps=STEPS),
-        "Carlini-Wagner": attacks.L2CarliniWagnerAttack(binary_search_steps=SEARCHES, steps=STEPS),
+        "Carlini-Wagner": attacks.L2CarliniWagnerAttack(binary_search_steps=SEARCHES, steps=STEPS, stepsize=TANH_STEP),
     }
     epsilons = {"FGSM": EPSILON, "PGD": EPSILON}
     return {
@@ -93,7 +95,7 @@ def torchattackss(model: Scores, images: Images, labels: torch.Tensor) -> dict[s
         "FGSM": torchattacks.FGSM(model, eps=EPSILON),
         "PGD": torchattacks.PGD(model, eps=EPSILON, alpha=EPSILON / 4, steps=STEPS, random_start=False),
         "DeepFool": torchattacks.DeepFool(model, steps=STEPS),
-        "Carlini-Wagner": torchattacks.CW(model, c=1, steps=STEPS * SEARCHES, lr=0.01),
+        "Carlini-Wagner": torchattacks.CW(model, c=1, steps=STEPS * SEARCHES, lr=TANH_STEP),
     }
     for attack in made.values():
         attack.set_device("cpu")

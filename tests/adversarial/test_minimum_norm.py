@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.adversarial.linear import bent, three_classes, two_classes, wide
 from vizcore import bundled_image, open_probe
@@ -45,6 +46,18 @@ def test_deepfool_goes_to_the_nearest_border_of_several():
         least = torch.where(away.isfinite(), away, torch.inf).amin(0)
         torch.testing.assert_close(sizes(attack.change, norm), 1.02 * least, rtol=1e-3, atol=0)
         assert (attack.gradients, linear.run(attack.images)[0].argmax(1).ne(labels).all().item()) == (2, True)
+
+
+def test_deepfool_crosses_the_border_and_does_not_stop_on_it():
+    """Each step goes a share too short on a bent network; alone and in company the last ones must come to the same."""
+    probe = open_probe("tiny-vgg")
+    images = torch.stack([probe.prepare(bundled_image(name)) for name in ("astronaut", "rocket")])
+    images = torch.cat([images, *(F.avg_pool2d(images, 2).repeat(1, 1, 2, 2).roll(9 * way, 3) for way in range(4))])
+    labels = probe.run(images)[0].argmax(1)
+    made = deepfool(probe, images, labels, steps=20).images
+    scores = probe.run(made)[0]
+    others = scores.scatter(1, labels[:, None], -torch.inf).amax(1)
+    assert (others - scores.gather(1, labels[:, None])[:, 0] > 1e-5).all()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from vizcore.frames import Frame, framed
 from vizcore.method import Method
 from vizcore.probe import Probe
 
+BEYOND = 1e-5  # of a length past the border: on it, rounding would decide
 DUAL = {"Linf": "L1", "L2": "L2", "L1": "Linf"}  # a change of size e in the one moves w x by e times w's in the other
 
 
@@ -71,7 +72,7 @@ def nearest_border(
         slope = -goal.probe.gradient(behind[:, k], free, keep=k + 1 < others.shape[1])
         goal.gradients[among] += 1
         away = behind[:, k].detach().abs() / sizes(slope, DUAL[norm]).clamp_min(TINY)
-        step = torch.where(apiece(away < nearest), apiece(away) * steepest(slope, norm), step)
+        step = torch.where(apiece(away < nearest), apiece(away + BEYOND) * steepest(slope, norm), step)
         nearest = nearest.minimum(away)
     return step
 
