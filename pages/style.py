@@ -131,14 +131,12 @@ with calm():
         if not learned:
             style_layers(chosen.probe)  # a network without maps is told so before anything is drawn
         default = names[0] if learned else FIRST
-        pattern = (
-            dials.choose("style", names, key=PAINTER if learned else PATTERN, default=default) if styled else FIRST
-        )
+        key = PAINTER if learned else PATTERN
+        pattern = dials.choose("style", names, key=key, default=default) if styled else FIRST
         running = method is ONCE and st.toggle("live", key=LIVE, bind="query-params")
         steady = running and st.toggle("held steady", key=STEADY, bind="query-params")
-        turned = dials.draw(
-            method, *([] if learned else [chosen.probe]), without=("size",) if running else (), in_sight=1 if learned else 3
-        )  # fmt: skip
+        about, without = [] if learned else [chosen.probe], ["size"] if running else []
+        turned = dials.draw(method, *about, without=without, in_sight=1 if learned else 3)
     job = None
     if learned:
         shelf()

@@ -28,10 +28,8 @@ def registered(name: str, *, on: str = "") -> Callable:
     """One of our components, made known to Streamlit from the files that carry its name, and before them those of what
     it builds `on`."""
     html = FOLDER.joinpath(f"{name}.html").read_text()
-    css, js = (
-        "\n".join(FOLDER.joinpath(f"{part}.{kind}").read_text() for part in (on, name) if part)
-        for kind in ("css", "js")
-    )
+    parts = (on, name) if on else (name,)
+    css, js = ("\n".join(FOLDER.joinpath(f"{part}.{kind}").read_text() for part in parts) for kind in ("css", "js"))
     return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
 
 

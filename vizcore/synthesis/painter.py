@@ -21,9 +21,7 @@ class StyledConv(nn.Module):
 
     def forward(self, maps: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
         maps = self.conv(F.pad(maps, (self.edge,) * 4, mode="reflect"))
-        maps = F.group_norm(
-            maps, maps.shape[1]
-        )  # a group a channel: instance norm, three times as quick in this layout
+        maps = F.group_norm(maps, maps.shape[1])  # a group a channel: instance norm
         scale, shift = mix @ self.scale, mix @ self.shift  # (N, C)
         return torch.addcmul(shift[..., None, None], maps, scale[..., None, None])
 

@@ -56,9 +56,7 @@ def painted(name: str, side: int) -> torch.Tensor:
     """A style's picture, painted once for all who ask."""
     brush = Brush(np.random.Generator(np.random.PCG64(7)))
     STYLES[name](brush)
-    picture = brush.paper.resize(
-        (side, side), Image.Resampling.BOX if side <= SIDE * FINER else Image.Resampling.BICUBIC
-    )
+    picture = brush.paper.resize((side, side), Image.Resampling.BOX)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
 
 

@@ -3,9 +3,9 @@
 One trunk serves all styles, and each has but a scale and a shift a channel of its own (Dumoulin et al. 2017): five
 styles then cost what one or two would, and weigh as much as one. A step paints a piece of a photograph in every style
 and follows Johnson et al. 2016: what the layers of `tiny-vgg` say of the painted piece shall be what they say of the
-photograph, and their Gram matrices those of the style's picture. Styles are asked for at full or at half size by chance,
-contents at half size, since that network looks at small windows; and the painted piece is moved by a pixel by chance, since its
-first layer sees every second place only, and would leave a grid.
+photograph, and their Gram matrices those of the style's picture. Styles are asked for at full or at half size by
+chance, contents at half size, since that network looks at small windows; and the painted piece is moved by a pixel by
+chance, since its first layer sees every second place only, and would leave a grid.
 
 The schedule follows the clock: pieces grow with the share of the minutes that has passed, and the rate falls. A run
 that was cut off goes on where it was last kept.
