@@ -34,6 +34,7 @@ PATTERN = 384  # pixels of a style's picture
 RATE = 3e-3
 STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0)  # beside a content's weight of 1
 GRAIN = 0.3  # the weight of the mean absolute difference of neighbouring pixels
+SIDES = ((0.6, 96), (0.9, 128), (math.inf, 192))  # until which share of the time, and pixels of a piece
 KEPT_EVERY = 30  # seconds
 
 
@@ -118,7 +119,7 @@ class Run:
     def learn(self, images: Sequence[torch.Tensor], progress: float) -> dict[str, float]:
         """One step: a piece in every style; the mean distances before it."""
         draw = torch.Generator().manual_seed(self.seed * 1_000_000 + self.step)
-        side = 96 if progress < 0.6 else 128 if progress < 0.9 else 192
+        side = next(side for until, side in SIDES if progress < until)
         styles = torch.arange(len(STYLES))
         content = torch.stack([piece(images, side, draw) for _ in styles])
         painted = self.painter(content.contiguous(memory_format=torch.channels_last), torch.eye(len(STYLES)))
