@@ -65,7 +65,7 @@ def test_a_film_is_painted_twice_and_may_be_taken_away(monkeypatch):
 def test_a_film_of_ones_own_is_taken_in_and_what_is_none_is_told(monkeypatch):
     monkeypatch.setattr(style_film, "PICTURES", 3)
     app = opened(PAGE, **{"style.method": "A film", "style.film": style_film.OWN, "stylize_film.size": "128"})
-    assert "None chosen yet." in said(app)
+    assert "None chosen yet." in [caption.value for caption in app.caption]
     app.file_uploader("film 0").upload("film.mp4", b"no film at all", "video/mp4").run()
     assert "choose an MP4 or WebM" in said(app)
     content = mp4((filmed(bundled_image("coffee"), pictures=3, side=128) * 255).byte())

@@ -7,8 +7,9 @@ photograph, and their Gram matrices those of the style's picture. Styles are ask
 chance, contents at half size, since that network looks at small windows; and the painted piece is moved by a pixel by
 chance, since its first layer sees every second place only, and would leave a grid.
 
-The schedule follows the clock: pieces grow with the share of the minutes that has passed, and the rate falls. A run
-that was cut off goes on where it was last kept.
+The schedule follows the time that the processor gives to this run, so that one beside other work learns as much as one
+alone: with the share of the minutes that has passed, pieces grow and the rate falls. A run that was cut off goes on
+where it was last kept.
 """
 
 import json
