@@ -8,7 +8,7 @@ from pages.parts import dials, jobs, learn, pictures, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.question import written
 from pages.parts.selection import selection
-from vizcore.imaging import bundled_names, gif
+from vizcore.imaging import bundled_names, gif, mp4
 from vizcore.inspection.blocks import outline, stage_ends
 from vizcore.method import titled
 from vizcore.synthesis.any_size import convolutional_layers
@@ -41,10 +41,11 @@ def draw(frame) -> None:
 
 def film(frame) -> None:
     """The film once it is there: played by the browser, and to be taken away."""
-    file = gif(frame.detail)
+    animation = gif(frame.detail)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        st.image(file, width=WIDTH)
-        st.download_button("GIF", file, "dream.gif", "image/gif", key="gif", on_click="ignore")
+        st.image(animation, width=WIDTH)
+        st.download_button("GIF", animation, "dream.gif", "image/gif", key="gif", on_click="ignore")
+        st.download_button("MP4", lambda: mp4(frame.detail), "dream.mp4", "video/mp4", key="mp4", on_click="ignore")
 
 
 def layers_asked():

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import dials, learn, live_view, pictures, show, state
+from pages.parts import dials, learn, live_sources, live_view, pictures, show, state
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
@@ -46,7 +46,7 @@ with calm():
         layers=layers,
         back=back,
         ways=list(WAYS_BACK),
-        pictures=lambda: squares([pictures.picture(name) for name in bundled_names()], live_view.CLIP_SIDE),
+        pictures=lambda: squares([pictures.picture(name) for name in bundled_names()], live_sources.CLIP_SIDE),
         on_pick=go,
         on_turn=lambda way: state.put(BACK, way),
     )

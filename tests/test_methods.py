@@ -73,6 +73,14 @@ def collection() -> Index:
     return vizcore.last(build_index(probe(), few, layers=["conv4.relu"])).picture
 
 
+def style_name(number: int) -> str:
+    return ("night", "dots", "ink")[number % 3]
+
+
+def film(number: int) -> torch.Tensor:
+    return torch.stack([picture(number), picture(number).roll(1, 2), picture(number + 1)])
+
+
 # What an argument without a default means, by its name; `number` tells the questions of several threads apart.
 GIVEN: dict[str, Callable[[int], Any]] = {
     "probe": lambda number: probe(),
@@ -108,6 +116,8 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "phrase": lambda number: "abc"[number % 3],
     },
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
+    "feedforward_style": {"style_name": style_name, "size": lambda number: 128},
+    "style_film": {"images": film, "style_name": style_name, "size": lambda number: 128},
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {

@@ -30,8 +30,10 @@ from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
 from vizcore.synthesis.dream import METHODS as DREAMS
+from vizcore.synthesis.feedforward_style import METHODS as ONE_PASS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
 from vizcore.synthesis.style import METHODS as STYLES
+from vizcore.synthesis.style_film import METHODS as STYLE_FILMS
 
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 TWO = ["Tiny VGG after 12 epochs"]
@@ -43,7 +45,9 @@ QUICK = {
     "leaderboard.steps": "1",
     "patch.steps": "5",
 }
-FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {"dream_zoom.pictures": "4"}
+FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {
+    **{"dream_zoom.pictures": "4", "stylize.size": "128", "stylize_film.size": "128"},
+}
 PAGES = [
     ("activations.py", {}),
     ("filters.py", {}),
@@ -52,7 +56,7 @@ PAGES = [
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
-    *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
+    *(("style.py", {"style.method": method.title, **FEW}) for method in (*ONE_PASS, *STYLES, *STYLE_FILMS)),
     ("atlas.py", {}),
     ("paint.py", {"paint.steps": "5"}),
     ("invariance.py", {}),

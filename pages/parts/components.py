@@ -24,9 +24,12 @@ from vizcore.imaging import Sheet, data_address, figures, jpeg, numbers, png, ra
 FOLDER = Path(__file__).parent / "browser"
 
 
-def registered(name: str) -> Callable:
-    """One of our components, made known to Streamlit from the files that carry its name."""
-    html, css, js = (FOLDER.joinpath(f"{name}.{kind}").read_text() for kind in ("html", "css", "js"))
+def registered(name: str, *, on: str = "") -> Callable:
+    """One of our components, made known to Streamlit from the files that carry its name, and before them those of what
+    it builds `on`."""
+    html = FOLDER.joinpath(f"{name}.html").read_text()
+    parts = (on, name) if on else (name,)
+    css, js = ("\n".join(FOLDER.joinpath(f"{part}.{kind}").read_text() for part in parts) for kind in ("css", "js"))
     return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
 
 

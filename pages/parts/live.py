@@ -1,16 +1,16 @@
 """Live frames: the route by which pictures come from a browser and what was seen in them goes back, without a run of
 the page.
 
-opened(network, probe)    the session's stream to a network; its `address` is where frames are sent
-ROUTE                     the route, for `app.py`
+opened(about, look)    the session's stream; its `address` is where frames are sent, `look(content, asked)` answers one
+ROUTE                  the route, for `app.py`
 
 A route knows no session, so the address holds an unguessable name that leads to what the page opened: a stream, with
-the network that the session asks. It ends with the session. Of the frames of one stream the newest is answered.
+what looks at its frames. It ends with the session. Of the frames of one stream the newest is answered.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,10 +28,13 @@ OVER = "This page's session is over; load the page again."
 
 
 class Stream:
-    """What a session's frames are shown to, and which of them is the newest."""
+    """What a session's frames are shown to, and which of them is the newest.
 
-    def __init__(self, network: str, probe: Any):
-        self.network, self.probe = network, probe
+    `look` answers a frame, a file, and what is asked about it; `about` tells what it looks with.
+    """
+
+    def __init__(self, about: Any, look: Callable[[bytes, Mapping[str, str]], bytes]):
+        self.about, self.look = about, look
         self.name = secrets.token_urlsafe(24)
         self.newest = 0
         self.waiting = 0
@@ -58,7 +61,6 @@ class Stream:
 async def frame(request: Request) -> Response:
     """Answer one frame: the picture is the body, what is asked about it the query."""
     from pages.parts.calm import sentence  # here, so that the server does not wait for torch before it listens
-    from vizcore.laboratory.live_frame import live_frame
 
     stream = OPEN.get(request.path_params["name"])
     if stream is None:
@@ -70,10 +72,8 @@ async def frame(request: Request) -> Response:
         content += part
         if len(content) > LARGEST:
             return PlainTextResponse(f"A frame may have {LARGEST // 1024} kB.", 413)
-    asked = request.query_params
-    turned = {"back": asked.get("back", "off"), "boosted": asked.get("boosted") == "1"}
     try:
-        found = await stream.answer(lambda: live_frame(stream.probe, bytes(content), asked.get("unit", ""), **turned))
+        found = await stream.answer(lambda: stream.look(bytes(content), request.query_params))
     except Exception as error:
         return PlainTextResponse(sentence(error), 400)
     if found is None:
@@ -97,11 +97,11 @@ def streams() -> list[Stream]:
     return []
 
 
-def opened(network: str, probe: Any) -> Stream:
-    """The session's stream to a network; another network's is closed."""
+def opened(about: Any, look: Callable[[bytes, Mapping[str, str]], bytes]) -> Stream:
+    """The session's stream about something; the one about something else is closed."""
     mine = streams()
-    if not mine or (mine[0].network, mine[0].probe) != (network, probe):
+    if not mine or mine[0].about != about:
         close(mine)
-        mine.append(Stream(network, probe))
+        mine.append(Stream(about, look))
         OPEN[mine[0].name] = mine[0]
     return mine[0]

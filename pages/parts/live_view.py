@@ -4,27 +4,18 @@ toolbox(chosen, unit, ...)    draws it
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from pages.parts import live
+from pages.parts import live, live_sources
 from pages.parts.calm import calmly
 from pages.parts.components import registered, text
-from vizcore.imaging import data_address, ramp_bytes, sheet
-from vizcore.laboratory.clip import A_SECOND, windows
+from vizcore.imaging import ramp_bytes
+from vizcore.laboratory.live_frame import live_frame
 
-TOOLBOX = registered("toolbox")
-CLIP_SIDE = 320  # pixels of a photograph in the clip
-NOT_LENT = (
-    "A browser lends its camera to https addresses and to localhost only: open ConvScope as http://localhost, or serve "
-    "it over https. The clip and a film of yours play here as well."
-)
-REFUSED = (
-    "The browser was not allowed to use a camera, or found none; allow it beside the address, and choose it again."
-)
-UNRECORDED = "This browser cannot record what it draws; a current Chrome, Edge, Firefox or Safari can."
-UNPLAYABLE = "This browser cannot play that film; choose an MP4 or WebM."
+TOOLBOX = registered("toolbox", on="live")
 KEYS = (
     ("← → ↑ ↓", "another channel"),
     ("u  o", "the layer before, the layer after"),
@@ -35,19 +26,6 @@ KEYS = (
     ("r", "record what you see for ten seconds, as a film to keep"),
     ("?", "these keys"),
 )
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def clip(_pictures: Callable[[], Any]) -> dict[str, Any]:
-    """The photographs of the clip on one sheet, and where the window is at every moment."""
-    drawn = sheet(_pictures(), largest=CLIP_SIDE, photographs=True)
-    return {
-        "sheet": data_address(drawn.file, drawn.kind),
-        "columns": drawn.columns,
-        "side": drawn.width,
-        "windows": windows(drawn.count),
-        "aSecond": A_SECOND,
-    }
 
 
 def toolbox(
@@ -69,7 +47,7 @@ def toolbox(
     TOOLBOX(
         key=key,
         data={
-            "address": live.opened(chosen.network, probe).address,
+            "address": live.opened((chosen.network, probe), partial(looked, probe)).address,
             "side": probe.input_size,
             "layers": [
                 {"name": name, "title": title, "channels": probe.layer(name).channels} for name, title in layers.items()
@@ -83,13 +61,19 @@ def toolbox(
                 "grey": text(ramp_bytes("grey", solid=True)),
                 "signed": text(ramp_bytes("signed", signed=True, solid=True)),
             },
-            "clip": clip(pictures),
+            "clip": live_sources.clip(pictures),
             "keys": KEYS,
-            "words": {"notLent": NOT_LENT, "refused": REFUSED, "unplayable": UNPLAYABLE, "unrecorded": UNRECORDED},
+            "words": live_sources.WORDS,
         },
         on_picked_change=calmly(lambda: told(key, "picked", on_pick)),
         on_turned_change=calmly(lambda: told(key, "turned", on_turn)),
     )
+
+
+def looked(probe: Any, content: bytes, asked: Mapping[str, str]) -> bytes:
+    """What the toolbox shows of a frame."""
+    boosted = asked.get("boosted") == "1"
+    return live_frame(probe, content, asked.get("unit", ""), back=asked.get("back", "off"), boosted=boosted)
 
 
 def told(key: str, what: str, call: Callable[[str], None]) -> None:

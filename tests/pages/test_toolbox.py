@@ -3,12 +3,14 @@
 import asyncio
 import re
 import threading
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
 from starlette.requests import Request
 
 from pages.parts import live
+from pages.parts.live_view import looked
 from tests.laboratory.test_toolbox import unpacked
 from tests.pages.drawn import canvas
 from tests.pages.test_shell import opened, said, snippet
@@ -36,7 +38,8 @@ def sent(address: str, query: str, *parts: bytes):
 @pytest.fixture
 def stream():
     """A stream to the small network, as a session opens it."""
-    found = live.Stream("tiny-vgg", open_probe("tiny-vgg"))
+    probe = open_probe("tiny-vgg")
+    found = live.Stream(("tiny-vgg", probe), partial(looked, probe))
     live.OPEN[found.name] = found
     yield found
     live.close([found])

@@ -21,11 +21,12 @@ from vizcore.imaging.encoding import (
 )
 from vizcore.imaging.figures import figures, percent, readings
 from vizcore.imaging.gallery import bundled_image, bundled_images, bundled_names, levels
-from vizcore.imaging.images import LARGEST_BYTES, file_bytes, image_digest, load_image, thumbnail, to_picture
+from vizcore.imaging.images import LARGEST_BYTES, file_bytes, image_digest, load_image, luminance, thumbnail, to_picture
 from vizcore.imaging.map import Map, shared_extent
 from vizcore.imaging.notebook import captioned
 from vizcore.imaging.plane import plane
 from vizcore.imaging.render import boxed, enlarged
+from vizcore.imaging.video import mp4, read_video
 
 __all__ = [
     "LARGEST_BYTES",
@@ -50,7 +51,9 @@ __all__ = [
     "jpeg",
     "levels",
     "load_image",
+    "luminance",
     "middle",
+    "mp4",
     "npy",
     "numbers",
     "open_picture",
@@ -58,6 +61,7 @@ __all__ = [
     "plane",
     "png",
     "ramp_bytes",
+    "read_video",
     "readings",
     "render",
     "shared_extent",

@@ -80,6 +80,16 @@ def thumbnail(image: Tensor, side: int = 160) -> Tensor:
     return functional.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0]
 
 
+def luminance(image: Tensor) -> Tensor:
+    """How bright every pixel of images (..., 3, H, W) looks, (..., 1, H, W): Y of ITU-R BT.601.
+
+    >>> luminance(torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1))
+    tensor([[[0.2990]]])
+    """
+    red, green, blue = image.unbind(-3)
+    return (0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(-3)
+
+
 def image_digest(image: Tensor) -> str:
     """Name an image by its content, in 20 hexadecimal digits: another pixel, another name.
 

@@ -1,5 +1,6 @@
 """Laboratory: what if? A network live, cut into, and set beside another."""
 
+from vizcore.laboratory.clip import filmed
 from vizcore.laboratory.compare import Similarity, cka, similarity
 from vizcore.laboratory.dissection import Dissection, dissect
 from vizcore.laboratory.edited_network import with_edits
@@ -24,6 +25,7 @@ __all__ = [
     "cka",
     "combined",
     "dissect",
+    "filmed",
     "look",
     "passport",
     "passport_table",

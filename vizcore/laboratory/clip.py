@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 
 from vizcore.imaging import middle
 
@@ -40,3 +41,22 @@ def squares(images: Sequence[torch.Tensor], side: int) -> torch.Tensor:
     tensor([1., 0.])
     """
     return torch.stack([middle(image, side) for image in images])
+
+
+def filmed(image: torch.Tensor, *, pictures: int = 32, side: int = 256) -> torch.Tensor:
+    """A still picture (3, H, W) as a film: what a window shows that wanders over its middle square and comes closer.
+
+    The window is that of the clip, `windows`; the film is (pictures, 3, side, side).
+
+    >>> film = filmed(torch.linspace(0, 1, 64).expand(3, 64, 64), pictures=4, side=16)
+    >>> (film[:, 0, 0, -1] - film[:, 0, 0, 0]).round(decimals=2)  # what the window takes in, from left to right
+    tensor([0.9500, 0.8400, 0.6200, 0.5100])
+    """
+    whole = middle(image, round(side / CLOSEST))  # so that where it is closest, a pixel shows a pixel
+    found = []
+    for _, left, top, part in windows(1, seconds=pictures / A_SECOND):
+        middles = torch.tensor([left, top]) + part / 2
+        theta = torch.cat([part * torch.eye(2), (2 * middles - 1)[:, None]], 1)
+        grid = F.affine_grid(theta[None], [1, 3, side, side], align_corners=False)
+        found.append(F.grid_sample(whole[None], grid, "bicubic", "border", align_corners=False)[0].clamp(0, 1))
+    return torch.stack(found)

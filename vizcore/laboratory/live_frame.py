@@ -42,12 +42,18 @@ def live_frame(probe: Probe, content: bytes, unit: str, *, back: str, boosted: b
     way back; the note says how long each is. Zero is black in a layer without values below it, else it is grey level
     128. `boosted` channels have a scale of their own each. Raises ValueError for a picture or a unit that cannot be.
     """
+    image = frame_image(content)
+    asked = probe.unit(Unit.parse(unit))
+    image = probe.prepare(image)
+    return packed(look(probe, image, asked, back=back), image, probe, asked.channel, boosted=boosted)
+
+
+def frame_image(content: bytes) -> torch.Tensor:
+    """The pixels (3, H, W) of a picture that came as a file. Raises ValueError for one that is too large."""
     opened = open_picture(content)
     if opened.width * opened.height > LARGEST_PICTURE:
         raise ValueError(f"a frame came with {opened.width} x {opened.height} pixels; send one of a million at most.")
-    asked = probe.unit(Unit.parse(unit))
-    image = probe.prepare(load_image(opened))
-    return packed(look(probe, image, asked, back=back), image, probe, asked.channel, boosted=boosted)
+    return load_image(opened)
 
 
 def packed(found: Look, image: torch.Tensor, probe: Probe, channel: int, *, boosted: bool = False) -> bytes:

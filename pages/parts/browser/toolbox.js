@@ -1,12 +1,8 @@
-// The live toolbox: a picture is grabbed, sent to the session's stream, and what the network made of it is drawn. Keys
-// act at once; Python hears of a unit or a way back once the keys rest. Of the pictures under way the newest counts.
+// The live toolbox: what the network made of every live picture is drawn. Keys act at once; Python hears of a unit or a
+// way back once the keys rest.
 
 const KEYS_REST = 500 // milliseconds
-const UNDER_WAY = 2 // pictures: one on its way while the one before is looked at
-const OVER_SO_LONG = 2000 // milliseconds that the rate is counted over
 const GAP = 2
-const RECORDED = 10000 // milliseconds of a film
-const FILMS = ["video/mp4", "video/webm;codecs=vp9", "video/webm"]
 const GAMMAS = [0.5, 0.3, 1] // the first is the usual one: most cells of most channels are faint
 const boxes = new WeakMap()
 
@@ -24,27 +20,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 }
 
-class Toolbox {
+class Toolbox extends Live {
   constructor(parent) {
-    this.root = parent.querySelector(".toolbox")
-    for (const name of ["seen", "says", "answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "rate", "record", "ask", "keys"])
+    super(parent.querySelector(".toolbox"), "toolbox", { width: 1280, height: 560 })
+    for (const name of ["answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "ask", "keys"])
       this[name] = parent.querySelector(`.${name}`)
-    this.video = parent.querySelector("video")
     this.list = parent.querySelector("select")
-    this.sources = [...parent.querySelectorAll("[data-source]")]
-    this.photographs = new Image()
-    this.sent = this.drawn = this.underWay = this.gamma = 0
-    this.times = []
-    this.boosted = this.frozen = false
-    this.source = "clip"
-    this.began = performance.now()
-    for (const one of this.sources) if (one.tagName === "BUTTON") one.onclick = () => this.choose(one.dataset.source)
-    parent.querySelector("input").onchange = (event) => this.choose("film", event.target.files[0])
+    this.gamma = 0
+    this.boosted = false
     this.earlier.onclick = () => this.walk(-1)
     this.later.onclick = () => this.walk(1)
     this.list.onchange = () => this.enter(this.list.selectedIndex)
     this.ask.onclick = () => this.help()
-    this.record.onclick = () => this.roll()
     this.grid.onclick = (event) => this.go(this.channelAt(event))
     this.grid.onpointermove = (event) => this.frame(this.hover, this.channelAt(event))
     this.grid.onpointerleave = () => this.frame(this.hover, null)
@@ -52,41 +39,33 @@ class Toolbox {
     window.addEventListener("keydown", this.listener)
     this.observer = new ResizeObserver(() => this.drawChannels())
     this.observer.observe(this.grid.parentElement)
-    this.timer = requestAnimationFrame(() => this.tick())
     if (document.activeElement === document.body) this.root.focus({ preventScroll: true })
   }
 
   close() {
-    cancelAnimationFrame(this.timer)
     clearTimeout(this.rest)
-    this.recorder?.stop()
     window.removeEventListener("keydown", this.listener)
     this.observer.disconnect()
-    this.release()
-    this.address = null
+    super.close()
   }
 
   show(data) {
     const before = this.data
-    this.data = data
-    this.address = data.address
+    this.begin(data)
     if (!before || before.address !== data.address) {
       this.list.replaceChildren(...data.layers.map((layer) => new Option(layer.title, layer.name)))
-      this.seen.width = this.seen.height = data.side
       this.seen.classList.toggle("whole", data.side <= 128)
       this.back.classList.toggle("whole", data.side <= 128)
       this.ramps = Object.fromEntries(Object.entries(data.ramps).map(([name, ramp]) => [name, bytes(ramp)]))
       this.keys.replaceChildren(...data.keys.flatMap(([keys, what]) => [element("dt", keys), element("dd", what)]))
       this.note = null
     }
-    if (this.photographs.src !== data.clip.sheet) this.photographs.src = data.clip.sheet
     // What Python says counts where it says something new; else the reader may be further on already.
     if (!before || before.layer !== data.layer || before.channel !== data.channel || before.address !== data.address)
       if (data.layer === this.told?.layer && data.channel === this.told?.channel) this.told = null
       else this.at(data.layer, data.channel)
     if (!before || before.back !== data.back) this.way = data.back
     this.asked()
-    for (const one of this.sources) one.classList.toggle("on", one.dataset.source === this.source)
   }
 
   // What is asked
@@ -182,102 +161,13 @@ class Toolbox {
     this.ask.setAttribute("aria-expanded", String(!this.keys.hidden))
   }
 
-  // Where pictures come from
-
-  async choose(source, file) {
-    this.release()
-    this.says.textContent = ""
-    const { notLent, refused, unplayable } = this.data.words
-    try {
-      if (source === "camera") {
-        if (!navigator.mediaDevices?.getUserMedia) throw notLent
-        const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } }).catch(() => { throw refused })
-        if (!this.address) return camera.getTracks().forEach((track) => track.stop())
-        this.video.srcObject = camera
-        await this.video.play()
-      } else if (source === "film") {
-        if (!file) return
-        this.film = URL.createObjectURL(file)
-        this.video.src = this.film
-        await this.video.play().catch(() => { throw unplayable })
-      }
-      this.source = source
-    } catch (why) {
-      this.release()
-      this.source = "clip"
-      this.says.textContent = typeof why === "string" ? why : refused
-    }
-    for (const one of this.sources) one.classList.toggle("on", one.dataset.source === this.source)
-  }
-
-  release() {
-    this.video.srcObject?.getTracks().forEach((track) => track.stop())
-    this.video.srcObject = null
-    if (this.film) {
-      this.video.removeAttribute("src")
-      this.video.load()
-      URL.revokeObjectURL(this.film)
-    }
-    this.film = null
-  }
-
-  // Draw the middle square of the source as the network is shown it; whether there was anything to draw.
-  grab() {
-    const brush = this.seen.getContext("2d")
-    const side = this.data.side
-    brush.imageSmoothingQuality = "high"
-    if (this.source === "clip") {
-      if (!this.photographs.complete || !this.photographs.naturalWidth) return false
-      const { windows, aSecond, columns, side: edge } = this.data.clip
-      const [picture, left, top, part] = windows[Math.floor(((performance.now() - this.began) / 1000) * aSecond) % windows.length]
-      const x = (picture % columns) * edge
-      const y = Math.floor(picture / columns) * edge
-      brush.drawImage(this.photographs, x + left * edge, y + top * edge, part * edge, part * edge, 0, 0, side, side)
-      return true
-    }
-    const { videoWidth: width, videoHeight: height } = this.video
-    if (!width || this.video.readyState < 2) return false
-    const edge = Math.min(width, height)
-    brush.drawImage(this.video, (width - edge) / 2, (height - edge) / 2, edge, edge, 0, 0, side, side)
-    return true
-  }
-
   // There and back
 
-  tick() {
-    this.timer = requestAnimationFrame(() => this.tick())
-    if (!this.data || document.hidden || this.underWay >= UNDER_WAY) return
-    if (this.frozen ? !this.changed : !this.grab()) return
-    this.changed = false
-    this.ask_about()
+  question() {
+    return { unit: `${this.layer.name}:${this.channel}`, back: this.way, boosted: this.boosted ? 1 : 0 }
   }
 
-  async ask_about() {
-    const { address } = this
-    const number = ++this.sent
-    const began = performance.now()
-    this.underWay++
-    try {
-      const picture = await new Promise((done) => this.seen.toBlob(done, "image/jpeg", 0.9))
-      const unit = `${this.layer.name}:${this.channel}`
-      const query = new URLSearchParams({ unit, back: this.way, boosted: this.boosted ? 1 : 0 })
-      const answer = await fetch(`${address}?${query}`, { method: "POST", body: picture })
-      if (address !== this.address || answer.status === 204) return
-      if (!answer.ok) {
-        this.says.textContent = await answer.text()
-        await new Promise((done) => setTimeout(done, 1000))
-        return
-      }
-      await this.take(await answer.arrayBuffer(), number, unit)
-      this.count(began)
-    } catch {
-      await new Promise((done) => setTimeout(done, 1000)) // the server is away; it is asked again
-    } finally {
-      this.underWay--
-    }
-  }
-
-  async take(message, number, unit) {
+  async take(message, number, { unit }) {
     const length = new DataView(message).getUint32(0, true)
     const note = JSON.parse(new TextDecoder().decode(new Uint8Array(message, 4, length)))
     let start = 4 + length
@@ -292,18 +182,6 @@ class Toolbox {
     this.note = note
     this.pictures = { sheet: greys(sheet), map: greys(map), back }
     this.drawAll()
-  }
-
-  count(began) {
-    const now = performance.now()
-    this.times.push({ now, took: now - began })
-    this.times = this.times.filter((one) => now - one.now < OVER_SO_LONG)
-    const took = this.times.map((one) => one.took).sort((one, other) => one - other)
-    const span = Math.max(now - this.times[0].now, 1)
-    const rate = this.times.length > 1 ? Math.round(((this.times.length - 1) * 1000) / span) : 1
-    const delay = Math.round(took[Math.floor(took.length / 2)])
-    Object.assign(this.root.dataset, { rate, delay })
-    this.rate.textContent = `${rate} ${rate === 1 ? 'frame' : 'frames'} a second, each ${delay} ms from the picture to what you see`
   }
 
   // What is drawn
@@ -335,33 +213,8 @@ class Toolbox {
     this.screen?.()
   }
 
-  // The screen as a film: what is drawn is drawn once more on one canvas, which the browser itself encodes.
-
-  roll() {
-    if (this.recorder) return this.recorder.stop()
-    const kind = FILMS.find((one) => window.MediaRecorder?.isTypeSupported(one))
-    if (!kind || !this.note) return void (this.says.textContent = kind ? "" : this.data.words.unrecorded)
-    const canvas = document.createElement("canvas")
-    Object.assign(canvas, { width: 1280, height: 560 })
-    const parts = []
-    this.screen = () => this.drawScreen(canvas.getContext("2d"))
-    this.screen()
-    const recorder = (this.recorder = new MediaRecorder(canvas.captureStream(), { mimeType: kind, videoBitsPerSecond: 6e6 }))
-    recorder.ondataavailable = ({ data }) => parts.push(data)
-    recorder.onstop = () => {
-      clearTimeout(this.reel)
-      this.recorder = this.screen = null
-      this.record.classList.remove("on")
-      this.record.textContent = "Record ten seconds"
-      save(new Blob(parts, { type: kind }), `toolbox.${kind.startsWith("video/mp4") ? "mp4" : "webm"}`)
-    }
-    recorder.start()
-    this.record.classList.add("on")
-    this.record.textContent = "Recording: stop"
-    this.reel = setTimeout(() => recorder.stop(), RECORDED)
-  }
-
   drawScreen(brush) {
+    if (!this.note) return
     const style = getComputedStyle(this.root)
     const [ink, paper] = [style.color, style.getPropertyValue("--st-background-color") || "white"]
     brush.fillStyle = paper
@@ -436,22 +289,8 @@ class Toolbox {
   }
 }
 
-function save(file, name) {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(file)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000)
-}
-
 function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
-}
-
-function element(kind, words) {
-  const made = document.createElement(kind)
-  made.textContent = words
-  return made
 }
 
 // A grey picture as one byte a pixel.

@@ -1,0 +1,42 @@
+"""Films: what is written is read again, in its order and at its pace, and what is no film gets a sentence."""
+
+import pytest
+import torch
+
+from vizcore.imaging import UnreadableImage, mp4, read_video
+
+
+def greys(count: int, height: int = 48, width: int = 64) -> torch.Tensor:
+    """A film that grows lighter."""
+    return torch.linspace(0, 250, count).round().byte().view(-1, 1, 1, 1).expand(count, 3, height, width)
+
+
+def test_a_film_comes_back_as_it_was_written(tmp_path):
+    film = greys(10).clone()
+    film[:, 0, :, :32] = 255  # red on the left
+    path = tmp_path / "film.mp4"
+    path.write_bytes(mp4(film, a_second=25))
+    found = read_video(path, pictures=99, side=64, a_second=25)
+    assert found.shape == (10, 3, 48, 64)
+    assert (found[:, :, :, 40:].mean((1, 2, 3)) - film[:, :, :, 40:].float().mean((1, 2, 3)) / 255).abs().max() < 0.02
+    assert found[0, 0, :, :24].mean() > 0.9 and found[0, 2, :, :24].mean() < 0.1
+
+
+def test_it_is_thinned_to_a_pace_cut_to_a_length_and_reduced_to_a_side(tmp_path):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(mp4(greys(20), a_second=25))
+    found = read_video(path, pictures=4, side=32, a_second=12.5)
+    assert found.shape == (4, 3, 24, 32)
+    torch.testing.assert_close(found.mean((1, 2, 3)) * 255, greys(20)[0:8:2].float().mean((1, 2, 3)), atol=3, rtol=0)
+
+
+def test_odd_sides_lose_a_pixel(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(mp4(greys(2, 33, 51)))
+    assert read_video(tmp_path / "film.mp4", pictures=9, side=64).shape[2:] == (32, 50)
+
+
+@pytest.mark.parametrize("content", [b"", b"no film at all", mp4(greys(3))[:200]])
+def test_what_is_no_film_gets_a_sentence(tmp_path, content):
+    (tmp_path / "film.mp4").write_bytes(content)
+    with pytest.raises(UnreadableImage, match=r"film.*; choose an MP4 or WebM\."):
+        read_video(tmp_path / "film.mp4", pictures=3, side=64)
