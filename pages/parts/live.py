@@ -10,6 +10,7 @@ what looks at its frames. It ends with the session. Of the frames of one stream 
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -45,15 +46,17 @@ class Stream:
         """Where its frames are sent."""
         return f"{HOME}/{self.name}"
 
-    async def answer(self, work: Callable[[], bytes]) -> bytes | None:
-        """What `work` gives, once the frame before it is done; None where a newer frame came meanwhile."""
+    async def answer(self, work: Callable[[], bytes]) -> tuple[bytes, float] | None:
+        """What `work` gives, once the frame before it is done, and its milliseconds; None where a newer frame came."""
         self.newest = mine = self.newest + 1
         self.waiting += 1
         try:
             async with self.turn:
                 if mine != self.newest:
                     return None
-                return await asyncio.get_running_loop().run_in_executor(POOL, work)
+                began = time.perf_counter()
+                found = await asyncio.get_running_loop().run_in_executor(POOL, work)
+                return found, 1000 * (time.perf_counter() - began)
         finally:
             self.waiting -= 1
 
@@ -78,7 +81,9 @@ async def frame(request: Request) -> Response:
         return PlainTextResponse(sentence(error), 400)
     if found is None:
         return Response(status_code=204)
-    return Response(found, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+    answer, took = found
+    headers = {"Cache-Control": "no-store", "Server-Timing": f"look;dur={took:.0f}"}
+    return Response(answer, media_type="application/octet-stream", headers=headers)
 
 
 ROUTE = Route(HOME + "/{name}", frame, methods=["POST"])

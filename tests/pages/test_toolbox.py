@@ -52,6 +52,7 @@ def test_the_page_leads_to_a_stream_that_answers_what_it_shows():
     assert "conv4.relu" in [layer["name"] for layer in drawn["layers"]] and not said(app)
     answer = sent(drawn["address"], "unit=conv4.relu:5&back=guided+backprop", PICTURE)
     assert answer.status_code == 200
+    assert answer.headers["Server-Timing"].startswith("look;dur=")
     note, _ = unpacked(answer.body)
     assert note["channel"] == 5 and note["answers"][0][0] == "tabby" and note["lengths"][2] > 0
     exec(snippet(app), {})
@@ -88,7 +89,10 @@ def test_a_name_that_leads_nowhere_gets_a_sentence(stream):
 
 
 def test_of_the_frames_that_wait_the_newest_is_answered(stream):
-    """The first is being looked at while three more come; when it is done, the last of them is looked at."""
+    """The first is being looked at while three more come; when it is done, the last of them is looked at.
+
+    How long the looking took is told, for by that the browser knows when to send the next.
+    """
     going, go = threading.Event(), threading.Event()
 
     def first() -> bytes:
@@ -96,17 +100,19 @@ def test_of_the_frames_that_wait_the_newest_is_answered(stream):
         go.wait(30)
         return b"first"
 
-    async def play() -> list[bytes | None]:
+    async def play() -> list[tuple[bytes, float] | None]:
         waiting = [asyncio.create_task(stream.answer(first))]
         while not going.is_set():
             await asyncio.sleep(0.01)
         waiting += [asyncio.create_task(stream.answer(lambda word=word: word)) for word in (b"2", b"3", b"4")]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
         assert stream.waiting == 4
         go.set()
         return await asyncio.gather(*waiting)
 
-    assert awaited(play()) == [b"first", None, None, b"4"]
+    first_answer, second, third, last_answer = awaited(play())
+    assert (first_answer[0], second, third, last_answer[0]) == (b"first", None, None, b"4")
+    assert first_answer[1] > 299, "milliseconds: it was held for so long"
     assert stream.waiting == 0
 
 

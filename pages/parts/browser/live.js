@@ -3,6 +3,7 @@
 // comes back (`take`), and draws its screen for a recording (`drawScreen`).
 
 const UNDER_WAY = 2 // pictures: one on its way while the one before is looked at
+const HALF_A_TICK = 8 // milliseconds
 const OVER_SO_LONG = 2000 // milliseconds that the rate is counted over
 const RECORDED = 10000 // milliseconds of a film
 const FILMS = ["video/mp4", "video/webm;codecs=vp9", "video/webm"]
@@ -14,7 +15,7 @@ class Live {
     this.video = root.querySelector("video")
     this.sources = [...root.querySelectorAll("[data-source]")]
     this.photographs = new Image()
-    this.sent = this.drawn = this.underWay = 0
+    this.sent = this.drawn = this.underWay = this.left = this.pace = 0
     this.times = []
     this.frozen = false
     this.source = "clip"
@@ -106,6 +107,8 @@ class Live {
   tick() {
     this.timer = requestAnimationFrame(() => this.tick())
     if (!this.data || document.hidden || this.underWay >= UNDER_WAY) return
+    // A second picture leaves when the first is about done: sooner, it would wait there and grow old.
+    if (this.underWay && performance.now() - this.left < this.pace - HALF_A_TICK) return
     if (this.frozen ? !this.changed : !this.grab()) return
     this.changed = false
     this.ask_about()
@@ -114,7 +117,7 @@ class Live {
   async ask_about() {
     const { address } = this
     const number = ++this.sent
-    const began = performance.now()
+    const began = (this.left = performance.now())
     this.underWay++
     try {
       const picture = await new Promise((done) => this.seen.toBlob(done, "image/jpeg", 0.9))
@@ -126,6 +129,8 @@ class Live {
         await new Promise((done) => setTimeout(done, 1000))
         return
       }
+      const [, took] = /dur=(\d+)/.exec(answer.headers.get("Server-Timing")) || [0, 0]
+      this.pace += (took - this.pace) / 4
       await this.take(await answer.arrayBuffer(), number, question)
       this.count(began)
     } catch {
