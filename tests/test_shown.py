@@ -55,6 +55,8 @@ PAGES = [
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
     ("atlas.py", {}),
     ("paint.py", {"paint.steps": "5"}),
+    ("paint.py", {"paint.method": "Fill a hole", "fill.steps": "5"}),
+    ("paint.py", {"paint.method": "Counterfactual", "counterfactual.steps": "10"}),
     ("invariance.py", {}),
     ("trust.py", {}),
     ("examples.py", {"corpus": "digits"}),
