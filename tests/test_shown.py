@@ -50,6 +50,7 @@ PAGES = [
     ("network.py", {}),
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
+    ("visualize.py", {"visualize.preset": "Feature accentuation", "accentuate.steps": "8"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),

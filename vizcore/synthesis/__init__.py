@@ -1,5 +1,6 @@
 """Synthesis: what does it want to see?"""
 
+from vizcore.synthesis.accentuation import accentuate
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
 from vizcore.synthesis.counterfactual import counterfactual
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
@@ -17,6 +18,7 @@ __all__ = [
     "Atlas",
     "Groups",
     "Quality",
+    "accentuate",
     "build_atlas",
     "caricature",
     "counterfactual",
