@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import beside, corpora, dials, jobs, learn, networks, show, state, studio
+from pages.parts import accentuated, beside, corpora, dials, jobs, learn, networks, show, state, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
 from pages.parts.question import written
@@ -14,6 +14,7 @@ from vizcore.inspection.examples import examples, patches
 from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
+from vizcore.synthesis.accentuation import METHODS as ACCENTS
 from vizcore.synthesis.facets import METHODS as FACETS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
@@ -177,19 +178,26 @@ chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What does it want to see?", "Activation maximisation: a picture painted to excite a unit, as you watch")
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
-with st.container(key="dials", gap="small"):
-    with st.container(**ROW):
-        method = dials.method(METHODS, key=PRESET, label="by the recipe of", letters=60)
-        target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
-        other = other_unit(chosen) if target != ALONE else None
-        defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
-        start = dials.choose(
-            "begin with", [*defaults["start"].allows.options, YOURS], key=START, default=defaults["start"].default
-        )
-    with st.container(**ROW):
-        turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
-        deep = st.toggle("At every stage", key=STAGES, bind="query-params")
-        second = beside.choose(chosen, key="visualize.beside")
+above = st.container(key="dials", gap="small")
+row = above.container(**ROW)
+with row:
+    method = dials.method((*METHODS, *ACCENTS), key=PRESET, label="by the recipe of", letters=60)
+if method in ACCENTS:
+    with row:
+        turned = dials.draw(method, chosen.probe, unit, in_sight=3)
+    accentuated.asked(chosen, method, turned)
+    st.stop()
+with row:
+    target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
+    other = other_unit(chosen) if target != ALONE else None
+    defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
+    start = dials.choose(
+        "begin with", [*defaults["start"].allows.options, YOURS], key=START, default=defaults["start"].default
+    )
+with above.container(**ROW):
+    turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
+    deep = st.toggle("At every stage", key=STAGES, bind="query-params")
+    second = beside.choose(chosen, key="visualize.beside")
 
 with calm():
     weights = {ALONE: (), WITH: (1, 1), LESS: (1, -1)}[target]
@@ -231,6 +239,7 @@ with calm():
             learn.Try("Four beginnings, four answers", session={f"{FAMILY}.pictures": 4}),
             learn.Try("A channel in the middle of the network", unit=middle),
             learn.Try("Every stage, from edges to things", session={STAGES: True}),
+            learn.Try("More and more of it, in your own picture", session={PRESET: ACCENTS[0].title}),
         ],
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and frame.picture,

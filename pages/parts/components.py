@@ -261,13 +261,25 @@ class Panel:
         }
 
 
-def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str, label: str, start: int) -> None:
+def scrub(
+    pictures,
+    amounts: Sequence[str],
+    panels: Sequence[Panel],
+    *,
+    key: str,
+    label: str,
+    start: int,
+    heads: Sequence[Sequence[str]] = (),
+    pixels: bool | None = None,
+) -> None:
     """Draw pictures (N, 3, h, w), one at a time under a slider, and beside them curves with one value a picture.
 
     The slider, the cursor over the curves and the arrow keys choose the picture; `amounts` say in words what was
-    done to each, `start` is the one shown first. Nothing is asked of the server.
+    done to each, `start` is the one shown first. `heads` are the words above the columns of each, where it has
+    columns. Small ones are drawn in whole pixels unless `pixels` says otherwise. Nothing is asked of the server.
     """
     drawn = sheet(pictures, largest=360, photographs=pictures.shape[-1] > WHOLE)
+    whole = drawn.width <= WHOLE if pixels is None else pixels
     SCRUB(
         key=key,
         data={
@@ -280,5 +292,7 @@ def scrub(pictures, amounts: Sequence[str], panels: Sequence[Panel], *, key: str
             "panels": [panel.drawn() for panel in panels],
             "label": label,
             "start": start,
+            "heads": [list(words) for words in heads],
+            "smooth": not whole,
         },
     )

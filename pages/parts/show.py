@@ -69,12 +69,13 @@ def row(
     images: Iterable,
     captions: Sequence[str] = (),
     *,
-    width: int = 120,
+    width: int | str = 120,
     pixels: bool | None = None,
     alt: str = "",
     inks: Sequence[str] = (),
 ) -> None:
-    """Pictures side by side, each as wide as `width`, wrapping where the page ends; `inks` are their colours."""
+    """Pictures side by side, each as wide as `width` in pixels or as CSS says it, wrapping where the page ends; `inks`
+    are their colours."""
     images = list(images)
     captions, inks = ([*given, *[""] * len(images)] for given in (captions, inks))
     drawn = [

@@ -6,13 +6,13 @@ import html
 import torch
 
 from pages.parts.show import figures, percent
-from tests.pages.drawn import drawn
+from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
 from vizcore.imaging import png
-from vizcore.synthesis import paint
-from vizcore.synthesis.paint import example
+from vizcore.synthesis import counterfactual, fill, paint
+from vizcore.synthesis.paint import example, marked
 
 PAGE, FEW = "paint.py", {"paint.steps": "5"}
 robust, plain = open_probe("tiny-vgg-robust"), open_probe("tiny-vgg")
@@ -46,3 +46,37 @@ def test_the_readers_picture_becomes_something_else_and_the_notebook_agrees():
     torch.testing.assert_close(
         found["picture"], last(paint(robust, bundled_image("coffee"), "goldfish", steps=5)).picture
     )
+
+
+def test_a_square_is_filled_or_what_the_reader_painted_over_and_the_notebook_agrees():
+    asked = {"paint.method": "Fill a hole", "paint.class": "ladybug", "fill.steps": "5", "fill.hole": "0.5"}
+    app = finished(opened(PAGE, image="flower", **asked))
+    flower, text = bundled_image("flower"), html.unescape(drawn(app))
+    for title, probe in (("the robust twin", robust), ("trained in peace", plain)):
+        frame = last(fill(probe, flower, "ladybug", steps=5, hole=0.5))
+        assert f"{title}: {percent(frame.terms['probability'])} ladybug" in text
+    found = {}
+    exec(snippet(app), found)
+    torch.testing.assert_close(found["picture"], last(fill(robust, flower, "ladybug", steps=5, hole=0.5)).picture)
+    board = canvas(app, "paint hole flower")
+    assert board["side"] == 64 and board["under"].startswith("data:image/png")
+    painted = torch.ones(3, 64, 64)
+    painted[:, 40:56, 8:30] = torch.tensor([0.88, 0.13, 0.54]).view(3, 1, 1)
+    app.session_state["hole in flower"] = painted  # what the square's callback keeps of it
+    app = finished(app.run())
+    frame = last(fill(robust, flower, "ladybug", steps=5, mask=marked(painted)))
+    assert f"the robust twin: {percent(frame.terms['probability'])} ladybug" in html.unescape(drawn(app))
+    assert "went wrong" not in said(app) and not [one for one in app.slider if one.key == "fill.hole"]
+
+
+def test_the_way_to_another_answer_is_drawn_and_where_each_twin_turns():
+    app = finished(opened(PAGE, **{"paint.method": "Counterfactual", "counterfactual.steps": "20"}))
+    cat = bundled_image("cat")
+    paths = [last(counterfactual(probe, cat, "goldfish", steps=20)).detail for probe in (robust, plain)]
+    shown = numbers(app)
+    for title, path in zip(("the robust twin", "trained in peace"), paths, strict=True):
+        assert shown[f"{title}: goldfish from a length of"] == figures(path.lengths[path.flips].item())
+    drawn_path = canvas(app, "paint path")
+    assert drawn_path["count"] == 21 and drawn_path["start"] == paths[0].flips
+    assert drawn_path["heads"][0] == ["the robust twin: golden retriever", "trained in peace: tabby"]
+    assert drawn_path["panels"][1]["series"][1]["values"] == paths[0].lengths.tolist()

@@ -9,9 +9,9 @@ from pages.parts.show import figures, percent
 from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import last, open_probe
+from vizcore import bundled_image, last, open_probe
 from vizcore.representation import build_index, open_corpus
-from vizcore.synthesis import visualize
+from vizcore.synthesis import accentuate, visualize
 from vizcore.synthesis.quality import clean
 
 PAGE = "visualize.py"
@@ -85,3 +85,16 @@ def test_another_network_paints_the_same_beside():
     app = finished(opened(PAGE, unit="scores:16", **{"visualize.steps": "16", "visualize.beside": "Tiny VGG, robust"}))
     assert "Tiny VGG, robust, asked about tabby" in drawn(app) and drawn(app).count("painted to excite tabby") == 2
     assert "went wrong" not in said(app)
+
+
+def test_accentuation_shows_the_readers_picture_first_and_what_the_unit_makes_of_each():
+    app = finished(opened("visualize.py", unit="conv4.relu:5", **{"visualize.preset": "Feature accentuation",
+                                                                  "accentuate.steps": "8"}))  # fmt: skip
+    probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
+    frame = last(accentuate(probe, cat, "conv4.relu:5", steps=8))
+    text = drawn(app)
+    assert f"{figures(frame.detail[0].value)}; your picture" in text
+    for accent in frame.detail[1:]:
+        assert f"{figures(accent.value)}; strength {accent.strength:.2g}" in text
+    assert "went wrong" not in said(app)
+    assert "vizcore.synthesis.accentuate(probe, image, unit, " in snippet(app)

@@ -5,7 +5,9 @@ import torch
 
 from tests.test_methods import picture, probe
 from vizcore import bundled_image, last, open_probe
-from vizcore.synthesis.paint import beside, example, paint, within
+from vizcore.synthesis.paint import beside, emptied, example, fill, paint, square, within
+from vizcore.synthesis.penalties import total_variation
+from vizcore.synthesis.quality import clean
 
 
 def test_the_projection_is_the_nearest_point_of_the_ball():
@@ -46,3 +48,51 @@ def test_twins_side_by_side_paint_what_each_paints_alone_and_one_makes_shapes_an
 
 def test_the_sketch_to_begin_with_is_in_two_colours():
     assert len(example(32).flatten(1).T.unique(dim=0)) == 2
+
+
+def test_outside_a_hole_every_pixel_stays_and_inside_it_begins_with_what_is_around():
+    image = picture(0)
+    mask = torch.zeros(32, 32)
+    mask[8:20, 8:20] = 1
+    frames = list(fill(probe(), image, 3, mask=mask, steps=6))
+    hole = mask > 0
+    for frame in frames:
+        assert torch.equal(frame.picture[:, ~hole], probe().prepare(image)[:, ~hole])
+        assert frame.picture.min() >= 0 and frame.picture.max() <= 1
+    assert frames[-1].terms["probability"] > frames[0].terms["probability"]
+    step = (frames[1].picture - frames[0].picture).norm().item()
+    assert 0.1 < step <= 0.4 * 32 / 64 + 1e-5, "steps of one length, less where a pixel is as bright as it gets"
+    halves = torch.where(torch.arange(32) < 16, 0.2, 0.8).expand(3, 32, 32)
+    begun = emptied(halves, square(32, 0.5, 0.5, 0.5))
+    assert begun[:, 16, 9].mean() < 0.45 and begun[:, 16, 22].mean() > 0.55, "the colours of either side reach in"
+    assert not torch.equal(begun, emptied(halves, square(32, 0.5, 0.5, 0.5), seed=1))
+
+
+def test_a_hole_joins_its_edge_the_better_the_more_it_is_asked_to():
+    rough = [
+        total_variation(last(fill(probe(), picture(0), 3, steps=12, join=join)).picture[None]).item()
+        for join in (0.0, 0.5)
+    ]
+    assert rough[1] < rough[0]
+
+
+def test_a_square_hole_is_the_mask_that_it_says_and_masks_that_cannot_be_are_refused():
+    where = square(32, 0.5, 0.125, 0.75)
+    assert where.sum() == 12 * 16 and where[0, 16] and where[11, 31] and not where[12, 31], "cut off at the border"
+    asked = {"steps": 3}
+    one = last(fill(probe(), picture(0), 3, hole=0.5, down=0.125, across=0.75, **asked)).picture
+    assert torch.equal(one, last(fill(probe(), picture(0), 3, mask=where, **asked)).picture)
+    larger = where.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    assert torch.equal(one, last(fill(probe(), picture(0), 3, mask=larger, **asked)).picture)
+    for bad, why in ((torch.zeros(32, 32), "no hole"), (torch.ones(32, 32), "whole picture"), (torch.ones(3), "rows")):
+        with pytest.raises(ValueError, match=why):
+            next(fill(probe(), picture(0), 3, mask=bad))
+
+
+def test_the_robust_twin_paints_a_ladybug_in_a_flower():
+    twin, flower = open_probe("tiny-vgg-robust"), bundled_image("flower")
+    hole = square(64, 0.45, 0.5, 0.55)
+    frame = last(fill(twin, flower, "ladybug", mask=hole))
+    assert twin.predict(frame.picture, k=1)[0].label == "ladybug"
+    begun = clean(twin, "ladybug", emptied(twin.prepare(flower), hole)[None]).item()
+    assert begun < 0.05 < frame.terms["probability"]

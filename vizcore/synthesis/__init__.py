@@ -1,13 +1,15 @@
 """Synthesis: what does it want to see?"""
 
+from vizcore.synthesis.accentuation import accentuate
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
+from vizcore.synthesis.counterfactual import counterfactual
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
 from vizcore.synthesis.facets import facets
 from vizcore.synthesis.feedforward_style import stylize
 from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.optical_flow import optical_flow, reliable, warp_error, warped
-from vizcore.synthesis.paint import paint
+from vizcore.synthesis.paint import fill, paint
 from vizcore.synthesis.presets import lucid, maco, robust, simonyan, yosinski
 from vizcore.synthesis.quality import Quality, quality
 from vizcore.synthesis.style import style, texture
@@ -21,12 +23,15 @@ __all__ = [
     "Film",
     "Groups",
     "Quality",
+    "accentuate",
     "build_atlas",
     "caricature",
+    "counterfactual",
     "depths",
     "dream",
     "dream_zoom",
     "facets",
+    "fill",
     "invert",
     "invert_layers",
     "invert_with_priors",

@@ -1,17 +1,21 @@
-"""Paint: a sketch or a photograph becomes what a class is to a network, step by step."""
+"""Paint: a sketch, a photograph or a hole in one becomes what a class is to a network, step by step."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 
 from vizcore.ascent import along, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame, frames_of
+from vizcore.imaging import blurred
 from vizcore.method import Method
 from vizcore.probe import Probe, Unit
+from vizcore.synthesis.beginnings import GRAIN
 from vizcore.synthesis.canvas import plain
+from vizcore.synthesis.penalties import total_variation
 from vizcore.synthesis.quality import clean
 from vizcore.synthesis.targets import aim, rivals
 
@@ -56,6 +60,106 @@ def paint(
             "probability": clean(probe, unit, frame.picture).item(),
         }
         yield Frame(frame.step, steps, frame.picture[0], terms)
+
+
+def fill(
+    probe: Probe,
+    image: torch.Tensor,
+    unit: Unit | int | str,
+    *,
+    mask: torch.Tensor | None = None,
+    hole: Annotated[float, Range(0.1, 0.8, 0.05, help="side of the square hole, of the picture's")] = 0.4,
+    down: Annotated[float, Range(0, 1, 0.05, help="where the middle of the square lies, from the top")] = 0.5,
+    across: Annotated[float, Range(0, 1, 0.05, help="where the middle of the square lies, from the left")] = 0.5,
+    join: Annotated[float, Range(0, 0.5, 0.01, help="how smooth it is to be, and how well its edge is to fit")] = 0.05,
+    steps: Annotated[int, Range(5, 200, 5)] = 40,
+    length: Annotated[float, Range(0.05, 1, 0.01, help="of a step")] = 0.4,
+    seed: Annotated[int, Range(0, 99)] = 0,
+) -> Generator[Frame, None, None]:
+    """Fill a hole in a picture with what a unit wants to see there; outside the hole every pixel stays as it is.
+
+    Santurkar et al. 2019 (inpainting): the pixels that are missing begin with the colours around them and climb the
+    class's score, less half of what all come to together. What is outside the hole reaches in twice, since the network
+    sees it too, and since `join` times the roughness of the picture, across the hole's edge as well, is taken off.
+    The hole is where `mask` (H, W), laid over the prepared picture, is not zero; without one it is a square. A frame's
+    picture is (3, S, S), its terms are, of a class, its `probability`. Raises ValueError for a mask without a hole, and
+    for one that leaves nothing.
+
+    >>> from vizcore import bundled_image, last, open_probe
+    >>> probe, cat = open_probe("tiny-vgg-robust"), bundled_image("cat")
+    >>> frame = last(fill(probe, cat, "goldfish", steps=20))
+    >>> kept = ~square(64, 0.4, 0.5, 0.5)
+    >>> probe.predict(frame.picture)[0].label, torch.equal(frame.picture[:, kept], probe.prepare(cat)[:, kept])
+    ('goldfish', True)
+    """
+    size = probe.input_size
+    missing = square(size, hole, down, across) if mask is None else laid(mask, size)
+    start = emptied(probe.prepare(image).cpu(), missing, seed)[None]
+    climb = ascend(
+        probe,
+        aim(probe, unit) - rivals(probe, unit),
+        (start, lambda pixels: torch.where(missing, pixels, start)),
+        penalties=[lambda pixels: join * total_variation(pixels)],
+        projections=[lambda pixels: pixels.clamp(0, 1)],
+        step=along(length * size / 64),
+        steps=steps,
+        revive=True,
+    )
+    for frame in climb:
+        yield Frame(frame.step, steps, frame.picture[0], {"probability": clean(probe, unit, frame.picture).item()})
+
+
+def square(size: int, hole: float, down: float, across: float) -> torch.Tensor:
+    """A square hole (size, size): its side and where its middle lies, as shares of the picture's side.
+
+    >>> square(4, 0.5, 0.5, 1.0).int()
+    tensor([[0, 0, 0, 0],
+            [0, 0, 0, 1],
+            [0, 0, 0, 1],
+            [0, 0, 0, 0]], dtype=torch.int32)
+    """
+    middles = (torch.arange(size) + 0.5) / size
+    rows, columns = ((middles - place).abs() < hole / 2 for place in (down, across))
+    return rows[:, None] & columns
+
+
+def laid(mask: torch.Tensor, size: int) -> torch.Tensor:
+    """A mask (H, W) over a picture of so many pixels a side, true where it is not zero.
+
+    >>> laid(torch.tensor([[0, 1]]), 2)
+    tensor([[False,  True],
+            [False,  True]])
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"a mask came as {tuple(mask.shape)}; it has rows and columns, (H, W).")
+    found = F.interpolate((mask != 0)[None, None].float(), (size, size))[0, 0] > 0
+    if found.all() or not found.any():
+        what = "covers the whole picture" if found.any() else "has no hole in it"
+        raise ValueError(f"the mask {what}; mark what is to be filled, and leave something around it.")
+    return found.cpu()
+
+
+def marked(picture: torch.Tensor) -> torch.Tensor:
+    """Where something was painted on white paper (3, H, W), as a mask (H, W).
+
+    >>> marked(torch.tensor([[1.0, 0.9], [1.0, 0.2], [1.0, 0.5]]).view(3, 1, 2))
+    tensor([[False,  True]])
+    """
+    return (1 - picture).amax(0) > 0.5
+
+
+def emptied(image: torch.Tensor, missing: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """A picture (3, S, S) whose missing pixels (S, S) are the average of what is known around them, and a little noise.
+
+    >>> grey = emptied(torch.full((3, 8, 8), 0.5), square(8, 0.5, 0.5, 0.5))
+    >>> grey[:, 0].unique(), (grey - 0.5).abs().max() < 0.2
+    (tensor([0.5000]), tensor(True))
+    """
+    known = (~missing).float().expand(1, 3, -1, -1)
+    reach = len(missing) / 8
+    around = blurred(image * known, reach) / blurred(known, reach).clamp_min(1e-6)
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.where(missing, (around[0] + GRAIN * noise).clamp(0, 1), image)
 
 
 def within(start: torch.Tensor, radius: float) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -121,5 +225,13 @@ METHODS = (
         r"\qquad g = \frac{\partial}{\partial x} \Big( S_u(x) - \tfrac{1}{2} \log \sum_k e^{S_k(x)} \Big)",
         paper="Santurkar et al. 2019, *Image Synthesis with a Single (Robust) Classifier*",
         misleads="What it adds is what tells the class from the others, and not all that belongs to it.",
+    ),
+    Method(
+        "Fill a hole",
+        fill,
+        formula=r"x^* = \arg\max_{x \,=\, x_0 \text{ outside}} \; S_u(x) - \tfrac{1}{2} "
+        r"\log \sum_k e^{S_k(x)} - \lambda \, \mathrm{TV}(x)",
+        paper="Santurkar et al. 2019, *Image Synthesis with a Single (Robust) Classifier*",
+        misleads="It is what would make the whole picture the class to this network, and not what was there.",
     ),
 )

@@ -24,6 +24,7 @@ class Scrub {
     this.canvas = parent.querySelector("canvas")
     this.slider = parent.querySelector("input")
     this.amount = parent.querySelector(".amount")
+    this.heads = parent.querySelector(".heads")
     this.chart = parent.querySelector("svg")
     this.picture = new Image()
     this.picture.onload = () => this.draw()
@@ -64,11 +65,14 @@ class Scrub {
     if (!this.data) return
     const { tileWidth, tileHeight, sheetColumns, amounts } = this.data
     this.amount.textContent = amounts[this.place]
+    const heads = this.data.heads[this.place] ?? []
+    this.root.classList.toggle("columns", heads.length > 1)
+    this.heads.replaceChildren(...heads.map((words) => Object.assign(document.createElement("span"), { textContent: words })))
     this.slider.setAttribute("aria-valuetext", amounts[this.place])
     if (this.picture.complete && this.picture.naturalWidth) {
       this.canvas.width = tileWidth
       this.canvas.height = tileHeight
-      this.canvas.classList.toggle("smooth", tileWidth > 128)
+      this.canvas.classList.toggle("smooth", this.data.smooth)
       this.canvas.getContext("2d").drawImage(
         this.picture,
         (this.place % sheetColumns) * tileWidth, Math.floor(this.place / sheetColumns) * tileHeight,
@@ -96,7 +100,8 @@ class Scrub {
     }
     // Where there is no room the words under the slider have to do.
     const marks = [[0, "start"], [this.data.start, "middle"], [this.data.count - 1, "end"]]
-    const ends = this.across > 430 ? marks : []
+    const apart = Math.min(this.x(this.data.start) - this.x(0), this.x(this.data.count - 1) - this.x(this.data.start))
+    const ends = this.across > 430 ? marks.filter(([, anchor]) => anchor !== "middle" || apart > LABELS) : []
     for (const [place, anchor] of ends) parts.push(text(this.x(place), height - 6, this.data.amounts[place], "quiet", anchor))
     parts.push(`<line class="hand" x1="${this.x(this.place)}" x2="${this.x(this.place)}" y1="22" y2="${height - 22}"/>`)
     this.chart.innerHTML = parts.join("")

@@ -71,11 +71,17 @@ class Sketch {
       place.append(row)
     }
     if (!this.colours.length) return
-    const swatches = this.colours.map((colour) => ["swatch", { background: colour }, colour, colour])
-    choice(swatches, 1, (colour) => (this.brush.strokeStyle = colour))
+    const named = (colour) => (this.under && colour === this.colours[0] ? "take away what was painted" : colour)
+    const swatches = this.colours.map((colour) => ["swatch", { background: colour }, named(colour), colour])
+    choice(swatches, 1, (colour) => {
+      this.brush.strokeStyle = colour
+      // Over a picture the paper's colour takes away what was painted.
+      this.brush.globalCompositeOperation = this.under && colour === this.colours[0] ? "destination-out" : "source-over"
+    })
     const across = (pen) => `${(pen * 22) / 14}px`
     const pens = PENS.map((pen) => ["pen", { width: across(pen), height: across(pen) }, `a brush of ${pen} pixels`, pen])
     choice(pens, 1, (pen) => (this.brush.lineWidth = (pen * this.canvas.width) / 64))
+    if (this.under) return
     const fill = document.createElement("button")
     fill.type = "button"
     fill.textContent = "All in this colour"
