@@ -6,17 +6,25 @@ import streamlit as st
 
 from pages.parts import dials, jobs, learn, pictures, show, state
 from pages.parts.calm import apology, calm
+from pages.parts.cloud import MARKS, painting
 from pages.parts.question import written
 from pages.parts.selection import selection
-from vizcore.imaging import bundled_names, gif, mp4
+from vizcore import load_image
+from vizcore.imaging import bundled_names, gif, image_digest, mp4, thumbnail
 from vizcore.inspection.blocks import outline, stage_ends
 from vizcore.method import titled
 from vizcore.synthesis.any_size import convolutional_layers
 from vizcore.synthesis.dream import METHODS
+from vizcore.synthesis.paint import marked
 
 JOB, METHOD, LAYERS, GUIDE, NONE = "dream", "dream.method", "dream.layers", "dream.guide", "none"
 DREAM, CARICATURE, ZOOM = (titled(METHODS)[title] for title in ("DeepDream", "Caricature", "Dream zoom"))
-WIDTH = 560
+WHERE, EVERYWHERE, PAINTED = "dream.where", "everywhere", "where I paint"
+WIDTH, BOARD = 560, 320
+MASK = """from vizcore.synthesis.paint import marked
+
+mask = marked(vizcore.load_image("painted.png"))
+"""
 SEEN = {
     DREAM: """Each step changes the picture so that **{layers}** finds more of whatever it finds there already: a
 hint of an eye becomes an eye. Shallow layers draw strokes, deep ones what they were trained on; a guide says which.""",
@@ -25,6 +33,20 @@ the layer went by; what stays as it was, it hardly noticed.""",
     ZOOM: """The network dreams, the picture is enlarged a little, and it dreams on. After a few pictures
 nothing of yours is left: all that is there, **{layers}** has found in its own inventions.""",
 }
+
+
+def mark(file: bytes) -> None:
+    """Keep where this picture was painted over, or forget it where it was wiped."""
+    painted = load_image(file) if file else None
+    state.place(free_in, painted if painted is not None and marked(painted).any() else None)
+
+
+def board() -> None:
+    """The picture, to paint over where it may dream."""
+    painting(MARKS, key=f"dream where {chosen.picture}", under=thumbnail(chosen.image, BOARD), on_draw=mark,
+             label="your picture; paint over where it may dream")  # fmt: skip
+    if painted is None:
+        st.caption("Paint over where it may dream; until then it dreams everywhere.")
 
 
 def draw(frame) -> None:
@@ -67,27 +89,42 @@ def layers_asked():
 
 def lines() -> str:
     """The notebook lines that give the same picture."""
-    plain = {dial: stand for dial, stand in turned.items() if dial != "guide"}
-    guided = [f'guide=vizcore.bundled_image("{guide}")'] if "guide" in turned else []
-    given = ", ".join(["probe", "image", repr(layers), *written(plain), *guided])
-    return f"frames = vizcore.synthesis.{method.name}({given})\npicture = vizcore.last(frames).picture"
+    opening = "" if painted is None else MASK
+    plain = {dial: stand for dial, stand in turned.items() if dial not in given}
+    guided = [f'guide=vizcore.bundled_image("{guide}")'] if "guide" in given else []
+    masked = ["mask=mask"] if "mask" in given else []
+    call = ", ".join(["probe", "image", repr(layers), *written(plain), *guided, *masked])
+    return f"{opening}frames = vizcore.synthesis.{method.name}({call})\npicture = vizcore.last(frames).picture"
 
 
 chosen = selection()
+free_in = f"free in {chosen.picture}"
 show.question("What does it see in the clouds?", "DeepDream: a picture in which a layer finds more and more")
 with calm():
     with dials.row():
         method = dials.method(METHODS, key=METHOD, label="show")
         layers = layers_asked()
-        turned, guide = {}, NONE
+        turned, guide, painted = {}, NONE, None
         if "guide" in inspect.signature(method.function).parameters:
             guide = dials.choose("guide", [NONE, *bundled_names()], key=GUIDE)
+        painting_on = method is DREAM and dials.choose("where", [EVERYWHERE, PAINTED], key=WHERE) == PAINTED
+        if painting_on:
+            painted = st.session_state.get(free_in)
         turned = dials.draw(method, chosen.probe, in_sight=2)
-    question = (chosen.network, chosen.picture, method.title, guide, str(layers), tuple(turned.items()))
+    given = {}
     if guide != NONE:
-        turned["guide"] = pictures.bundled(guide)
-    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned))
-    jobs.answer(JOB, draw, what=method.title)
+        given["guide"] = pictures.bundled(guide)
+    if painted is not None:
+        given["mask"] = marked(painted)
+    where = image_digest(painted) if painted is not None else ""
+    question = (chosen.network, chosen.picture, method.title, guide, where, str(layers), tuple(turned.items()))
+    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned, **given))
+    beside, middle = st.columns([5, 15], gap="large") if painting_on else (None, st.container())
+    if painting_on:
+        with beside:
+            board()
+    with middle:
+        jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
@@ -101,6 +138,7 @@ with calm():
             learn.Try("The first layers dream of strokes",
                       session={METHOD: DREAM.title, LAYERS: stage_ends(chosen.probe)[:1]}),
             learn.Try("A film into the dream", session={METHOD: ZOOM.title}),
+            learn.Try("Only where you paint", session={METHOD: DREAM.title, WHERE: PAINTED}),
         ],
         picture=frame and frame.picture,
         data=frame and frame.picture,

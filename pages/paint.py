@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, networks, show, state
 from pages.parts.calm import apology, calm
-from pages.parts.cloud import painting
+from pages.parts.cloud import MARKS, painting
 from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore import load_image
@@ -23,7 +23,6 @@ SKETCH, YOURS = "a sketch", "your picture"
 SQUARE = "hole", "down", "across"  # the dials of a hole that nobody painted
 FIRST = "goldfish"
 COLOURS = ("#b9c4cc", "#f28022", "#1d1f21", "#fbfaf7", "#c22f28", "#f4cf3a", "#2f7d3b", "#2c6fb3", "#7b4a2a", "#8d8d8d")
-BRUSH = ("#ffffff", "#e0218a")  # takes away, marks
 SEEN = {
     PAINT: """First a network that was trained on pictures changed against it (Madry et al. 2018), then its twin,
 trained in peace. Both climb to **{name}** by the same steps. To change its mind the robust one has to change what we
@@ -111,13 +110,13 @@ def board() -> None:
     """What the reader paints on: a square to sketch on, or the picture to paint a hole in."""
     if method is FILL:
         painting(
-            BRUSH, key=f"paint hole {chosen.picture}", side=before.shape[-1], under=before, on_draw=mark,
+            MARKS, key=f"paint hole {chosen.picture}", under=before, on_draw=mark,
             label="your picture; paint over what is to be filled",
         )  # fmt: skip
         if painted is None:
             st.caption("Paint over what is to go; until then it is a square, which the dials move.")
         return
-    painting(COLOURS, key="painting square", side=64, label="a square to paint on", on_draw=keep)
+    painting(COLOURS, key="painting square", label="a square to paint on", on_draw=keep)
     if drawn is None:
         st.caption("Paint something of your own; until then this fish is finished.")
 
@@ -128,7 +127,7 @@ def lines() -> str:
     if method is PAINT and source == SKETCH:
         opening += 'image = vizcore.load_image("your-sketch.png")\n'
     if painted is not None:
-        opening += 'mask = vizcore.synthesis.paint.marked(vizcore.load_image("your-hole.png"))\n'
+        opening += 'from vizcore.synthesis.paint import marked\n\nmask = marked(vizcore.load_image("your-hole.png"))\n'
         given = ["mask=mask", *given]
     call = f'{method.name}(robust, image, "{name}", {", ".join(given)})'
     return f"{opening}frames = vizcore.synthesis.{call}\npicture = vizcore.last(frames).picture"

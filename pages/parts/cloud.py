@@ -19,6 +19,7 @@ from vizcore.representation.arrangement import in_unit_square
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")
 PEN = 7  # pixels of 64, of the brush that is chosen at first
+MARKS = "#ffffff", "#e0218a"  # takes away, marks
 LARGEST = 1_000_000  # letters of a painting
 
 
@@ -93,12 +94,13 @@ def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
 
 
 def painting(
-    colours: Sequence[str], *, key: str, side: int, label: str, under=None, on_draw: Callable[[bytes], None]
+    colours: Sequence[str], *, key: str, label: str, side: int = 64, under=None, on_draw: Callable[[bytes], None]
 ) -> None:
     """Draw a square of so many pixels to paint on in some colours, the first of them the paper's; `on_draw(file)` is
     called with the painting as a PNG file, which is empty when it was wiped. A picture (3, h, w) that lies `under` the
-    painting, which is transparent then, is seen and not part of it."""
-    data = {"colours": list(colours), "side": side, "pen": PEN * side / 64, "label": label}
+    painting, which is as large and transparent then, is seen and not part of it."""
+    tall, side = (side, side) if under is None else under.shape[1:]
+    data = {"colours": list(colours), "side": side, "tall": tall, "pen": PEN * side / 64, "label": label}
     if under is not None:
         data["under"] = data_address(png(under))
     SKETCH(key=key, data=data, on_drawn_change=calmly(lambda: brought(key, on_draw)))

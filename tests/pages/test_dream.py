@@ -2,11 +2,12 @@
 
 import torch
 
-from tests.pages.drawn import drawn
+from tests.pages.drawn import canvas, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import bundled_image, last, open_probe
+from vizcore import bundled_image, last, open_probe, thumbnail, to_picture
 from vizcore.synthesis import dream
+from vizcore.synthesis.paint import marked
 
 PAGE = "dream.py"
 FEW = {
@@ -39,3 +40,25 @@ def test_a_guided_dream_of_two_layers_then_a_caricature_then_a_film_each_one_cli
 def test_a_layer_of_another_network_gives_way():
     app = finished(opened(PAGE, **FEW, **{"dream.layers": "stages.stage4.2.add"}))
     assert "went wrong" not in said(app) and 'alt="dreamt"' in drawn(app)
+
+
+def test_it_dreams_only_where_the_reader_painted(tmp_path, monkeypatch):
+    asked = FEW | {"dream.where": "where I paint", "dream.layers": "conv5.relu"}
+    app = finished(opened(PAGE, image="rocket", **asked))
+    board, picture = canvas(app, "dream where rocket"), bundled_image("rocket")
+    assert (board["tall"], board["side"]) == tuple(thumbnail(picture, 320).shape[1:])
+    assert any("until then it dreams everywhere" in caption.value for caption in app.caption)
+    painted = torch.ones(3, board["tall"], board["side"])
+    painted[:, : board["tall"] // 2] = torch.tensor([0.88, 0.13, 0.54]).view(3, 1, 1)
+    app.session_state["free in rocket"] = painted  # what the board's callback keeps of it
+    app = finished(app.run())
+    assert "went wrong" not in said(app) and not any("until then" in caption.value for caption in app.caption)
+    monkeypatch.chdir(tmp_path)
+    to_picture(painted).save("painted.png")
+    found = {}
+    exec(snippet(app), found)
+    options = {"octaves": 1, "steps": 2, "size": 64}
+    free = last(dream(open_probe("tiny-vgg"), picture, ["conv5.relu"], **options)).picture
+    kept = last(dream(open_probe("tiny-vgg"), picture, ["conv5.relu"], mask=marked(painted), **options)).picture
+    torch.testing.assert_close(found["picture"], kept)
+    assert not torch.equal(free, kept)

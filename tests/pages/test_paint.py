@@ -9,7 +9,7 @@ from pages.parts.show import figures, percent
 from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import bundled_image, last, open_probe
+from vizcore import bundled_image, last, open_probe, to_picture
 from vizcore.imaging import png
 from vizcore.synthesis import counterfactual, fill, paint
 from vizcore.synthesis.paint import example, marked
@@ -48,7 +48,7 @@ def test_the_readers_picture_becomes_something_else_and_the_notebook_agrees():
     )
 
 
-def test_a_square_is_filled_or_what_the_reader_painted_over_and_the_notebook_agrees():
+def test_a_square_is_filled_or_what_the_reader_painted_over_and_the_notebook_agrees(tmp_path, monkeypatch):
     asked = {"paint.method": "Fill a hole", "paint.class": "ladybug", "fill.steps": "5", "fill.hole": "0.5"}
     app = finished(opened(PAGE, image="flower", **asked))
     flower, text = bundled_image("flower"), html.unescape(drawn(app))
@@ -67,6 +67,10 @@ def test_a_square_is_filled_or_what_the_reader_painted_over_and_the_notebook_agr
     frame = last(fill(robust, flower, "ladybug", steps=5, mask=marked(painted)))
     assert f"the robust twin: {percent(frame.terms['probability'])} ladybug" in html.unescape(drawn(app))
     assert "went wrong" not in said(app) and not [one for one in app.slider if one.key == "fill.hole"]
+    monkeypatch.chdir(tmp_path)
+    to_picture(painted).save("your-hole.png")
+    exec(snippet(app), found)
+    torch.testing.assert_close(found["picture"], frame.picture)
 
 
 def test_the_way_to_another_answer_is_drawn_and_where_each_twin_turns():

@@ -1,4 +1,4 @@
-// A square to draw on. Python hears of it once the pen rests: without colours the ink of every pixel, of 255; with
+// A square, or a picture, to draw on. Python hears of it once the pen rests: without colours the ink of every pixel, of 255; with
 // colours the drawing as a PNG.
 
 const REST = 500 // milliseconds
@@ -19,9 +19,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 class Sketch {
-  constructor(parent, { side = 32, pen = 4, colours = [], label, under }) {
+  constructor(parent, { side = 32, tall = side, pen = 4, colours = [], label, under }) {
     this.canvas = parent.querySelector("canvas")
-    this.canvas.width = this.canvas.height = side
+    Object.assign(this.canvas, { width: side, height: tall })
+    this.canvas.style.aspectRatio = `${side} / ${tall}`
     if (label) this.canvas.ariaLabel = label
     this.colours = colours
     this.under = under
