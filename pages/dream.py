@@ -50,15 +50,19 @@ def board() -> None:
 
 
 def draw(frame) -> None:
-    """The picture as it grows, and the one it began as."""
-    left, right = st.columns([11, 5], gap="large")
-    with left:
-        told = f"picture {frame.step} of {frame.of}" if method is ZOOM else f"step {frame.step} of {frame.of}"
-        show.picture(frame.picture, told, width=WIDTH, pixels=False, alt="dreamt")
-    with right:
+    """The picture as it grows."""
+    told = f"picture {frame.step} of {frame.of}" if method is ZOOM else f"step {frame.step} of {frame.of}"
+    show.picture(frame.picture, told, width=WIDTH, pixels=False, alt="dreamt")
+
+
+def beginning() -> None:
+    """The picture it begins with, to paint over where that says where it dreams, and the guide."""
+    if painting_on:
+        board()
+    else:
         show.picture(chosen.image, "your picture", width=240, pixels=False, alt="your picture")
-        if guide != NONE:
-            show.picture(pictures.bundled(guide), f"the guide: {guide}", width=240, pixels=False, alt="the guide")
+    if guide != NONE:
+        show.picture(pictures.bundled(guide), f"the guide: {guide}", width=240, pixels=False, alt="the guide")
 
 
 def film(frame) -> None:
@@ -119,12 +123,11 @@ with calm():
     where = image_digest(painted) if painted is not None else ""
     question = (chosen.network, chosen.picture, method.title, guide, where, str(layers), tuple(turned.items()))
     job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned, **given))
-    beside, middle = st.columns([5, 15], gap="large") if painting_on else (None, st.container())
-    if painting_on:
-        with beside:
-            board()
-    with middle:
+    left, right = st.columns([11, 5], gap="large")
+    with left:
         jobs.answer(JOB, draw, what=method.title)
+    with right:
+        beginning()
     frame = job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
