@@ -110,7 +110,7 @@ def substituted(frame) -> None:
     found = frame.picture
     left, right = st.columns([1, 1], gap="large")
     with left:
-        show.answer(show.percent(found.fooled[-1]), f"of the digits get another answer, after {found.queries[-1]:,} questions")
+        show.answer(show.percent(found.fooled[-1]), f"get another answer after {found.queries[-1]:,} questions")
         show.figure(rounds(found), key="blackbox rounds", height=250, alt="agreement and success over the questions")
         show.legend((name, show.percent(values[-1]), ink) for name, values, ink in curves(found))
     with right:
