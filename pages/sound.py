@@ -22,8 +22,11 @@ from vizcore.imaging import render
 RECORDING, PHRASE, SAID, JOB, KIND = "sound.recording", "sound.phrase", "sound.said", "sound", "recording"
 FIRST, COMMAND = "fox", "okay browse to evil dot com"
 SEEN = """To you both sounds say the same; the second was changed, sample by sample along the gradient, until the
-network hears **{phrase}**. The same change with its samples in an order drawn by chance is noise of the same peak and
-power. All three spectrograms are on one scale: time to the right, 0 to 8 kHz upwards, dark from 80 decibels down."""
+network hears **{phrase}**. It writes letters, in small print, and a search reads them with the {words} words that the
+network was trained on; a word that is not among them has to be spelled without doubt. The same change with its samples
+in an order drawn by chance is noise of the same peak and power. All three spectrograms are on one scale: time to the
+right, 0 to 8 kHz upwards, dark from 80 decibels down."""
+LETTERS = "letters: {}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -33,9 +36,9 @@ def recording(name: str, _path=None):
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def transcript(name: str, _sound) -> str:
-    """What the network makes of a recording as it is."""
-    return open_listener().transcript(_sound)
+def reading(name: str, _sound) -> tuple[str, str]:
+    """The words and the letters that the network makes of a recording as it is."""
+    return open_listener().reading(_sound)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -62,30 +65,36 @@ def own_recording() -> None:
         uploads.uploader("A WAV file, up to 12 seconds", key="recording", take=keep, type=["wav"],
                          max_upload_size=LARGEST >> 20)  # fmt: skip
         uploads.uploader("Or say something", key="microphone", take=keep, draw=st.audio_input, sample_rate=RATE)
-        st.caption("It stays in this session. The network knows synthetic voices and some two hundred English words.")
+        known = len(open_listener().words)
+        st.caption(f"It stays in this session. The network knows synthetic voices and {known} English words.")
 
 
-def understood(text: str) -> None:
+def understood(text: str, letters: str) -> None:
     """How well the reader's own recording is understood, once it is known what was said."""
     said = st.text_input("what you said, to count its errors", key=SAID, max_chars=200).lower().split()
     if said:
         wrong = word_errors(" ".join(said), text)
-        st.caption(f"It hears {show.plain(text) or 'nothing'}: {wrong} errors in {len(said)} words.")
+        heard, spelled = (show.plain(each) or "nothing" for each in (text, letters))
+        st.caption(f"It hears {heard}, from the letters {spelled}: {wrong} errors in {len(said)} words.")
 
 
 def draw(frame) -> None:
     """What is heard so far, the three spectrograms and, at the end, all sounds to play."""
     attack, over = frame.picture, not jobs.running(JOB).going
-    sounds = [("Before", attack.heard[0], attack.before), ("After", attack.heard[1], attack.after)]
+    sounds = [
+        ("Before", attack.heard[0], attack.letters[0], attack.before),
+        ("After", attack.heard[1], attack.letters[1], attack.after),
+    ]
     if over:
         control = noise(question, attack.gradients, attack)
-        sounds.append(("With noise as loud", control.heard[1], control.after))
+        sounds.append(("With noise as loud", control.heard[1], control.letters[1], control.after))
         if not attack.success:
             apology(f"Not within {frame.step} steps: it hears {attack.heard[1] or 'nothing'}. More steps or a louder "
                     "change may do it, or a phrase that is as long as what was said.")  # fmt: skip
-    for column, (title, heard, sound) in zip(st.columns(3, gap="large"), sounds, strict=False):
+    for column, (title, heard, letters, sound) in zip(st.columns(3, gap="large"), sounds, strict=False):
         with column:
             show.says(title, heard or "nothing")
+            st.caption(LETTERS.format(show.plain(letters) or "none"))
             if over:
                 st.audio(wav(sound), format="audio/wav")
                 st.download_button(
@@ -115,19 +124,25 @@ with dials.row():
 with calm():
     sound = recording(chosen, own[chosen].path if chosen in own else None)
     if chosen in own:
-        understood(transcript(chosen, sound))
+        understood(*reading(chosen, sound))
     question = (method.name, chosen, phrase, *turned.items())
     frames = method.frames(open_listener(), sound, phrase, **turned)
     job = jobs.ask(JOB, question, lambda: frames, patience=1.0)
     jobs.answer(JOB, draw, what=phrase)
     attack, card = job.latest and job.latest.picture, listener_card()
-    wrong = show.percent(card["word error rate, unseen voices"])
-    st.caption(f"On voices and sentences that it never heard, the network gets {wrong} of the words wrong.")
+    wrong, bare, letters = (
+        show.percent(card[f"{measure}, unseen voices"])
+        for measure in ("word error rate", "word error rate of the bare letters", "letter error rate")
+    )
+    st.caption(
+        f"On voices and sentences that it never heard, {wrong} of the words are wrong; the search knows all words that "
+        f"can be said. Without it {bare} of them would be, as {letters} of the letters are."
+    )
     opening = f"load_recording({own[chosen].called!r})" if chosen in own else f"bundled_recording({chosen!r})"
     given = ", ".join(["open_listener()", "sound", repr(phrase), *written(turned)])
     learn.below(
         method,
-        seen=SEEN.format(phrase=show.plain(phrase)),
+        seen=SEEN.format(phrase=show.plain(phrase), words=len(open_listener().words)),
         tries=[
             learn.Try("A voice and a sentence that it never heard", session={RECORDING: "number"}),
             learn.Try("A hundredth of the sound: 40 decibels below", method=method, dials={"decibels": -40}),

@@ -24,6 +24,7 @@ from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.leaderboard import METHODS as BELIEVED
 from vizcore.adversarial.linearity import METHODS as LINEARITY
 from vizcore.adversarial.physical import METHODS as PHYSICAL
+from vizcore.adversarial.substitute import METHODS as SUBSTITUTE
 from vizcore.attribution.cam import METHODS as FIRST
 from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
@@ -79,6 +80,7 @@ PAGES = [
     ("sign.py", {"sticker.steps": "5", "sticker.batch": "2"}),
     ("people.py", {"people.each": "1", "fool_people.steps": "1"}),
     *(("blackbox.py", {"blackbox.method": method.title, "blackbox.networks": TWO}) for method in BLACKBOX),
+    *(("blackbox.py", {"blackbox.method": method.title, "substitute.rounds": "1"}) for method in SUBSTITUTE),
     ("sound.py", {"audio_adversarial.steps": "10"}),
     *(("defense.py", {"defense.method": method.title, **QUICK}) for method in (*DEFENSE, *BELIEVED)),
     *(("gradients.py", {"gradients.method": method.title, **SHORT}) for method in GRADIENTS),

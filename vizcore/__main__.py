@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--start", type=Path, help="a checkpoint of the robust twin whose first epochs are shared")
+    train.add_argument("--start", type=Path, help="what to begin with: a checkpoint of the robust twin, or weights")
     train.set_defaults(run=train_network)
 
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
@@ -208,7 +208,7 @@ def examine(given: argparse.Namespace) -> int:
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins, the speech network, which learns from sentences that espeak-ng speaks, or the painter."""
     if given.name == "speech":
-        card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed)
+        card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed, start=given.start)
         wrong = card["word error rate, unseen voices"]
         print(f"{wrong:.1%} of words wrong in voices never heard, after {card['minutes']} minutes; in {given.out}")
         return 0

@@ -6,7 +6,7 @@ from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, open_probe
-from vizcore.adversarial import square, transfer_matrix
+from vizcore.adversarial import square, substitute, transfer_matrix
 from vizcore.adversarial.blackbox import gallery
 
 PAGE = "blackbox.py"
@@ -38,3 +38,13 @@ def test_the_matrix_is_filled_row_by_row():
     assert cells == [f"{100 * row[name]:.0f}" for row in found.rows for name in names]
     assert numbers(app)["carried over to other networks"].endswith("%") and "went wrong" not in said(app)
     assert "['tiny-vgg@12']" in snippet(app)
+
+
+def test_the_substitute_is_that_of_the_library():
+    address = {"substitute.rounds": "1", "substitute.black_box": "nearest neighbours", "substitute.attack": "PGD"}
+    app = finished(opened(PAGE, **{"blackbox.method": "Substitute"}, **address))
+    found = substitute(rounds=1, black_box="nearest neighbours", attack="PGD")
+    assert f"{100 * found.fooled[-1]:.1f} %" in drawn(app) and "after 80 questions" in drawn(app)
+    assert numbers(app)["substitute and black box agree"].startswith(f"{100 * found.agreement[-1]:.1f} %")
+    exec(snippet(app), ran := {})
+    assert ran["found"].rows == found.rows and "went wrong" not in said(app)

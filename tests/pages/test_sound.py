@@ -21,8 +21,10 @@ def own_cache(tmp_path, monkeypatch):
 def test_it_says_what_is_heard_before_and_after_and_with_noise_as_loud():
     app = finished(opened(PAGE, **FEW))
     attack = audio_adversarial(listener, bundled_recording("fox"), COMMAND, steps=10)
-    for heard in (*attack.heard, same_loudness(listener, attack).heard[1]):
-        assert f"<p>{heard or 'nothing'}</p>" in drawn(app)
+    control = same_loudness(listener, attack)
+    captions = [caption.value for caption in app.caption]
+    for words, letters in zip((*attack.heard, control.heard[1]), (*attack.letters, control.letters[1]), strict=True):
+        assert f"<p>{words or 'nothing'}</p>" in drawn(app) and f"letters: {letters or 'none'}" in captions
     assert numbers(app)["peak of the change"] == f"{attack.decibels:.1f}" and numbers(app)["gradients"] == "10"
     assert len(app.get("audio")) == 3 and "went wrong" not in said(app)
     assert ("Not within 10 steps" in said(app)) != attack.success
@@ -39,7 +41,8 @@ def test_an_own_recording_is_heard_and_its_errors_are_counted():
     heard = listener.transcript(bundled_recording("times"))
     assert f"<p>{heard}</p>" in drawn(app)
     app.text_input("sound.said").input(f"not {heard}").run()
-    assert f"1 errors in {len(heard.split()) + 1} words" in " ".join(caption.value for caption in app.caption)
+    told = " ".join(caption.value for caption in app.caption)
+    assert f"It hears {heard}, from the letters" in told and f"1 errors in {len(heard.split()) + 1} words" in told
 
 
 def test_what_is_no_recording_gets_a_sentence_and_changes_nothing():

@@ -26,6 +26,7 @@ from vizcore.adversarial.road_signs import road_sign
 from vizcore.adversarial.sign import Sticker, sticker
 from vizcore.adversarial.sound import AudioAttack, audio_adversarial, same_loudness, spectrograms
 from vizcore.adversarial.square import square
+from vizcore.adversarial.substitute import substitute
 from vizcore.adversarial.universal import universal
 from vizcore.adversarial.xray import Carrier, XRay, xray
 
@@ -78,6 +79,7 @@ __all__ = [
     "spectrograms",
     "square",
     "sticker",
+    "substitute",
     "targeted_ascent",
     "ten_numbers",
     "transfer_matrix",

@@ -1,4 +1,4 @@
-"""A network that writes down what it hears: log-mel frames, convolutions over time, and CTC.
+"""A network that writes down what it hears: log-mel frames, convolutions over time, and CTC; a lexicon makes words.
 
 It is no `Probe`: a probe takes pixels in [0, 1], prepares pictures and names classes. A listener takes sound in
 [-1, 1], of any length, and writes letters; what the two would share is little more than being frozen.
@@ -7,12 +7,13 @@ It is no `Probe`: a probe takes pixels in [0, 1], prepares pictures and names cl
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import nn
 
+from vizcore.adversarial.lexicon import BLANK, LETTERS, NUMBER, Trie, beam_search, trie
 from vizcore.folders import project_folder
 from vizcore.probe import check_cancel
 
@@ -20,8 +21,6 @@ RATE = 16_000  # samples a second
 WINDOW, HOP, FFT = 400, 160, 512  # samples: 25 ms, every 10 ms
 BANDS, LOWEST, HIGHEST = 40, 60.0, 7600.0  # mel bands, and the frequencies between which they lie, in Hz
 FLOOR = 1e-4  # of a band's power: about the hiss of 16 bits at -60 dB, below which all is silence
-BLANK = "_"
-LETTERS = BLANK + " 'abcdefghijklmnopqrstuvwxyz"
 WEIGHTS = project_folder() / "assets" / "weights" / "speech.safetensors"
 
 
@@ -103,15 +102,23 @@ class SpeechNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """A speech network, frozen and shared by all readers at once; it works on the processor, where it is quick enough.
+    """A speech network, frozen and shared by all readers at once, and the `words` that its letters are read as.
+
+    It works on the processor, where it is quick enough.
 
     >>> listener = open_listener()
-    >>> listener.name, listener.network.training
-    ('speech', False)
+    >>> listener.name, len(listener.words), listener.network.training
+    ('speech', 271, False)
     """
 
     network: SpeechNetwork
     name: str
+    words: tuple[str, ...]
+
+    @cached_property
+    def lexicon(self) -> Trie:
+        """Its words by their letters."""
+        return trie(self.words)
 
     def letters(self, sound: torch.Tensor) -> torch.Tensor:
         """The log probability of every letter at every moment of a sound (samples,): (moments, letters).
@@ -121,14 +128,27 @@ class Listener:
         return self.network(heard(mel_power(sound[None])))[0]
 
     def transcript(self, sound: torch.Tensor) -> str:
-        """What the network writes down of a sound (samples,) in [-1, 1] at 16 kHz.
+        """What is heard of a sound (samples,) in [-1, 1] at 16 kHz: the network's letters, read with its lexicon.
 
         >>> from vizcore.adversarial import bundled_recording
-        >>> open_listener().transcript(bundled_recording("door")).split()[0]
-        'please'
+        >>> open_listener().transcript(bundled_recording("door"))
+        'please close the kitchen door'
+        """
+        return self.reading(sound)[0]
+
+    def reading(self, sound: torch.Tensor) -> tuple[str, str]:
+        """The words that are heard of a sound (samples,), and the bare letters that they are read from.
+
+        >>> from vizcore.adversarial import bundled_recording
+        >>> open_listener().reading(bundled_recording("fox"))
+        ('the quick brown fox is near the house', 'the quick browne faxe is near the house')
         """
         with torch.no_grad():
-            return written(self.letters(sound))
+            return self.read(self.letters(sound))
+
+    def read(self, letters: torch.Tensor) -> tuple[str, str]:
+        """The same of log probabilities of letters (moments, letters)."""
+        return beam_search(letters, self.lexicon), written(letters)
 
 
 @cache
@@ -136,15 +156,18 @@ def open_listener() -> Listener:
     """The speech network that comes along: it was trained on synthetic voices and some two hundred words.
 
     It reads log-mel frames, every 10 ms, and writes letters by CTC (Graves et al. 2006, *Connectionist Temporal
-    Classification*): at every moment the likeliest letter or a blank, and repeats are one. Its card, `listener_card()`,
-    says how often it errs. Sounds are (samples,) in [-1, 1] at 16 kHz.
+    Classification*): at every moment the likeliest letter or a blank, and repeats are one. A beam search makes words
+    of them with the lexicon of its training (`lexicon.py`). Its card, `listener_card()`, says how often it errs.
+    Sounds are (samples,) in [-1, 1] at 16 kHz.
 
     >>> open_listener().letters(torch.zeros(16_000))[25].argmax().item()  # silence is a blank
     0
     """
     network = SpeechNetwork()
-    network.load_state_dict(load_file(WEIGHTS))
-    return Listener(network.float().eval().requires_grad_(False), "speech")
+    with safe_open(WEIGHTS, "pt") as kept:
+        network.load_state_dict({name: kept.get_tensor(name) for name in kept.keys()})  # noqa: SIM118
+        words = tuple(kept.metadata()["words"].split())
+    return Listener(network.float().eval().requires_grad_(False), "speech", words)
 
 
 def listener_card() -> dict:
@@ -162,7 +185,7 @@ def letters_of(text: str) -> torch.Tensor:
     >>> letters_of("a cab")
     tensor([3, 1, 5, 3, 4])
     """
-    return torch.tensor([LETTERS.index(letter) for letter in text])
+    return torch.tensor([NUMBER[letter] for letter in text])
 
 
 def written(said: torch.Tensor) -> str:

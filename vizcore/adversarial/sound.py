@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from markupsafe import Markup
 
-from vizcore.adversarial.listener import BLANK, LETTERS, Listener, letters_of, power, written
+from vizcore.adversarial.lexicon import BLANK, LETTERS
+from vizcore.adversarial.listener import Listener, letters_of, power
 from vizcore.adversarial.recordings import FULL, rounded, wav
 from vizcore.ascent import adam
 from vizcore.dial import Range
@@ -28,12 +29,13 @@ DEEP = 80.0  # decibels below the loudest place, where a spectrogram is dark
 class AudioAttack:
     """A sound (samples,) before and after an attack, what was `heard` before and after, and the phrase that was wanted.
 
-    Both sounds have the levels of 16 bits, as a file keeps them, so success is that of the file: what is heard is the
-    phrase to the letter. `gradients` counts the queries. None can be built with a sample outside [-1, 1], a change of
-    more than `bound`, or anything that is no number.
+    `heard` are words, read with the network's lexicon from its bare `letters`. Both sounds have the levels of 16 bits,
+    as a file keeps them, so success is that of the file: words and letters are the phrase. `gradients` counts the
+    queries. None can be built with a sample outside [-1, 1], a change of more than `bound`, or anything that is no
+    number.
 
     >>> sound = torch.tensor([0.5, -0.5])
-    >>> attack = AudioAttack(sound, sound + 0.05, ("no", "yes"), "yes", bound=0.05)
+    >>> attack = AudioAttack(sound, sound + 0.05, ("no", "yes"), ("noh", "yes"), "yes", bound=0.05)
     >>> round(attack.decibels, 2), attack.success
     (-20.0, True)
     """
@@ -41,6 +43,7 @@ class AudioAttack:
     before: torch.Tensor
     after: torch.Tensor
     heard: tuple[str, str]
+    letters: tuple[str, str]
     phrase: str
     bound: float = 2.0
     gradients: int = 0
@@ -70,8 +73,8 @@ class AudioAttack:
 
     @property
     def success(self) -> bool:
-        """Whether the phrase is heard now, to the letter."""
-        return self.heard[1] == self.phrase
+        """Whether the phrase is heard now, and written to the letter."""
+        return self.heard[1] == self.letters[1] == self.phrase
 
     @property
     def decibels(self) -> float:
@@ -129,7 +132,8 @@ def audio_adversarial(
 
     Carlini and Wagner 2018: Adam lowers the CTC loss of the phrase and the power of the change, while no sample moves
     by more than a bound, which begins at so many decibels below the sound's peak. At the bound the power costs a nat a
-    letter. Whenever the phrase is heard, the change and its bound shrink to 0.8 of their size, and the search goes on.
+    letter. Whenever the phrase is heard, the change and its bound shrink to 0.8 of their size, and the search goes on;
+    it is heard where the network writes it to the letter, and its words, read with the lexicon, are those.
     Sounds are (samples,) in [-1, 1] at 16 kHz and have the levels of 16 bits at every step.
 
     The picture of a frame is the `AudioAttack` so far: the quietest that reached the phrase or, before there is one,
@@ -141,26 +145,27 @@ def audio_adversarial(
     ('okay go', True)
     """
     sound, phrase = rounded(sound.detach()), spelled(phrase)
-    found = AudioAttack(sound, sound, ("", ""), phrase)
+    found = AudioAttack(sound, sound, ("", ""), ("", ""), phrase)
     most = bound = sound.abs().max().item() * 10 ** (decibels / 20)
-    now, adam_step, memory = sound, adam(RATE), None
+    now, adam_step, memory, before = sound, adam(RATE), None, None
     for step in range(1, steps + 1):
         now = now.clone().requires_grad_()
         letters = listener.letters(now)
         missing = ctc(letters, phrase)
         loud = ((now - sound) / bound).square().mean() * len(phrase)
         [gradient] = torch.autograd.grad(missing + loud, now)
-        now, heard = now.detach(), written(letters.detach())
-        before = heard if step == 1 else found.heard[0]
-        found = replace(found, gradients=step)
-        if heard == phrase or not found.success:
-            found = AudioAttack(sound, now, (before, heard), phrase, most, step)
-        if heard == phrase:
+        now, (words, bare) = now.detach(), listener.read(letters.detach())
+        before = before or (words, bare)
+        found, reached = replace(found, gradients=step), words == bare == phrase
+        if reached or not found.success:
+            heard, written = zip(before, (words, bare), strict=True)
+            found = AudioAttack(sound, now, heard, written, phrase, most, step)
+        if reached:
             bound = SHRINKS * found.change.abs().max().item()
             now = sound + SHRINKS * found.change
         over = step == steps or bound < 1 / FULL  # nothing smaller can be kept in 16 bits
         terms = {"loss": missing.item(), "decibels": found.decibels}
-        yield Frame(steps if over else step, steps, found, terms, heard)
+        yield Frame(steps if over else step, steps, found, terms, words)
         if over:
             return
         move, memory = adam_step(-gradient, memory)
@@ -193,13 +198,14 @@ def same_loudness(listener: Listener, attack: AudioAttack, *, seed: int = 0) -> 
 
     >>> from vizcore.adversarial import bundled_recording, open_listener
     >>> sound = bundled_recording("door")
-    >>> attack = AudioAttack(sound, rounded(sound * 0.9), ("", ""), "no")
+    >>> attack = AudioAttack(sound, rounded(sound * 0.9), ("", ""), ("", ""), "no")
     >>> round(attack.loudness), round(same_loudness(open_listener(), attack).loudness)
     (-20, -20)
     """
     order = torch.randperm(len(attack.change), generator=torch.Generator().manual_seed(seed))
     noisy = rounded((attack.before + attack.change[order]).clamp(-1, 1))
-    return replace(attack, after=noisy, heard=(attack.heard[0], listener.transcript(noisy)))
+    words, letters = listener.reading(noisy)
+    return replace(attack, after=noisy, heard=(attack.heard[0], words), letters=(attack.letters[0], letters))
 
 
 def spectrograms(attack: AudioAttack) -> torch.Tensor:
@@ -209,7 +215,7 @@ def spectrograms(attack: AudioAttack) -> torch.Tensor:
     All are on one scale, from the loudest place of the sounds down to 80 decibels below it.
 
     >>> tone = torch.sin(torch.arange(1600) / 16 * 6.283185) / 2  # 1 kHz: row 32 of 256, from below
-    >>> spectrograms(AudioAttack(tone, tone, ("", ""), "no"))[0, :, :, 5].sum(0).argmax().item()
+    >>> spectrograms(AudioAttack(tone, tone, ("", ""), ("", ""), "no"))[0, :, :, 5].sum(0).argmax().item()
     224
     """
     powers = power(torch.stack([attack.before, attack.after, attack.change]))
@@ -225,6 +231,7 @@ METHODS = (
         r"p_m(\pi_m \mid x + \delta) \quad \text{where} \quad 20 \log_{10} \frac{\max |\delta|}{\max |x|} \le \tau",
         paper="Carlini and Wagner 2018, *Audio Adversarial Examples: Targeted Attacks on Speech-to-Text*; "
         "Graves et al. 2006 (CTC)",
-        misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost.",
+        misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost. The "
+        "lexicon has few words, and a phrase of others has to be written to the letter to be read.",
     ),
 )

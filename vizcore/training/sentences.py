@@ -64,6 +64,23 @@ def vocabulary() -> list[str]:
     return sorted({word for words in LISTS.values() for word in words})
 
 
+def lexicon() -> list[str]:
+    """All words that a sentence can have, in the order of the alphabet: those of the vocabulary, plurals, and a few
+    that only templates say.
+
+    >>> len(lexicon()), sorted(set(lexicon()) - set(vocabulary()))[:3]
+    (271, ['apples', 'bears', 'birds'])
+    """
+    found = set(vocabulary())
+    for word in " ".join(TEMPLATES).split():
+        if word.startswith("{"):
+            kind, ending = word[1:].split("}")
+            found |= {each + ending for each in LISTS.get(kind, ())}  # on and off are in the vocabulary
+        else:
+            found.add(word)
+    return sorted(found)
+
+
 def sentence(draw: random.Random) -> str:
     """A sentence of one of the templates or, one time in four, two to five words in no order.
 

@@ -1,11 +1,14 @@
 """How the speech network was made: `python -m vizcore train speech --data FOLDER --minutes N`.
 
-It learns by CTC (Graves et al. 2006) from what espeak-ng says (spoken.py), and the folder keeps that speech. Noise,
-loudness and the length of the speaker's throat are drawn anew whenever a sentence is heard. Voices and sentences that
-were held out are looked at once, for the card.
+It learns by CTC (Graves et al. 2006) from what espeak-ng says (spoken.py), and the folder keeps that speech. Every
+epoch hears another volume of sentences, until the volumes begin again. Noise, loudness and the length of the speaker's
+throat are drawn anew whenever a sentence is heard. Voices and sentences that were held out are looked at once, for
+the card.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
-any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
+any machine, and learns more on a faster one; what espeak-ng takes to speak is not counted. A run that was cut off goes
+on where its last whole epoch ended, and `--start assets/weights/speech.safetensors` begins with the weights that come
+along, at half the rate.
 """
 
 import copy
@@ -17,12 +20,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from vizcore.adversarial.lexicon import LETTERS, beam_search, trie
 from vizcore.adversarial.listener import (
     BANDS,
     FLOOR,
-    LETTERS,
     Listener,
     SpeechNetwork,
     heard,
@@ -33,16 +36,17 @@ from vizcore.adversarial.listener import (
 )
 from vizcore.adversarial.recordings import load_recording
 from vizcore.training.card import write
-from vizcore.training.spoken import KNOWN, RECORDINGS, UNSEEN, Spoken, record, spoken
+from vizcore.training.sentences import lexicon
+from vizcore.training.spoken import KNOWN, RECORDINGS, UNSEEN, WIDER, Spoken, learned, record, spoken
 
-MANY = 2400  # sentences to learn from
+MANY, VOLUMES = 2400, 12  # sentences that an epoch hears, and how many times as many there are
 ASKED = 300  # sentences of each part that is only listened to
 BATCH, RATE = 8, 3e-3
 LICENCE = (
     "weights, script and recordings under the project's MIT licence; espeak-ng, which spoke the sentences, is a "
     "program under GPL-3 that training alone needs, and what it says is not covered by its licence"
 )
-DATA = "{} sentences of {} words, spoken by espeak-ng in {} voices and four accents, 130 to 200 words a minute"
+DATA = "{} sentences of {} words, spoken by espeak-ng in {} voices and four accents, {} to {} words a minute"
 RECIPE = (
     "AdamW, weight decay 0.01, batch 8, learning rate to 3e-3 and down along a cosine to nothing, gradients no longer "
     "than 1; noise of 5 to 45 dB below the speech in half of the sentences, loudness over 30 dB, throats of 0.88 to "
@@ -50,15 +54,15 @@ RECIPE = (
 )
 
 
-def rate(progress: float) -> float:
+def rate(progress: float, highest: float = RATE) -> float:
     """The learning rate when this share of the time has passed: up in the first twentieth, then down a cosine.
 
     >>> rate(0.05), rate(1.0)
     (0.003, 0.0)
     """
     if progress < 0.05:
-        return RATE * (0.1 + 0.9 * progress / 0.05)
-    return RATE * (0.5 + 0.5 * math.cos(math.pi * min((progress - 0.05) / 0.95, 1)))
+        return highest * (0.1 + 0.9 * progress / 0.05)
+    return highest * (0.5 + 0.5 * math.cos(math.pi * min((progress - 0.05) / 0.95, 1)))
 
 
 def together(sounds: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,11 +114,13 @@ def loss_of(network: SpeechNetwork, sounds: torch.Tensor, frames: torch.Tensor, 
 
 
 class Run:
-    """The network in training, and how far it is."""
+    """The network in training, and how far it is; it may begin with the weights of a file."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, start: Path | None = None):
         torch.manual_seed(seed)
-        self.network = SpeechNetwork()
+        self.network, self.highest = SpeechNetwork(), RATE / 2 if start else RATE
+        if start:
+            self.network.load_state_dict(load_file(start))
         self.optimiser = torch.optim.AdamW(self.network.parameters(), RATE, weight_decay=0.01)
         self.epoch, self.seconds, self.history = 0, 0.0, []
 
@@ -135,7 +141,7 @@ class Run:
     def learn(self, sounds: torch.Tensor, frames: torch.Tensor, texts: Sequence[str], progress: float) -> float:
         """One step towards the texts; the loss before it."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate(progress)
+            group["lr"] = rate(progress, self.highest)
         loss = loss_of(self.network, sounds, frames, texts)
         self.optimiser.zero_grad()
         loss.backward()
@@ -144,9 +150,10 @@ class Run:
         return loss.item()
 
 
-def epochs(run: Run, speech: Spoken, minutes: float, seed: int) -> Iterator[float]:
+def epochs(run: Run, data: Path, minutes: float, seed: int) -> Iterator[float]:
     """Train epoch by epoch until the time is over; each epoch gives its mean loss."""
     while run.seconds < 60 * minutes:
+        speech = learned(data, MANY, run.epoch % VOLUMES)
         began, at_first, losses = time.perf_counter(), run.seconds, []
         draw = torch.Generator().manual_seed(seed * 1000 + run.epoch)
         run.network.train()
@@ -162,10 +169,12 @@ def epochs(run: Run, speech: Spoken, minutes: float, seed: int) -> Iterator[floa
 
 
 @torch.no_grad()
-def transcripts(network: SpeechNetwork, speech: Spoken) -> list[str]:
-    """What the network writes down of each sentence, one at a time, as a reader's recording is heard."""
+def readings(network: SpeechNetwork, speech: Spoken) -> tuple[list[str], list[str]]:
+    """What is heard of each sentence, one at a time, as a reader's recording is: its words, and the bare letters."""
     network.eval()
-    return [written(network(heard(bands.float().exp())[None])[0]) for bands in speech.bands]
+    letters = [network(heard(bands.float().exp())[None])[0] for bands in speech.bands]
+    words = trie(lexicon())
+    return [beam_search(each, words) for each in letters], [written(each) for each in letters]
 
 
 def word_error_rate(wanted: Sequence[str], found: Sequence[str]) -> float:
@@ -178,35 +187,44 @@ def word_error_rate(wanted: Sequence[str], found: Sequence[str]) -> float:
     return round(sum(word_errors(*pair) for pair in pairs) / sum(len(text.split()) for text in wanted), 4)
 
 
+def apart(texts: Sequence[str]) -> list[str]:
+    """Texts with every letter, and every space, as a word.
+
+    >>> apart(["a cat"])
+    ['a | c a t']
+    """
+    return [" ".join(text.replace(" ", "|")) for text in texts]
+
+
 def save(network: SpeechNetwork, path: Path) -> None:
-    """Write the weights in half precision."""
+    """Write the weights in half precision, and the words that they learned."""
     weights = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path, {"letters": LETTERS, "architecture": "speech"})
+    save_file(weights, path, {"letters": LETTERS, "words": " ".join(lexicon()), "architecture": "speech"})
 
 
-def train(data: Path, out: Path, minutes: float, *, seed: int = 0) -> dict:
+def train(data: Path, out: Path, minutes: float, *, seed: int = 0, start: Path | None = None) -> dict:
     """Train the speech network, and write its weights and card below `out`, and the recordings that come along beside.
 
-    The speech that it learns from is kept in `data`.
+    The speech that it learns from is kept in `data`. `start` is a file of weights to begin with.
     """
-    learned, chosen_on = spoken(data, "learned", MANY), spoken(data, "chosen on", 60)
-    run, checkpoint = Run(seed), data / "speech.checkpoint"
+    chosen_on = spoken(data, "chosen on", 60)
+    run, checkpoint = Run(seed, start), data / "speech.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
-    for loss in epochs(run, learned, minutes, seed):
-        wrong = word_error_rate(chosen_on.texts, transcripts(run.network, chosen_on))
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": wrong})
+    for loss in epochs(run, data, minutes, seed):
+        words, letters = (word_error_rate(chosen_on.texts, each) for each in readings(run.network, chosen_on))
+        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": words, "bare letters": letters})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         run.keep(checkpoint)
     save(run.network, out / "speech.safetensors")
     record(out.parent / "recordings")
-    words = len(set(" ".join(learned.texts).split()))
+    said = DATA.format(min(run.epoch, VOLUMES) * MANY, len(lexicon()), len(KNOWN), *WIDER[0])
     facts = {
-        "name": "speech", "data": DATA.format(len(learned), words, len(KNOWN)), "recipe": RECIPE, "licence": LICENCE,
+        "name": "speech", "data": said, "recipe": RECIPE, "licence": LICENCE,
         "parameters": sum(value.numel() for value in run.network.parameters()), "seed": seed, "epochs": run.epoch,
         "minutes": round(run.seconds / 60, 1),
     }  # fmt: skip
@@ -221,16 +239,13 @@ def standing(network: SpeechNetwork, data: Path, recordings: Path) -> dict:
     found = {"held out voices": list(UNSEEN), "sentences": ASKED}
     for part in ("known", "unseen"):
         speech = spoken(data, part, ASKED)
-        heard_now = transcripts(network, speech)
-        found[f"word error rate, {part} voices"] = word_error_rate(speech.texts, heard_now)
-        found[f"letter error rate, {part} voices"] = word_error_rate(
-            [" ".join(text.replace(" ", "|")) for text in speech.texts],
-            [" ".join(text.replace(" ", "|")) for text in heard_now],
-        )
-    listener = Listener(network.eval().requires_grad_(False), "speech")
-    told = {
-        name: {"said": text, "voice": voice, "heard": listener.transcript(load_recording(recordings / f"{name}.wav"))}
-        for name, (text, voice, *_) in RECORDINGS.items()
-    }
+        words, letters = readings(network, speech)
+        found[f"word error rate, {part} voices"] = word_error_rate(speech.texts, words)
+        found[f"word error rate of the bare letters, {part} voices"] = word_error_rate(speech.texts, letters)
+        found[f"letter error rate, {part} voices"] = word_error_rate(apart(speech.texts), apart(letters))
+    listener, told = Listener(network.eval().requires_grad_(False), "speech", tuple(lexicon())), {}
+    for name, (text, voice, *_) in RECORDINGS.items():
+        words, letters = listener.reading(load_recording(recordings / f"{name}.wav"))
+        told[name] = {"said": text, "voice": voice, "heard": words, "letters": letters}
     said, heard_of_it = zip(*((each["said"], each["heard"]) for each in told.values()), strict=True)
     return found | {"word error rate, recordings": word_error_rate(said, heard_of_it), "recordings": told}

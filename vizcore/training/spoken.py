@@ -26,8 +26,11 @@ from vizcore.training.sentences import sentences
 ACCENTS = ("en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp")
 KNOWN = (
     *("m1", "m2", "m3", "m5", "m6", "m8", "f1", "f2", "f4", "Denis", "Michael", "Andrea", "Alicia", "steph"),
-    *("Hugo", "Jacky", "john", "Lee", "max", "paul", "steph2", "anika", "robert"),
-)
+    *("Hugo", "Jacky", "john", "Lee", "max", "paul", "steph2", "anika", "robert", "adam", "Alex", "Annie", "antonio"),
+    *("benjamin", "boris", "david", "Diogo", "ed", "edward", "Gene", "gustave", "Henrique", "iven", "kaukovalta"),
+    *("klatt", "klatt2", "marcelo", "Marco", "michel", "miguel", "norbert", "pablo", "pedro", "quincy", "rob"),
+    *("sandro", "steph3", "travis", "victor", "zac"),
+)  # neither linda nor aunty, who share the throat of belinda, nor AnxiousAndy
 CHOSEN_ON = ("m7", "f5")  # what is looked at while training
 UNSEEN = ("m4", "f3", "Andy", "belinda")  # what the card is about
 RECORDINGS = {  # those that come along: what is said, in which voice, how fast and how high
@@ -47,6 +50,7 @@ RECORDINGS = {  # those that come along: what is said, in which voice, how fast 
 PARTS = {"chosen on": CHOSEN_ON, "known": KNOWN, "unseen": UNSEEN}  # what is only listened to
 HELD_OUT = 400  # sentences of each of these
 SPEEDS, PITCHES = (130, 200), (20, 80)  # words a minute; espeak-ng's own scale
+WIDER = (110, 230), (5, 95)  # of these, what is learned from
 MARGIN = RATE // 10  # samples of silence that are left before and after
 PEAK = 0.7
 QUIETEST = 1e-7  # of a band's power, so that its logarithm can be kept in half precision
@@ -79,31 +83,43 @@ def say(text: str, voice: str, speed: int = 160, pitch: int = 50) -> torch.Tenso
     return torch.cat([silence, sound[loud[0] : loud[-1] + 1], silence])
 
 
-def speak(texts: Sequence[str], variants: Sequence[str], seed: int) -> Spoken:
+def speak(
+    texts: Sequence[str], variants: Sequence[str], seed: int, speeds: tuple[int, int], pitches: tuple[int, int]
+) -> Spoken:
     """Every sentence said once, in a voice, at a speed and at a pitch drawn by chance."""
     draw, voices, bands = random.Random(seed), [], []
     for text in texts:
         voices.append(f"{draw.choice(ACCENTS)}+{draw.choice(variants)}")
-        sound = say(text, voices[-1], draw.randint(*SPEEDS), draw.randint(*PITCHES))
+        sound = say(text, voices[-1], draw.randint(*speeds), draw.randint(*pitches))
         bands.append((mel_power(sound[None])[0] + QUIETEST).log().half())
     return Spoken(tuple(texts), tuple(voices), tuple(bands))
 
 
 def spoken(folder: Path, part: str, many: int) -> Spoken:
-    """One part of the training speech, made once and kept in a folder: `learned`, `chosen on`, `known` or `unseen`.
-
-    No sentence of another part is among those learned.
-    """
+    """One part of what is only listened to, made once and kept in a folder: `chosen on`, `known` or `unseen`."""
     file = folder / f"{part.replace(' ', '-')}-{many}.safetensors"
     if not file.exists():
-        held_out = sentences(3 * HELD_OUT, 1)
-        if part == "learned":
-            texts, variants = sentences(many, 0, frozenset(held_out)), KNOWN
-        else:
-            place = list(PARTS).index(part)
-            texts, variants = held_out[place * HELD_OUT :][:many], PARTS[part]
-        keep(speak(texts, variants, seed=len(part)), file)
+        place = list(PARTS).index(part)
+        texts = held_out()[place * HELD_OUT :][:many]
+        keep(speak(texts, PARTS[part], len(part), SPEEDS, PITCHES), file)
     return read(file)
+
+
+def learned(folder: Path, many: int, volume: int) -> Spoken:
+    """So many sentences to learn from, made once and kept in a folder; another volume holds others.
+
+    None of them is held out.
+    """
+    file = folder / f"learned-{many}-{volume}.safetensors"
+    if not file.exists():
+        texts = sentences(many, 2 * volume, frozenset(held_out()))  # even, as the held out have an odd seed
+        keep(speak(texts, KNOWN, volume, *WIDER), file)
+    return read(file)
+
+
+def held_out() -> list[str]:
+    """The sentences that are only listened to, those of one part after those of another."""
+    return sentences(len(PARTS) * HELD_OUT, 1)
 
 
 def record(folder: Path) -> None:
