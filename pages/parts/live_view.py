@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import live
+from pages.parts import atlas_chip, live
 from pages.parts.calm import calmly
 from pages.parts.components import registered, text
 from vizcore.imaging import data_address, ramp_bytes, sheet
@@ -84,6 +84,7 @@ def toolbox(
                 "signed": text(ramp_bytes("signed", signed=True, solid=True)),
             },
             "clip": clip(pictures),
+            "hints": atlas_chip.sheets(probe, list(layers)),
             "keys": KEYS,
             "words": {"notLent": NOT_LENT, "refused": REFUSED, "unplayable": UNPLAYABLE, "unrecorded": UNRECORDED},
         },
