@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import dials, learn, live_sources, live_view, pictures, show, state
+from pages.parts import dials, learn, live_sources, live_view, natural, pictures, show, state
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
@@ -50,6 +50,7 @@ with calm():
         on_pick=go,
         on_turn=lambda way: state.put(BACK, way),
     )
+    natural.best(chosen, unit)
     learn.below(
         METHOD,
         seen=SEEN.format(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import accentuated, beside, corpora, dials, jobs, learn, networks, show, state, studio
+from pages.parts import accentuated, beside, dials, jobs, learn, natural, networks, show, studio
 from pages.parts.calm import calm, calmly
 from pages.parts.pair import other_unit
 from pages.parts.question import written
@@ -10,7 +10,7 @@ from pages.parts.selection import DEFAULTS, TEACHING, selection
 from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
-from vizcore.inspection.examples import examples, patches
+from vizcore.inspection.examples import patches
 from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
@@ -28,7 +28,7 @@ ALONE, WITH, LESS = "one unit", "with another", "without another"
 YOURS = "your picture"
 BEGINS = ("pictures", "seed", "size")  # what a run begins with; every other dial may be turned as it goes on
 FAVOURITES = ("flamingo", "African elephant", "king penguin", "school bus")  # classes worth seeing first
-STRIP_STEPS, NATURAL = 64, 6
+STRIP_STEPS = 64
 SEEN = """Every step changes the picture a little in the direction that raises **{unit}**: nothing is copied from a
 photograph, and what appears is what the network looks for. Beneath each picture stands what the network makes of
 it just as it is, on average of {views} views that it was not painted with, and what another network says."""
@@ -116,20 +116,14 @@ def painted(frame) -> None:
         )
 
 
-def natural() -> None:
-    """What excites the unit most in a collection that comes along, where an index knows it already."""
-    asked_for = state.stands("corpus")
-    found = corpora.opened(asked_for if asked_for in corpora.BUNDLED else corpora.BUNDLED[0])
-    index, whole = corpora.there(chosen.probe, found), Unit(unit.layer, unit.channel)
-    if index is None or unit.layer not in index.layers:
-        st.page_link("examples.py", label="Photographs that excite it most")
+def examples_of() -> None:
+    """What excites the unit most in photographs, and what it wants to see of each kind of them."""
+    index, whole = natural.best(chosen, unit), Unit(unit.layer, unit.channel)
+    if index is None:
         return
-    show.heading(f"What excites it most among the {found.name}")
-    best = examples(index, whole, count=NATURAL)
-    show.row(patches(index, whole, best), [show.figures(one.value) for one in best], width=96, alt="a natural example")
     if st.toggle("Painted once for each kind of them", key=EACH, bind="query-params"):
         turned = dials.draw(FACET, chosen.probe, whole, in_sight=2)
-        asked = (chosen.network, str(whole), found.digest, index.done, *turned.values())
+        asked = (chosen.network, str(whole), index.corpus.digest, index.done, *turned.values())
         jobs.ask(KINDS, asked, lambda: FACET.frames(probe, whole, index, **turned))
         jobs.watch(KINDS, lambda frame: kinds(frame, index, whole), what=FACET.title)
         st.caption(f"{FACET.title} ({FACET.paper.partition(',')[0]}): each is begun with the average of one kind.")
@@ -144,11 +138,11 @@ def patches_of_a_kind(network: str, digest: str, unit: Unit, numbers: tuple, _in
 def kinds(frame, index, whole: Unit) -> None:
     """What the unit wants to see of each kind, and beside it photographs of that kind."""
     for painted, kind in zip(frame.picture, frame.detail, strict=True):
-        best = kind[:NATURAL]
+        best = kind[: natural.COUNT]
         numbers = tuple(one.number for one in best)
-        natural = patches_of_a_kind(chosen.network, index.corpus.digest, whole, numbers, index, best)
+        seen = patches_of_a_kind(chosen.network, index.corpus.digest, whole, numbers, index, best)
         words = [f"{len(kind)} pictures", *(show.figures(one.value) for one in best)]
-        show.row([painted, *natural], words, width=96, alt="one kind of what excites it")
+        show.row([painted, *seen], words, width=96, alt="one kind of what excites it")
 
 
 def strip(frame) -> None:
@@ -225,7 +219,7 @@ with calm():
     if second and frame and not job.going:
         asked_beside({name: value for name, value in turned.items() if name != "size"})
     if frame and not job.going:
-        natural()
+        examples_of()
     known = next((name for name in FAVOURITES if name in chosen.probe.labels), chosen.predictions[-1].label)
     extras = {"start": "image"} if start == YOURS else {"start": repr(start)}
     extras |= {"weights": repr(weights)} if other else {}

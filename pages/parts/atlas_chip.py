@@ -2,6 +2,7 @@
 
 hints(probe, layer, channels)   the pictures of a layer's channels, as `components.grid` takes them; None without any
 hints_of(probe, units)          the same for units of one layer
+sheets(probe, layers)           where the pictures of several layers lie, for what walks through them in the browser
 wish(probe, unit)               draw what one unit wants to see, where the atlas shows it
 """
 
@@ -28,6 +29,14 @@ def hints(probe, layer: str, channels: Sequence[int]) -> Tiles | None:
 def hints_of(probe, units: Sequence[Unit]) -> Tiles | None:
     """The pictures of some units of one layer, one for each place of a grid; None where the atlas has none."""
     return hints(probe, units[0].layer, [unit.channel for unit in units]) if units else None
+
+
+def sheets(probe, layers: Sequence[str]) -> dict[str, dict]:
+    """For every layer that the atlas shows, where the pictures of its channels lie: the sheet and its columns."""
+    found = {layer: hints(probe, layer, ()) for layer in layers}
+    return {
+        layer: {"sheet": tiles.address, "columns": tiles.columns} for layer, tiles in found.items() if tiles is not None
+    }
 
 
 def wish(probe, unit, caption: str = WISH, *, width: int = WIDTH) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import live, live_sources
+from pages.parts import atlas_chip, live, live_sources
 from pages.parts.calm import calmly
 from pages.parts.components import registered, text
 from vizcore.imaging import ramp_bytes
@@ -62,6 +62,7 @@ def toolbox(
                 "signed": text(ramp_bytes("signed", signed=True, solid=True)),
             },
             "clip": live_sources.clip(pictures),
+            "hints": atlas_chip.sheets(probe, list(layers)),
             "keys": KEYS,
             "words": live_sources.WORDS,
         },

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from starlette.requests import Request
 
-from pages.parts import live
+from pages.parts import live, sheet_route
 from pages.parts.live_view import looked
 from tests.laboratory.test_toolbox import unpacked
 from tests.pages.drawn import canvas
@@ -18,6 +18,7 @@ from tests.pages.test_shell_browser import asked, opens
 from tests.pictures import encoded
 from tests.served import awaited
 from vizcore import bundled_image, open_probe, to_picture
+from vizcore.synthesis import open_atlas
 
 PAGE = "toolbox.py"
 PICTURE = encoded(to_picture(open_probe("tiny-vgg").prepare(bundled_image("cat"))), "JPEG")
@@ -56,6 +57,18 @@ def test_the_page_leads_to_a_stream_that_answers_what_it_shows():
     note, _ = unpacked(answer.body)
     assert note["channel"] == 5 and note["answers"][0][0] == "tabby" and note["lengths"][2] > 0
     exec(snippet(app), {})
+
+
+def test_every_layer_of_the_atlas_has_its_sheet_there():
+    app = opened(PAGE, unit="conv4.relu:5")
+    probe = open_probe("tiny-vgg")
+    atlas, hints = open_atlas(probe), canvas(app, "toolbox")["hints"]
+    assert set(hints) == {layer["name"] for layer in canvas(app, "toolbox")["layers"] if atlas.sheet(layer["name"])}
+    assert {"conv1.relu", "conv4.relu", "scores"} <= set(hints), "a pooled layer is not in it"
+    for layer, hint in hints.items():
+        assert hint == {"sheet": sheet_route.address(atlas.sheet(layer).path), "columns": atlas.sheet(layer).columns}
+    with_none = opened(PAGE, network="tiny-vgg@4", unit="conv4.relu:5")
+    assert canvas(with_none, "toolbox")["hints"] == {}
 
 
 def test_a_unit_that_was_gone_to_is_taken_along_and_what_is_no_unit_is_told():
@@ -133,4 +146,11 @@ def test_in_a_browser_frames_come_and_keys_move_the_unit(page: Page):
     expect(page.locator(".unit-name")).to_have_text("channel 6")
     expect(page.get_by_label("Channel, 0 to")).to_have_value("6")
     assert asked(page, "unit") == "conv4.relu:6"
+    columns = open_atlas(open_probe("tiny-vgg")).sheet("conv4.relu").columns
+    drawn_at = lambda channel: f"{-112 * (channel % columns)}px {-112 * (channel // columns)}px"  # noqa: E731
+    expect(page.locator(".wished")).to_have_css("background-position", drawn_at(6))
+    page.locator(".channels .grid").hover(position={"x": 3, "y": 3})
+    expect(page.locator(".channels .words")).to_have_text("channel 0")
+    expect(page.locator(".channels .hint")).to_have_css("background-position", drawn_at(0))
+    expect(page.locator(".channels .hint")).to_have_css("background-image", re.compile(r"/sheet/.*conv4\.relu\.webp"))
     expect(box).to_have_attribute("data-rate", re.compile(r"\d+"))

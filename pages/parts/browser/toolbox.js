@@ -3,6 +3,7 @@
 
 const KEYS_REST = 500 // milliseconds
 const GAP = 2
+const HINT = 112 // pixels that a picture of the atlas is wide
 const GAMMAS = [0.5, 0.3, 1] // the first is the usual one: most cells of most channels are faint
 const boxes = new WeakMap()
 
@@ -23,7 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Toolbox extends Live {
   constructor(parent) {
     super(parent.querySelector(".toolbox"), "toolbox", { width: 1280, height: 560 })
-    for (const name of ["answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "ask", "keys"])
+    for (const name of ["answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "ask", "keys", "caption", "hint", "words", "wish", "wished"])
       this[name] = parent.querySelector(`.${name}`)
     this.list = parent.querySelector("select")
     this.gamma = 0
@@ -33,8 +34,8 @@ class Toolbox extends Live {
     this.list.onchange = () => this.enter(this.list.selectedIndex)
     this.ask.onclick = () => this.help()
     this.grid.onclick = (event) => this.go(this.channelAt(event))
-    this.grid.onpointermove = (event) => this.frame(this.hover, this.channelAt(event))
-    this.grid.onpointerleave = () => this.frame(this.hover, null)
+    this.grid.onpointermove = (event) => this.point(this.channelAt(event))
+    this.grid.onpointerleave = () => this.point(null)
     this.listener = (event) => this.key(event)
     window.addEventListener("keydown", this.listener)
     this.observer = new ResizeObserver(() => this.drawChannels())
@@ -81,6 +82,10 @@ class Toolbox extends Live {
     this.changed = true // also where the picture is frozen
     this.right.classList.toggle("one", this.way === "off")
     this["unit-name"].textContent = this.called(this.channel)
+    this.preload()
+    this.wish.style.display = this.atlas(this.wished, this.channel) ? "" : "none"
+    this.wished.ariaLabel = `what ${this.called(this.channel)} wants to see`
+    this.wished.nextElementSibling.textContent = `${this.called(this.channel)}: what it wants to see`
     this.nameBack()
     this.frame(this.ring, this.channel)
   }
@@ -88,6 +93,39 @@ class Toolbox extends Live {
   nameBack() {
     const evidence = `Grad-CAM: evidence for ${this.note?.about || "its best answer"}`
     this["back-name"].textContent = { gradient: "its gradient, as colour on grey", "Grad-CAM": evidence }[this.way] ?? `its ${this.way}`
+  }
+
+  // What channels want to see, from the atlas: a layer's sheet is fetched before a hover asks for it.
+
+  preload() {
+    const sheet = this.data.hints[this.layer.name]?.sheet
+    if (!sheet || this.coming?.src.endsWith(sheet)) return
+    this.coming = new Image()
+    this.coming.src = sheet
+  }
+
+  // Draw what a channel wants to see as the ground of a square; whether the atlas shows it.
+  atlas(square, channel) {
+    const hint = this.data.hints[this.layer.name]
+    if (!hint) return false
+    square.style.backgroundImage = `url("${hint.sheet}")`
+    square.style.backgroundSize = `${HINT * hint.columns}px auto`
+    square.style.backgroundPosition = `${-HINT * (channel % hint.columns)}px ${-HINT * Math.floor(channel / hint.columns)}px`
+    return true
+  }
+
+  point(channel) {
+    this.frame(this.hover, channel)
+    const shown = this.hover.style.display !== "none"
+    this.caption.style.display = shown ? "block" : "none"
+    if (!shown) return
+    this.words.textContent = this.called(channel)
+    this.hint.style.display = this.atlas(this.hint, channel) ? "block" : "none"
+    const room = this.grid.parentElement.clientWidth - this.caption.offsetWidth
+    const { offsetLeft: left, offsetTop: top, offsetHeight: high } = this.hover
+    const above = top - this.caption.offsetHeight - 5
+    this.caption.style.left = `${Math.max(0, Math.min(left, room))}px`
+    this.caption.style.top = `${above >= 0 ? above : top + high + 5}px`
   }
 
   called(channel) {
@@ -277,7 +315,6 @@ class Toolbox extends Live {
     box.style.top = `${Math.floor(place / columns) * (high + GAP)}px`
     box.style.width = `${side}px`
     box.style.height = `${high}px`
-    if (box === this.hover) box.title = this.called(channel)
   }
 
   channelAt(event) {
