@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.served import serve
+
 pytestmark = pytest.mark.browser
 
 GRID = "[role=listbox][aria-label^='channels']"
@@ -132,3 +134,34 @@ def test_nothing_is_wider_than_the_page(page, width, scheme):
     opens(page, "/activations?unit=conv3.relu:8")
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+FORMULAS = '''
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
+import streamlit as st
+
+st.html(Path("pages/parts/style.css"))
+for chapter in ("inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory"):
+    for family in pkgutil.iter_modules(import_module(f"vizcore.{chapter}").__path__):
+        for method in getattr(import_module(f"vizcore.{chapter}.{family.name}"), "METHODS", ()):
+            if method.formula:
+                with st.container(width=540):  # pixels of the column beside "Take it with you"
+                    st.latex(method.formula)
+st.write("that was all")
+'''
+CUT_OFF = """() => [...document.querySelectorAll(".katex-display")].filter((formula) =>
+    [...formula.querySelectorAll(".base")].some((part) => part.getBoundingClientRect().width > formula.clientWidth)
+    || formula.scrollWidth > formula.clientWidth + 8).map((formula) => formula.textContent)"""
+
+
+def test_no_formula_is_wider_than_its_column(browser, tmp_path):
+    script = tmp_path / "formulas.py"
+    script.write_text(FORMULAS)
+    with serve(tmp_path / "log.txt", tmp_path / "cache", script) as url, browser.new_page() as page:
+        page.goto(url)
+        page.get_by_text("that was all").wait_for(timeout=60_000)
+        page.wait_for_function("document.querySelectorAll('.katex-display').length > 70")
+        assert page.evaluate(CUT_OFF) == []

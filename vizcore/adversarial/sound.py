@@ -228,8 +228,8 @@ METHODS = (
         "Audio adversarial example",
         audio_adversarial,
         formula=r"\begin{gathered} \min_\delta \; \lVert \delta \rVert_2^2 - c \, \log \sum_{\pi \,\mapsto\, t} "
-        r"\prod_m p_m(\pi_m \mid x + \delta) \\ \text{where} \quad 20 \log_{10} \frac{\max |\delta|}{\max |x|} \le \tau "
-        r"\end{gathered}",
+        r"\prod_m p_m(\pi_m \mid x + \delta) \\ \text{where} \quad "
+        r"20 \log_{10} \frac{\max |\delta|}{\max |x|} \le \tau \end{gathered}",
         paper="Carlini and Wagner 2018, *Audio Adversarial Examples: Targeted Attacks on Speech-to-Text*; "
         "Graves et al. 2006 (CTC)",
         misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost. The "
