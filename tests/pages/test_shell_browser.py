@@ -152,9 +152,10 @@ for chapter in ("inspection", "representation", "attribution", "synthesis", "adv
                     st.latex(method.formula)
 st.write("that was all")
 '''
-CUT_OFF = """() => [...document.querySelectorAll(".katex-display")].filter((formula) =>
-    [...formula.querySelectorAll(".base")].some((part) => part.getBoundingClientRect().width > formula.clientWidth)
-    || formula.scrollWidth > formula.clientWidth + 8).map((formula) => formula.textContent)"""
+CUT_OFF = """() => [...document.querySelectorAll(".katex-display")].filter((formula) => {
+    const column = formula.closest("[data-testid=stVerticalBlock]").getBoundingClientRect().right
+    return [...formula.querySelectorAll(".base")].some((part) => part.getBoundingClientRect().right > column + 1)
+}).map((formula) => formula.textContent)"""
 
 
 def test_no_formula_is_wider_than_its_column(browser, tmp_path):
