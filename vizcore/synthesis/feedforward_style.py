@@ -88,11 +88,14 @@ def open_painter() -> Painter:
     with safe_open(WEIGHTS, "pt") as file:
         names = json.loads(file.metadata()["styles"])
         weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+    quick = {name: value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+             for name, value in weights.items()}  # fmt: skip
     if names != [*STYLES]:
         raise ValueError(f"{WEIGHTS.name} paints {', '.join(names)}; train it anew for {', '.join(STYLES)}.")
-    painter = Painter(len(names))
-    painter.load_state_dict(weights)
-    return painter.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    with torch.device("meta"):  # where numbers are only promised, none is drawn by chance
+        painter = Painter(len(names))
+    painter.load_state_dict(quick, assign=True)
+    return painter.eval().requires_grad_(False)
 
 
 METHODS = (

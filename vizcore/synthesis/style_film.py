@@ -17,7 +17,12 @@ from vizcore.synthesis.optical_flow import optical_flow, reliable, warp_error, w
 @dataclass(frozen=True)
 class Film:
     """A film so far, all as 8 bits (N, 3, H, W): what was painted, each picture `alone` and held `steady`; the warp
-    errors of each from the second picture on, and how much of each picture the flow can be believed for."""
+    errors of each from the second picture on, and how much of each picture the flow can be believed for.
+
+    >>> still = torch.full((2, 3, 64, 64), 0.5)
+    >>> next(frame.detail.believed for frame in stylize_film(still, "ink", size=128) if frame.step == 2)
+    [1.0]
+    """
 
     given: torch.Tensor
     alone: torch.Tensor
@@ -56,8 +61,8 @@ def stylize_film(
     >>> cat = bundled_image("cat")
     >>> film = [cat[:, :256, place : place + 256] for place in (0, 6, 12)]
     >>> errors = last(stylize_film(film, "dots", size=128)).terms
-    >>> errors["steady"] < 0.5 * errors["alone"]
-    True
+    >>> round(errors["steady"] / errors["alone"], 2)
+    0.1
     """
     mix, before = one_style(style_name), None
     given, alone, steady, errors, believed = [], [], [], [], []

@@ -54,7 +54,7 @@ def known_style(name: str) -> str:
 @cache
 def painted(name: str, side: int) -> torch.Tensor:
     """A style's picture, painted once for all who ask."""
-    brush = Brush(np.random.Generator(np.random.PCG64(7)))
+    brush = Brush(np.random.default_rng(7))
     STYLES[name](brush)
     picture = brush.paper.resize((side, side), Image.Resampling.BOX)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255

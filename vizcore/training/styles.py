@@ -32,10 +32,10 @@ from vizcore.zoo import open_probe
 
 NAME, LOSS_NETWORK = "styles", "tiny-vgg"
 PATTERN = 384  # pixels of a style's picture
-RATE = 3e-3
+RATE, WARM = 4e-3, 50  # of Adam, and steps until it is reached
 STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0)  # beside a content's weight of 1
 GRAIN = 0.3  # the weight of the mean absolute difference of neighbouring pixels
-SIDES = ((0.6, 96), (0.9, 128), (math.inf, 192))  # until which share of the time, and pixels of a piece
+SIDES = ((0.6, 64), (0.9, 96), (math.inf, 128))  # until which share of the time, and pixels of a piece
 KEPT_EVERY = 30  # seconds
 
 
@@ -107,6 +107,31 @@ def apart(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
 
 
+def palette(pixels: torch.Tensor, colours: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The linear map (3, 3) and the shift (3,) that take pixels (3, N) to the mean and covariance of colours (3, M).
+
+    Of all that do, the one that moves colours least: Pitie and Kokaram 2007, *The linear Monge-Kantorovitch linear
+    colour mapping for example-based colour transfer*. Bright stays bright.
+    """
+    values, vectors = torch.linalg.eigh(pixels.double().cov())
+    root, inverse = (vectors @ values.pow(power).diag() @ vectors.T for power in (0.5, -0.5))
+    inner, turn = torch.linalg.eigh(root @ colours.double().cov() @ root)
+    mapped = inverse @ turn @ inner.clamp_min(0).sqrt().diag() @ turn.T @ inverse
+    return mapped, colours.double().mean(1) - mapped @ pixels.double().mean(1)
+
+
+@torch.no_grad()
+def begin(painter: Painter, images: Sequence[torch.Tensor], patterns: torch.Tensor) -> None:
+    """Give a painter each style's palette, so that training begins with the right colours and learns strokes."""
+    draw = torch.Generator().manual_seed(0)
+    pieces = torch.stack([piece(images, 32, draw) for _ in range(200)])
+    pixels = pieces.transpose(0, 1).flatten(1) - 0.5
+    for number, pattern in enumerate(patterns):
+        mapped, shift = palette(pixels, pattern.flatten(1).clamp(0.02, 0.98).logit())
+        painter.colours[number] = mapped
+        painter.last.shift[number] = shift
+
+
 class Run:
     """A painter in training, and how far it is."""
 
@@ -131,7 +156,7 @@ class Run:
         weights = torch.tensor(list(STYLE_WEIGHT.values()))
         loss = (distances["content"] + weights * distances["style"] + GRAIN * grain).mean()
         for group in self.optimiser.param_groups:
-            group["lr"] = RATE * min(1, (self.step + 1) / 50) * (0.505 + 0.495 * math.cos(math.pi * min(progress, 1)))
+            group["lr"] = RATE * min(1, (self.step + 1) / WARM) * (0.505 + 0.495 * math.cos(math.pi * min(progress, 1)))
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -170,6 +195,7 @@ def train(data: Path, out: Path, minutes: float, *, seed: int = 0) -> dict:
     probe, images = open_probe(LOSS_NETWORK, device="cpu"), contents(data)
     patterns = torch.stack([style_picture(name, PATTERN) for name in STYLES])
     run, checkpoint = Run(Judge(probe, patterns), seed), out / f"{NAME}.checkpoint"
+    begin(run.painter, images, patterns)
     out.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         run.go_on_from(checkpoint)
