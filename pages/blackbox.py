@@ -1,10 +1,8 @@
 """Can it be fooled without looking inside?"""
 
-import html
-
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, networks, show
+from pages.parts import dials, jobs, learn, matrix, networks, show
 from pages.parts.calm import apology, calm
 from pages.parts.question import written
 from pages.parts.selection import selection
@@ -73,7 +71,7 @@ def transfer(frame) -> None:
     found = frame.picture
     left, right = st.columns([3, 1], gap="large")
     with left:
-        matrix(found.rows)
+        shares(found.rows)
         st.caption(f"Shares in %, over {len(pictures)} pictures: yours and those that come along.")
     with right:
         show.picture(
@@ -88,21 +86,12 @@ def transfer(frame) -> None:
         )
 
 
-def matrix(rows: list[dict]) -> None:
-    """A table of shares, the darker the higher."""
+def shares(rows: list[dict]) -> None:
+    """The table of shares."""
     made, *asked = rows[0]
-    heads = "".join(f"<th>{html.escape(networks.title(name))}</th>" for name in asked)
-    lines = ""
-    for row in rows:
-        name = row[made] if row[made] not in asked else networks.title(row[made])
-        cells = "".join(
-            f'<td style="background:color-mix(in oklab, var(--accent) {75 * row[one]:.0f}%, transparent)">'
-            f"{100 * row[one]:.0f}</td>"
-            for one in asked
-        )
-        lines += f"<tr><th>{html.escape(name)}</th>{cells}</tr>"
-    head = f"<thead><tr><th>made against, asked</th>{heads}</tr></thead>"
-    show.markup(f'<table class="meters matrix">{head}<tbody>{lines}</tbody></table>')
+    named = {name: networks.title(name) for name in asked}
+    lines = {named.get(row[made], row[made]): [row[one] for one in asked] for row in rows}
+    matrix.draw("made against, asked", list(named.values()), lines, lambda share: f"{100 * share:.0f}")
 
 
 def substituted(frame) -> None:

@@ -4,19 +4,24 @@ import html
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show
+from pages.parts import agreement, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore.adversarial.linear_models import DIMENSIONS, Rewritten, Weighing, growth
-from vizcore.adversarial.linearity import METHODS, Plane, ScoreLines
+from vizcore.adversarial.linearity import METHODS as LINEARITY
+from vizcore.adversarial.linearity import Plane, ScoreLines
+from vizcore.adversarial.overfitting import METHODS as OVERFITTING
+from vizcore.adversarial.overfitting import Agreement
 from vizcore.imaging import Map, render
 from vizcore.method import titled
 
 METHOD, JOB = "linearity.method", "linearity"
+METHODS = (*LINEARITY, *OVERFITTING)
 FAMILY = titled(METHODS)
 TEN, DIGIT = FAMILY["Ten numbers"], FAMILY["Every other digit"]
 LINES, REGIONS = FAMILY["Straight lines"], FAMILY["Decision regions"]
+SEEDS = FAMILY["Overfitting or linearity"]
 CHANGE = {LINES: "linearity.line", REGIONS: "linearity.plane"}
 FAR = {LINES: 2, REGIONS: 8}  # how far the lines and the plane go at first, of 255
 MOST = 8  # classes that the legend of the plane names
@@ -33,6 +38,10 @@ in a random direction they hardly move; go further, and they bend.""",
     REGIONS: """Every cell is a picture: yours in the middle, to the right with more and more of the gradient's signs,
 to the left with less, and downwards with more of a random direction. Each colour is an answer: one way a border may be
 near where the other way none is **to be seen**.""",
+    SEEDS: """A linear model and five networks that began differently have learned the same points; a line leads from
+each point in the direction in which the model's answer changes soonest. Were it overfitting, every network would err in
+places of its own. **They agree**, with one another and with the linear model, and what moves a point past one border
+moves it past the others'. Give some points the wrong class, and the networks overfit: then they agree less.""",
 }
 
 
@@ -197,7 +206,7 @@ def turn() -> dict:
         )
         return {"dimension": dimension} | dials.draw(TEN, without=("dimension",), in_sight=1)
     if method not in FAR:
-        return dials.draw(method, chosen.probe, unit)
+        return dials.draw(method, chosen.probe, unit, in_sight=2 if method is SEEDS else dials.IN_SIGHT)
     change = st.slider("largest change, of 255", 1, 48, FAR[method], key=CHANGE[method], bind="query-params")
     return {"epsilon": change / 255} | dials.draw(method, chosen.probe, unit, without=("epsilon",), in_sight=1)
 
@@ -214,16 +223,18 @@ def lines_of(question: Question) -> str:
     return question.lines("found").replace(repr(turned["epsilon"]), f"{st.session_state[CHANGE[method]]} / 255")
 
 
-DRAWN = {Weighing: ten, Rewritten: digits, ScoreLines: lines, Plane: regions}
+DRAWN = {Weighing: ten, Rewritten: digits, ScoreLines: lines, Plane: regions, Agreement: agreement.draw}
 PICTURES = {
     Rewritten: lambda found: render.grid(found.images, 5, gap=2, scale=16),
     Plane: lambda found: render.enlarged(render.label_map(found.classes, found.own)[0], 512),
+    Agreement: lambda found: render.grid(found.pictures, 3, gap=6),
 }
 DATA = {
     Weighing: lambda found: found.changed,
     Rewritten: lambda found: found.images,
     ScoreLines: lambda found: found.gradient,
     Plane: lambda found: found.classes,
+    Agreement: lambda found: found.rows,
 }
 chosen = selection()
 unit = chosen.unit  # asked before a job keeps the network busy
@@ -247,6 +258,7 @@ with calm():
                       session=lookup(TEN, epsilon=0.01, dimension=DIMENSIONS[-1])),
             learn.Try("A nine into every other digit", session=lookup(DIGIT, digit=9, which=1, epsilon=0.25)),
             learn.Try("Where the borders lie around your picture", session=lookup(REGIONS)),
+            learn.Try("Five networks that overfit", session=lookup(SEEDS, flipped=0.2)),
         ],
         picture=(lambda: PICTURES[type(found)](found)) if type(found) in PICTURES else None,
         data=found and (lambda: DATA[type(found)](found)),

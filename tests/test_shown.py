@@ -23,6 +23,7 @@ from vizcore.adversarial.defense import METHODS as DEFENSE
 from vizcore.adversarial.fooling import METHODS as FOOLING
 from vizcore.adversarial.leaderboard import METHODS as BELIEVED
 from vizcore.adversarial.linearity import METHODS as LINEARITY
+from vizcore.adversarial.overfitting import METHODS as OVERFITTING
 from vizcore.adversarial.physical import METHODS as PHYSICAL
 from vizcore.adversarial.substitute import METHODS as SUBSTITUTE
 from vizcore.attribution.cam import METHODS as FIRST
@@ -45,6 +46,7 @@ QUICK = {
     "leaderboard.epochs": "1",
     "leaderboard.steps": "1",
     "patch.steps": "5",
+    "overfitting_or_linearity.steps": "20",
 }
 FEW = {f"{method.name}.steps": "8" for method in (*INVERSIONS, *DREAMS, *STYLES)} | {
     **{"dream_zoom.pictures": "4", "stylize.size": "128", "stylize_film.size": "128"},
@@ -75,6 +77,7 @@ PAGES = [
     *(("embedding.py", {"embedding.method": method.title, "tsne.steps": "30"}) for method in EMBEDDINGS),
     *(("attacks.py", {"attacks.method": method.title}) for method in ATTACKS),
     *(("linearity.py", {"linearity.method": method.title, "decision_regions.steps": "4"}) for method in LINEARITY),
+    *(("linearity.py", {"linearity.method": method.title, **QUICK}) for method in OVERFITTING),
     *(("fooling.py", {"fooling.method": method.title, "evolve.generations": "3"}) for method in FOOLING),
     *(("physical.py", {"physical.method": method.title, **QUICK}) for method in PHYSICAL),
     ("sign.py", {"sticker.steps": "5", "sticker.batch": "2"}),

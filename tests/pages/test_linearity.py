@@ -6,7 +6,7 @@ from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, open_probe
-from vizcore.adversarial import decision_regions, every_other_digit, score_lines
+from vizcore.adversarial import decision_regions, every_other_digit, overfitting_or_linearity, score_lines
 
 PAGE = "linearity.py"
 
@@ -43,3 +43,15 @@ def test_the_lines_and_the_plane_are_those_of_the_library():
     found = {}
     exec(snippet(app), found)
     assert found["found"].classes.equal(plane.classes)
+
+
+def test_the_networks_of_several_seeds_are_those_of_the_library():
+    address = {"linearity.method": "Overfitting or linearity", "overfitting_or_linearity.steps": "20"}
+    app = finished(opened(PAGE, **address))
+    found = overfitting_or_linearity(steps=20)
+    assert numbers(app)["cosine between networks"] == f"{found.between_networks[0]:.2f}"
+    assert f"linear model: {percent(found.accuracies[0].item())} right" in drawn(app)
+    exec(snippet(app), ran := {})
+    assert ran["found"].rows == found.rows and "went wrong" not in said(app)
+    app.button("try overfitting_or_linearity 4").click().run()
+    assert app.slider("overfitting_or_linearity.flipped").value == 0.2

@@ -17,6 +17,7 @@ from vizcore.adversarial.linearity import decision_regions, score_lines
 from vizcore.adversarial.listener import Listener, listener_card, open_listener, word_errors
 from vizcore.adversarial.minimum_norm import ddn, deepfool, fmn
 from vizcore.adversarial.moons import virtual_adversarial_training
+from vizcore.adversarial.overfitting import overfitting_or_linearity
 from vizcore.adversarial.patch import patch
 from vizcore.adversarial.penalty import carlini_wagner, lbfgs
 from vizcore.adversarial.people import fool_people
@@ -69,6 +70,7 @@ __all__ = [
     "listener_card",
     "load_recording",
     "open_listener",
+    "overfitting_or_linearity",
     "patch",
     "pgd",
     "random_signs",

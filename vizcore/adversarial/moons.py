@@ -201,9 +201,9 @@ def data(task: str, seed: int) -> tuple[torch.Tensor, ...]:
     return tuple(found)
 
 
-def coloured(weights: Weights) -> torch.Tensor:
-    """The probability of the second moon at every cell of the plane: (PLANE, PLANE), rows from the bottom."""
-    left, right, bottom, top = EDGES
+def coloured(weights: Weights, edges: tuple[float, float, float, float] = EDGES) -> torch.Tensor:
+    """The probability of the second class at every cell of a plane: (PLANE, PLANE), rows from the bottom."""
+    left, right, bottom, top = edges
     y, x = torch.meshgrid(
         torch.linspace(bottom, top, PLANE).double(), torch.linspace(left, right, PLANE).double(), indexing="ij"
     )
