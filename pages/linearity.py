@@ -40,8 +40,9 @@ to the left with less, and downwards with more of a random direction. Each colou
 near where the other way none is **to be seen**.""",
     SEEDS: """A linear model and five networks that began differently have learned the same points; a line leads from
 each point in the direction in which the model's answer changes soonest. Were it overfitting, every network would err in
-places of its own. **They agree**, with one another and with the linear model, and what moves a point past one border
-moves it past the others'. Give some points the wrong class, and the networks overfit: then they agree less.""",
+places of its own. Where all points have their right class, **they agree**, with one another and with the linear model,
+and what moves a point past one border moves it past the others'; where some have a wrong one, the networks overfit,
+and agree less.""",
 }
 
 

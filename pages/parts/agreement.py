@@ -7,17 +7,19 @@ import streamlit as st
 
 from pages.parts import matrix, show
 
+WIDE = 440  # pixels of a matrix
+
 
 def draw(found) -> None:
     """The planes, the two matrices, and their means."""
     told = [f"{name}: {show.percent(share)} right" for name, share in zip(found.names, found.accuracies, strict=True)]
     show.row(found.pictures, told, width=146, pixels=False, alt="points, their directions, and a model's regions")
     short = [name.replace("network ", "") for name in found.names]
-    left, right = st.columns([1, 1], gap="large")
-    with left:
+    beside = st.container(horizontal=True, gap="large")  # below one another where there is no room
+    with beside.container(width=WIDE):
         show.heading("Mean cosine of their directions")
         matrix.draw("", short, rows(found, found.cosines), lambda cosine: f"{cosine:.2f}".replace("-", "−"))
-    with right:
+    with beside.container(width=WIDE):
         show.heading("Moved along the row's directions, the column errs, in %")
         chance = {"by chance": found.control.tolist()}
         matrix.draw("", short, rows(found, found.carried) | chance, lambda share: f"{100 * share:.0f}")

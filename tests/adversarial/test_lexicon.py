@@ -55,6 +55,14 @@ def test_an_unknown_word_is_heard_where_its_letters_are_likelier_than_what_it_co
     assert written(said) == "dog" and beam_search(said, trie(["cat"])) == text
 
 
+@pytest.mark.parametrize(("moments", "text"), [("aab", "ab"), ("a_ab", "aab"), ("a  a", "a a"), ("a _ a", "a a")])
+def test_a_blank_has_to_stand_between_two_letters_that_are_the_same(moments, text):
+    said = torch.full((len(moments), len(LETTERS)), -1000.0)
+    for moment, sign in enumerate(moments):
+        said[moment, NUMBER[sign]] = 0.0
+    assert beam_search(said, trie(["a", "aab"])) == text == " ".join(written(said).split())
+
+
 def test_a_word_may_not_end_where_the_lexicon_has_it_go_on():
     said = torch.full((3, len(LETTERS)), -8.0)
     for moment, sign in enumerate("ca_"):

@@ -1,10 +1,11 @@
 """The training of the speech network: every sentence once an epoch, a run that goes on where it was cut off."""
 
 import torch
+from safetensors.torch import load_file
 
-from vizcore.adversarial.listener import BANDS, LETTERS
-from vizcore.training import speech
-from vizcore.training.sentences import sentences, vocabulary
+from vizcore.adversarial.listener import BANDS, LETTERS, WEIGHTS
+from vizcore.training import speech, spoken
+from vizcore.training.sentences import lexicon, sentences, vocabulary
 from vizcore.training.spoken import Spoken, keep, read
 
 
@@ -20,6 +21,7 @@ def test_sentences_are_written_in_the_letters_that_the_network_knows_and_none_is
     learned = sentences(200, 0, frozenset(held_out))
     assert not set(learned) & set(held_out) and len(set(learned)) == 200
     assert set("".join([*learned, *vocabulary()])) <= set(LETTERS[1:])
+    assert set(" ".join(learned + held_out).split()) | set(vocabulary()) <= set(lexicon())
 
 
 def test_the_rate_rises_and_falls_to_nothing():
@@ -63,3 +65,30 @@ def test_a_run_learns_and_goes_on_where_it_was_cut_off(tmp_path):
 
 def test_the_word_error_rate_counts_words():
     assert speech.word_error_rate(["the cat is here", "no"], ["a cat here", "no"]) == 0.4
+
+
+def test_a_run_may_begin_with_the_weights_that_come_along_at_half_the_rate():
+    with torch.random.fork_rng(devices=[]):
+        run, anew = speech.Run(0, WEIGHTS), speech.Run(0)
+    assert all(torch.equal(run.network.state_dict()[name], value) for name, value in load_file(WEIGHTS).items())
+    assert speech.rate(0.05, run.highest) == 0.5 * speech.rate(0.05, anew.highest)
+
+
+def test_every_volume_holds_other_sentences_and_none_that_is_only_listened_to(tmp_path, monkeypatch):
+    said = []
+
+    def say(text: str, voice: str, speed: int, pitch: int) -> torch.Tensor:
+        said.append((voice, speed, pitch))
+        return torch.randn(1600, generator=torch.Generator().manual_seed(len(text)))
+
+    monkeypatch.setattr(spoken, "say", say)
+    first, second = (spoken.learned(tmp_path, 60, volume) for volume in (0, 1))
+    assert not set(first.texts) & set(second.texts) and not set(first.texts + second.texts) & set(spoken.held_out())
+    assert {voice.partition("+")[2] for voice, _, _ in said} <= set(spoken.KNOWN)
+    assert min(speed for _, speed, _ in said) < 130 and max(speed for _, speed, _ in said) > 200
+    again = spoken.learned(tmp_path, 60, 1)
+    assert again.texts == second.texts and torch.equal(again.bands[3], second.bands[3]) and len(said) == 120
+    heard = spoken.spoken(tmp_path, "unseen", 40)
+    assert heard.texts == tuple(spoken.held_out()[800:840])
+    assert {voice.partition("+")[2] for voice in heard.voices} <= set(spoken.UNSEEN)
+    assert not set(spoken.KNOWN) & {*spoken.UNSEEN, *spoken.CHOSEN_ON}

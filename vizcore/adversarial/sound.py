@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from markupsafe import Markup
 
-from vizcore.adversarial.lexicon import BLANK, LETTERS
+from vizcore.adversarial.lexicon import BLANK, LETTERS, beam_search
 from vizcore.adversarial.listener import Listener, letters_of, power
 from vizcore.adversarial.recordings import FULL, rounded, wav
 from vizcore.ascent import adam
@@ -234,5 +234,6 @@ METHODS = (
         "Graves et al. 2006 (CTC)",
         misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost. The "
         "lexicon has few words, and a phrase of others has to be written to the letter to be read.",
+        engine=(audio_adversarial.frames, ctc, beam_search),
     ),
 )

@@ -50,7 +50,7 @@ DATA = "{} sentences of {} words, spoken by espeak-ng in {} voices and four acce
 RECIPE = (
     "AdamW, weight decay 0.01, batch 8, learning rate to 3e-3 and down along a cosine to nothing, gradients no longer "
     "than 1; noise of 5 to 45 dB below the speech in half of the sentences, loudness over 30 dB, throats of 0.88 to "
-    "1.12 of their length; these weights heard their first four epochs in batches of 16, with gaps in pitch and time"
+    "1.12 of their length; half of that rate where a run began with weights"
 )
 
 
@@ -209,15 +209,16 @@ def save(network: SpeechNetwork, path: Path) -> None:
 def train(data: Path, out: Path, minutes: float, *, seed: int = 0, start: Path | None = None) -> dict:
     """Train the speech network, and write its weights and card below `out`, and the recordings that come along beside.
 
-    The speech that it learns from is kept in `data`. `start` is a file of weights to begin with.
+    The speech that it learns from is kept in `data`. `start` is a file of weights to begin with; what its card says of
+    their training goes into the new one.
     """
     chosen_on = spoken(data, "chosen on", 60)
     run, checkpoint = Run(seed, start), data / "speech.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     for loss in epochs(run, data, minutes, seed):
-        words, letters = (word_error_rate(chosen_on.texts, each) for each in readings(run.network, chosen_on))
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": words, "bare letters": letters})
+        wrong = word_error_rate(chosen_on.texts, readings(run.network, chosen_on)[1])  # of the bare letters
+        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": wrong})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         run.keep(checkpoint)
     save(run.network, out / "speech.safetensors")
@@ -228,6 +229,9 @@ def train(data: Path, out: Path, minutes: float, *, seed: int = 0, start: Path |
         "parameters": sum(value.numel() for value in run.network.parameters()), "seed": seed, "epochs": run.epoch,
         "minutes": round(run.seconds / 60, 1),
     }  # fmt: skip
+    if start and (card := start.with_suffix(".json")).exists():
+        before = json.loads(card.read_text("utf-8"))
+        facts["began with"] = {what: before[what] for what in ("data", "recipe", "epochs", "minutes")}
     facts |= standing(run.network, data, out.parent / "recordings") | {"history": run.history}
     write(facts, out / "speech.json")
     return facts
