@@ -56,7 +56,7 @@ def draw(frame) -> None:
     first = "with a hole" if method is FILL else "where it begins"
     width = f"clamp(120px, 31%, {300 if source == YOURS and method is not FILL else 215}px)"  # three fit side by side
     show.row([begun, *frame.picture], [first, *words], width=width, alt=f"painted as {name}")
-    if method is PAINT and not jobs.running(JOB).going:
+    if method not in (FILL, OTHERWISE) and not jobs.running(JOB).going:
         show.heading("What changed, three times as strong around grey")
         show.row(change(frame.picture, before, times=3), TWINS, width=190, alt="the change")
 
@@ -103,7 +103,7 @@ def path(frame) -> None:
 
 def source_of() -> str:
     """The dial for what it begins with; a hole and another answer need a picture."""
-    return dials.choose("begin with", [SKETCH, YOURS], key=FROM) if method is PAINT else YOURS
+    return dials.choose("begin with", [SKETCH, YOURS], key=FROM) if method not in (FILL, OTHERWISE) else YOURS
 
 
 def board() -> None:
@@ -124,7 +124,7 @@ def board() -> None:
 def lines() -> str:
     """The notebook lines that give the same picture."""
     opening, given = f'robust = vizcore.open_probe("{ROBUST}")\n', written(turned)
-    if method is PAINT and source == SKETCH:
+    if source == SKETCH:
         opening += 'image = vizcore.load_image("your-sketch.png")\n'
     if painted is not None:
         opening += 'from vizcore.synthesis.paint import marked\n\nmask = marked(vizcore.load_image("your-hole.png"))\n'
@@ -177,7 +177,7 @@ with calm():
         apology("The first picture is on its way.")
     learn.below(
         method,
-        seen=SEEN[method].format(name=show.plain(name)),
+        seen=SEEN.get(method, "").format(name=show.plain(name)),
         tries=[
             learn.Try("A king penguin in a hole in a temple", image="temple", method=FILL,
                       dials={"hole": 0.5, "down": 0.6, "across": 0.5},

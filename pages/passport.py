@@ -2,17 +2,18 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, corpora, dials, jobs, learn, show, state
+from pages.parts import atlas_chip, beside, components, corpora, dials, jobs, kin, learn, natural, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.question import collection
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
-from vizcore.inspection.examples import patches
+from vizcore.inspection.examples import patches, wholes
+from vizcore.laboratory.circuit import circuit, outgoing
 from vizcore.laboratory.dissection import METHODS as DISSECTIONS
 from vizcore.laboratory.dissection import labelled
-from vizcore.laboratory.passport import METHODS, circuit, kernels
+from vizcore.laboratory.passport import METHODS
 from vizcore.laboratory.passport_table import passport_table
 from vizcore.method import titled
 
@@ -20,17 +21,26 @@ DISSECTION = titled(DISSECTIONS)["Network dissection"]
 MOST = 5  # labels named
 DISSECTED = 150  # pictures that concepts are looked for in
 JOB = "dissection"
+PATCHES, WHOLE = "patches", "whole pictures"
+EXCITES = "orange"
+SHOWN, KINDS = "passport.show", "passport.facets"
 SEEN = """The patches are all that the unit's strongest cell can see in the pictures that excite it most. What it adds
-up is read off the weights: each square is the kernel by which an earlier unit is read, bright where that excites this
-one and dark where it inhibits."""
+up is read off the weights: what an earlier unit wants to see, and below it the kernel by which this one reads it,
+{ramp} where finding it there excites, the other colour where it inhibits. So one sees out of what, and where, a unit is
+put together; and then what later units make of it."""
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def issued(network: str, digest: str, method: str, done: int, unit: str, _method, _index) -> tuple:
-    """The passport of one unit, and its patches on one sheet."""
-    found = _method.function(_index.probe, unit, _index)
-    pictures = patches(_index, unit, found.examples)
-    return found, sheet(pictures, largest=128, photographs=pictures.shape[-1] > components.WHOLE)
+def issued(network: str, digest: str, method: str, done: int, unit: str, _method, _index):
+    """The passport of one unit."""
+    return _method.function(_index.probe, unit, _index)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def examples_of(network: str, digest: str, done: int, unit: str, shown: str, _index, _found):
+    """What excites it most on one sheet, as patches or as whole pictures with the patch framed."""
+    pictures = (patches if shown == PATCHES else wholes)(_index, unit, _found.examples)
+    return sheet(pictures, largest=192 if shown == WHOLE else 128, photographs=pictures.shape[-1] > components.WHOLE)
 
 
 @st.cache_resource(max_entries=4, show_spinner="The passports of all units")
@@ -135,6 +145,11 @@ def remarks(found) -> list[str]:
         if removal.after < removal.before
         else f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer."
     )
+    spread = found.everywhere
+    of_all = f"Of {spread.pictures} pictures spread over {found.corpus} {spread.flipped or 'none'} get another answer"
+    if spread.labelled:
+        right = f"{spread.right_after} of {spread.labelled} are right then, and {spread.right} before"
+    said.append(f"{of_all}; {right}." if spread.labelled else f"{of_all}.")
     return said
 
 
@@ -150,21 +165,23 @@ def answers(found) -> None:
     show.figure(chart, key="passport answers", height=220, alt="histogram of the unit's answers")
 
 
-def known(index) -> tuple:
-    """The passport of the unit from an index as far as it is, and its patches."""
+def known(index):
+    """The passport of the unit from an index as far as it is."""
     return issued(chosen.network, corpus.digest, method.name, index.done, str(unit), method, index)
 
 
 def draw(index) -> None:
     """What the index tells, on two columns."""
-    found, pictures = known(index)
+    found = known(index)
     for sentence in remarks(found):
         st.markdown(show.plain(sentence))
     left, right = st.columns([3, 2], gap="large")
     with left:
         show.heading(f"What excites it most, of {found.pictures:,} pictures of {found.corpus}")
+        shown = dials.choose("as", [PATCHES, WHOLE], key=SHOWN)
         components.grid(
-            pictures, key="passport patches", label="patches that excite the unit most", columns=len(found.examples),
+            examples_of(chosen.network, corpus.digest, index.done, str(unit), shown, index, found),
+            key="passport patches", label=f"{shown} that excite the unit most", columns=len(found.examples),
             captions=[corpus.label(one.number) or corpus.names[one.number] for one in found.examples],
             titles=[show.figures(one.value) for one in found.examples], tile=80, gap=6,
         )  # fmt: skip
@@ -179,27 +196,21 @@ def draw(index) -> None:
             index_of_it = "none" if found.selectivity.index is None else found.selectivity.index
             show.numbers({"class selectivity": index_of_it, "answers most to": found.selectivity.label})
         show.heading("The units of its layer that are most like it")
-        for other, alike in found.similar:
-            st.button(
-                f"channel {other.channel}  {alike:.2f}", key=f"passport like {other}", type="tertiary",
-                on_click=calmly(select), kwargs={"unit": other},
-            )  # fmt: skip
+        kin.beside_it(chosen, found.similar)
 
 
 def weights() -> None:
-    """The earlier units that it adds up, which needs no pictures."""
-    if not incoming:
+    """The earlier units that it adds up and the later ones that add it up, which needs no pictures."""
+    if incoming:
+        show.heading(f"What it adds up, by the weights of {chosen.brief(read_by)}")
+        kin.wired(chosen, incoming, "incoming", [f"{show.percent(one.share)} of its weights" for one in incoming])
+    else:
         st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
-        return
-    show.heading(f"What it adds up, by the weights of {chosen.brief(read_by)}")
-    components.grid(
-        render.filters(kernels(incoming), common=True), key="passport incoming", label="units that it reads",
-        captions=[f"{one.unit}: {show.figures(one.weight)}" for one in incoming],
-        titles=[f"channel {one.unit.channel}\n{show.percent(one.share)}" for one in incoming],
-        columns=len(incoming), tile=80, gap=6,
-        on_pick=lambda place: select(unit=incoming[place].unit),
-        hints=atlas_chip.hints_of(chosen.probe, [one.unit for one in incoming]),
-    )  # fmt: skip
+    if later:
+        show.heading("What adds it up")
+        kin.wired(chosen, later, "outgoing", [f"it is {show.percent(one.share)} of theirs" for one in later])
+    else:
+        st.caption("No later units read it by weights alone: what it gives is added to something first, or the end.")
 
 
 chosen = selection()
@@ -210,15 +221,22 @@ show.question("Who is this unit?", f"The passport of {name} of {chosen.title}")
 with dials.row():
     method = dials.method(METHODS, key="passport.method")
     corpus = corpora.picker()
+    second = beside.choose(chosen, key="passport.beside", label="the most like it in")
 if corpus is not None:
     with calm():
         who()
         corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])
 with calm():
     incoming, read_by = circuit(chosen.probe, unit)
+    later = outgoing(chosen.probe, unit)
     weights()
     index = corpus and corpora.there(chosen.probe, corpus)
-    found = known(index)[0] if index and unit.layer in index.layers else None
+    found = known(index) if index and unit.layer in index.layers else None
+    if found:
+        if second:
+            kin.elsewhere(second, unit, corpus, index)
+        with st.container(key="passport more"):
+            natural.kinds(chosen, unit, index, key=KINDS)
     tries = [
         learn.Try("The strongest of what it adds up", unit=incoming[0].unit) if incoming else
         learn.Try("A unit of the first layer", unit=Unit(next(iter(chosen.probe.layers)), 0)),
@@ -230,7 +248,7 @@ with calm():
         tries.insert(1, learn.Try("The one most like it", unit=found.similar[0][0]))
     learn.below(
         method,
-        seen=SEEN,
+        seen=SEEN.format(ramp=EXCITES),
         tries=tries,
         picture=found and (lambda: render.grid(patches(index, unit, found.examples), 3, gap=4)),
         data=found and found.rows,

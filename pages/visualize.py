@@ -10,18 +10,15 @@ from pages.parts.selection import DEFAULTS, TEACHING, selection
 from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
-from vizcore.inspection.examples import patches
-from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
 from vizcore.synthesis.accentuation import METHODS as ACCENTS
-from vizcore.synthesis.facets import METHODS as FACETS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
 
-JOB, STRIP, BESIDE, KINDS = "visualize", "visualize depths", "visualize beside", "visualize facets"
-FAMILY, FACET = "visualize", titled(FACETS)["Multifaceted"]
+JOB, STRIP, BESIDE = "visualize", "visualize depths", "visualize beside"
+FAMILY = "visualize"
 PRESET, TARGET, START, STAGES = "visualize.preset", "visualize.target", "visualize.start", "visualize.depths"
 EACH = "visualize.facets"
 ALONE, WITH, LESS = "one unit", "with another", "without another"
@@ -118,31 +115,8 @@ def painted(frame) -> None:
 
 def examples_of() -> None:
     """What excites the unit most in photographs, and what it wants to see of each kind of them."""
-    index, whole = natural.best(chosen, unit), Unit(unit.layer, unit.channel)
-    if index is None:
-        return
-    if st.toggle("Painted once for each kind of them", key=EACH, bind="query-params"):
-        turned = dials.draw(FACET, chosen.probe, whole, in_sight=2)
-        asked = (chosen.network, str(whole), index.corpus.digest, index.done, *turned.values())
-        jobs.ask(KINDS, asked, lambda: FACET.frames(probe, whole, index, **turned))
-        jobs.watch(KINDS, lambda frame: kinds(frame, index, whole), what=FACET.title)
-        st.caption(f"{FACET.title} ({FACET.paper.partition(',')[0]}): each is begun with the average of one kind.")
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def patches_of_a_kind(network: str, digest: str, unit: Unit, numbers: tuple, _index, _examples) -> list:
-    """What the unit's strongest cells saw in some pictures of a kind."""
-    return list(patches(_index, unit, _examples))
-
-
-def kinds(frame, index, whole: Unit) -> None:
-    """What the unit wants to see of each kind, and beside it photographs of that kind."""
-    for painted, kind in zip(frame.picture, frame.detail, strict=True):
-        best = kind[: natural.COUNT]
-        numbers = tuple(one.number for one in best)
-        seen = patches_of_a_kind(chosen.network, index.corpus.digest, whole, numbers, index, best)
-        words = [f"{len(kind)} pictures", *(show.figures(one.value) for one in best)]
-        show.row([painted, *seen], words, width=96, alt="one kind of what excites it")
+    if index := natural.best(chosen, unit):
+        natural.kinds(chosen, Unit(unit.layer, unit.channel), index, key=EACH)
 
 
 def strip(frame) -> None:

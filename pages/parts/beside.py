@@ -20,13 +20,13 @@ WHY = """The robust twin was trained on pictures that had been changed against i
 contours, eyes, wheels (Tsipras et al. 2019)."""
 
 
-def choose(chosen: Selection, *, key: str) -> Selection | None:
+def choose(chosen: Selection, *, key: str, label: str = "beside") -> Selection | None:
     """Draw the choice of a second network, a twin first; where one is chosen, a selection that asks it the same."""
     here = [name for name, row in networks.shelf().items() if row.available and "@" not in name]
     others = sorted((name for name in (*here, *networks.own()) if name != chosen.network),
                     key=lambda name: name != zoo.twin(chosen.network))  # fmt: skip
     titles = {NOBODY: NOBODY} | {name: networks.title(name) for name in others}
-    name = dials.choose("beside", list(titles), key=key, format=titles.get)
+    name = dials.choose(label, list(titles), key=key, format=titles.get)
     return None if name == NOBODY else moved(chosen, name)
 
 

@@ -10,7 +10,8 @@ from torch import nn
 from vizcore import Probe, Unit, last, open_probe
 from vizcore.inspection import examples, selectivity
 from vizcore.laboratory import ablate, passport
-from vizcore.laboratory.passport import circuit, similar
+from vizcore.laboratory.circuit import before_pooling, circuit, outgoing, wiring
+from vizcore.laboratory.passport import Passport, similar, similar_in
 from vizcore.representation import Index, build_index, open_corpus
 
 LAYER = "conv4.relu"
@@ -34,7 +35,9 @@ def test_it_tells_what_the_single_instruments_tell(index):
     answers = index.features(LAYER)[:, 5]
     middle = np.average(found.middles, weights=found.counts)
     assert abs(middle - answers.mean()) <= np.ptp(answers) / 24
-    assert all(one["other"].startswith(("conv4.relu:", "conv3.relu:")) for one in found.rows)
+    ways = {"like": "conv4.relu:", "made of": "conv3.relu:", "part of": "conv5.relu:"}
+    assert {one["is"] for one in found.rows} == set(ways)
+    assert all(one["other"].startswith(ways[one["is"]]) for one in found.rows)
 
 
 def test_what_its_removal_does_is_what_the_network_does_without_it(index):
@@ -115,3 +118,73 @@ def test_a_silent_unit_is_dead_and_its_twin_a_duplicate(tmp_path):
     assert passport(probe, "1:0", index).duplicates[0] == Unit("1", 1)
     with pytest.raises(ValueError, match="one of its own"):
         passport(open_probe("tiny-vgg"), 0, index)
+
+
+def test_a_passport_has_these_parts(index):
+    parts = {field.name for field in dataclasses.fields(Passport)}
+    assert parts == {
+        *("unit", "corpus", "pictures", "examples", "middles", "counts", "labels", "selectivity", "similar"),
+        *("incoming", "read_by", "removal", "outgoing", "everywhere"),
+    }
+    found = passport(index.probe, f"{LAYER}:5", index)
+    assert found.incoming and found.outgoing and found.similar and found.labels and found.examples
+    assert found.everywhere.pictures == 20, "60 pictures, every third"
+
+
+def test_what_goes_out_of_a_unit_comes_in_at_the_other_end():
+    probe = open_probe("tiny-vgg")
+    for one in outgoing(probe, "conv3.relu:7"):
+        weight, scale = probe.weight("conv4.conv")[one.unit.channel], probe.weight("conv4.norm")[one.unit.channel]
+        assert one.unit.layer == "conv4.relu"
+        torch.testing.assert_close(one.kernel, scale.sign() * weight[7])
+        assert one.share == pytest.approx((weight[7].square().sum() / weight.square().sum()).item(), rel=1e-5)
+    weights = probe.weight("conv4.conv").square()
+    shares = weights[:, 7].sum((1, 2)) / weights.sum((1, 2, 3))
+    assert [one.unit.channel for one in outgoing(probe, "conv3.relu:7")] == shares.topk(8).indices.tolist()
+    assert {one.unit.layer for one in outgoing(probe, "conv2.relu:3")} == {"conv3.relu"}, "over the pooling"
+    assert outgoing(probe, 3) == [], "nobody reads the scores"
+    assert outgoing(open_probe("efficientnet-lite0"), "stages.stage2.1.add:3")[0].unit.layer.startswith("stages.")
+
+
+def test_a_channel_goes_out_into_its_group_only():
+    grouped = nn.Conv2d(6, 4, 1, groups=2)
+    with torch.no_grad():
+        grouped.weight.copy_(torch.tensor([1.0, 2, 3]).view(1, 3, 1, 1).expand(4, -1, -1, -1))
+    found = outgoing(small(nn.Conv2d(3, 6, 1), grouped), "0:4")
+    assert [(one.unit.channel, one.weight) for one in found] == [(2, 2.0), (3, 2.0)]
+
+
+def test_kernels_are_drawn_below_what_the_units_want_to_see_on_one_scale():
+    first, second = circuit(open_probe("tiny-vgg"), "conv4.relu:5")[0][:2]
+    drawn = wiring([first, second], [torch.zeros(3, 8, 8), None])
+    assert drawn[0, :, :96].sum() == 0 and drawn[1, :, :96].unique().tolist() == [0.5]
+    alone = wiring([first, second], [None, None])
+    assert torch.equal(drawn[:, :, 100:], alone)
+    assert not torch.equal(wiring([second], [None])[0], alone[1]), "by itself the weaker one fills its own scale"
+    assert before_pooling(open_probe("tiny-vgg"), Unit("pool2", 3)) == Unit("conv4.relu", 3)
+
+
+def test_the_most_alike_in_another_network_are_so_by_correlation(index):
+    both = {name: torch.tensor(index.features(name)).double() for name in index.layers}
+    expected = max(
+        (np.corrcoef(both[LAYER][:, 5], column)[0, 1], str(Unit(name, channel)))
+        for name in both for channel, column in enumerate(both[name].T)
+        if column.std() > 0 and (name, channel) != (LAYER, 5)
+    )  # fmt: skip
+    (itself, all_of_it), (second, alike), *_ = similar_in(index, f"{LAYER}:5", index)
+    assert (itself, str(second)) == (Unit(LAYER, 5), expected[1])
+    assert (all_of_it, alike) == pytest.approx((1, expected[0]))
+    digits = dataclasses.replace(index.corpus, digest="others")
+    with pytest.raises(ValueError, match="one corpus"):
+        similar_in(index, f"{LAYER}:5", dataclasses.replace(index, corpus=digits))
+
+
+def test_accuracy_is_counted_where_the_labels_are_those_of_the_network(index):
+    assert passport(index.probe, f"{LAYER}:5", index).everywhere.labelled == 0, "it was not taught digits"
+    labelled = dataclasses.replace(index.corpus, labels=tuple(index.probe.labels[:10]), digest=index.corpus.digest)
+    named = dataclasses.replace(index, corpus=labelled)
+    found = passport(index.probe, f"{LAYER}:5", named).everywhere
+    said = [index.probe.predict(index.corpus[number], k=1)[0].label for number in range(0, 60, 3)]
+    assert found.labelled == 20 and found.right == sum(
+        one == labelled.label(number) for one, number in zip(said, range(0, 60, 3), strict=True)
+    )

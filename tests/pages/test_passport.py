@@ -3,14 +3,17 @@
 import re
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.pages.drawn import canvas, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import asked, opened, said, snippet
+from tests.pages.test_shell_browser import opens
 from vizcore import bundled_image, bundled_names, last, open_probe, thumbnail, to_picture
 from vizcore.laboratory import dissect, passport, passport_table
 from vizcore.laboratory.dissection import labelled
-from vizcore.representation import build_index, open_corpus
+from vizcore.laboratory.passport import similar_in
+from vizcore.representation import build_index, open_corpus, open_index
 
 UNIT = "conv4.relu:5"
 
@@ -34,6 +37,7 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert not said(app)
     assert canvas(app, "passport patches")["count"] == len(found.examples)
     assert [caption.split(":")[0] for caption in canvas(app, "passport incoming")["captions"]] == ["conv3.relu"] * 8
+    assert [caption.split(":")[0] for caption in canvas(app, "passport outgoing")["captions"]] == ["conv5.relu"] * 8
     shown = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>", drawn(app)))
     assert shown["answers most to"] == found.selectivity.label
     images, labels = labelled(index.corpus, 150)
@@ -55,3 +59,31 @@ def test_a_layer_that_is_not_indexed_yet_is_indexed_for_it(seen):
     app = finished(opened("passport.py", corpus="seen", unit="conv2.relu:3"))
     assert canvas(app, "passport patches")["count"] == 9 and not said(app)
     assert [caption.split(":")[0] for caption in canvas(app, "passport incoming")["captions"]] == ["conv1.relu"] * 8
+
+
+def test_every_part_of_a_passport_stands_on_the_page_and_it_is_set_beside_another_network(seen):
+    asked_for = {"passport.beside": "Tiny VGG, robust", "passport.show": "whole pictures"}
+    app = finished(opened("passport.py", corpus="seen", unit=UNIT, **asked_for))
+    assert "has not seen seen yet" in drawn(app)
+    twin, corpus = open_probe("tiny-vgg-robust"), open_corpus(seen)
+    other = last(build_index(twin, corpus, layers=["conv4.relu"])).picture
+    app.run()
+    text, index = drawn(app), open_index(open_probe("tiny-vgg"), corpus)
+    best, alike = similar_in(index, UNIT, other)[0]
+    assert f"conv4.relu, channel {best.channel}: {alike:.2f}" in text
+    for part in (
+        *("What excites it most", "How strongly it answers", "What it wants to see", "most like it", "answers most to"),
+        *("What it adds up", "What adds it up", "class selectivity", "The units of its layer", "concept"),
+    ):
+        assert part in text, part
+    assert "pictures spread over seen" in " ".join(text.value for text in app.markdown)
+    assert canvas(app, "passport patches")["label"].startswith("whole pictures")
+    assert {one.key for one in app.toggle} >= {"passport.facets"} and not said(app)
+
+
+def test_on_paper_it_takes_two_pages(page: Page):
+    opens(page, "/passport?network=tiny-vgg&unit=conv4.relu:5&corpus=digits")
+    expect(page.get_by_text("What adds it up")).to_be_visible()
+    expect(page.get_by_text("How strongly it answers")).to_be_visible(timeout=60_000)
+    paper = page.pdf(format="A4", print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", paper)) <= 2

@@ -1,10 +1,11 @@
 """Laboratory: what if? A network live, cut into, and set beside another."""
 
+from vizcore.laboratory.circuit import Incoming, Outgoing
 from vizcore.laboratory.clip import filmed
 from vizcore.laboratory.compare import Similarity, cka, similarity
 from vizcore.laboratory.dissection import Dissection, dissect
 from vizcore.laboratory.edited_network import with_edits
-from vizcore.laboratory.passport import Incoming, Passport, Removal, passport
+from vizcore.laboratory.passport import Passport, Removal, passport
 from vizcore.laboratory.passport_table import passport_table
 from vizcore.laboratory.scalpel import Ablation, ablate, boost, combined, smallest_ablation, transplant
 from vizcore.laboratory.time_machine import Moment, aligned_tsne, procrustes, time_machine
@@ -16,6 +17,7 @@ __all__ = [
     "Incoming",
     "Look",
     "Moment",
+    "Outgoing",
     "Passport",
     "Removal",
     "Similarity",

@@ -8,34 +8,19 @@ import torch
 
 from vizcore.corpora import Example, Index, canonical
 from vizcore.inspection.examples import Selectivity, Share, histogram, selectivity
+from vizcore.laboratory.circuit import Incoming, Outgoing, circuit, outgoing
 from vizcore.laboratory.scalpel import ablate
 from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
-EXAMPLES, SIMILAR, INCOMING, BINS = 9, 5, 8, 24
+EXAMPLES, SIMILAR, BINS, SPREAD = 9, 5, 24, 24
 DUPLICATE = 0.99  # the correlation from which on two units are taken for one
-PASSES_ON = ("rectifier", "activation", "normalisation", "dropout")  # what stands between a unit and its weights
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """A unit of an earlier layer that this one adds up: how strongly, the share of all weights' energy, and the kernel
-    (k, k) by which it is read, positive where it excites.
-
-    >>> Incoming(Unit("conv3.relu", 7), -0.5, 0.25, torch.tensor([[-0.5]])).weight
-    -0.5
-    """
-
-    unit: Unit
-    weight: float
-    share: float
-    kernel: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What the unit's removal does to its own strongest pictures: of so many, how many get another answer, and the mean
-    probability of the answers before and after.
+    """What a unit's removal does to some pictures: of so many, how many get another answer, the mean probability of the
+    answers before and after, and of how many with a label that the network knows the answer was and is right.
 
     >>> Removal(pictures=9, flipped=2, before=0.5, after=0.25).flipped
     2
@@ -45,6 +30,9 @@ class Removal:
     flipped: int
     before: float
     after: float
+    labelled: int = 0
+    right: int = 0
+    right_after: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +41,8 @@ class Passport:
 
     `middles` and `counts` (bins,) are the histogram of its mean answer over the pictures of the corpus,
     `similar` the units of its layer that answer most alike, with the correlation, `incoming` those it is made of, by
-    the weights of the convolution or linear layer `read_by`.
+    the weights of the convolution or linear layer `read_by`, `outgoing` those that are made of it. `removal` is what
+    becomes of its strongest pictures without it, `everywhere` of some that are spread evenly over the corpus.
 
     >>> alike = [(Unit("conv", 3), 0.995), (Unit("conv", 5), 0.4)]
     >>> Passport(Unit("conv", 1), "digits", 0, [], [], [], [], None, alike, [], "", Removal(0, 0, 0, 0)).duplicates
@@ -72,6 +61,8 @@ class Passport:
     incoming: list[Incoming]
     read_by: str
     removal: Removal
+    outgoing: Sequence[Outgoing] = ()
+    everywhere: Removal | None = None
 
     @property
     def dead(self) -> bool:
@@ -87,7 +78,10 @@ class Passport:
         made = [
             {"unit": str(self.unit), "is": "made of", "other": str(one.unit), "by": one.weight} for one in self.incoming
         ]
-        return alike + made
+        makes = [
+            {"unit": str(self.unit), "is": "part of", "other": str(one.unit), "by": one.weight} for one in self.outgoing
+        ]
+        return alike + made + makes
 
     @property
     def duplicates(self) -> list[Unit]:
@@ -119,10 +113,12 @@ def passport(probe: Probe, unit: Unit | int | str, index: Index) -> Passport:
     found, answers = index.top(unit, EXAMPLES), index.features(unit.layer)
     counts, edges = np.histogram(np.asarray(answers[:, unit.channel]), BINS)
     incoming, read_by = circuit(probe, unit)
+    spread = [*range(0, index.done, -(-index.done // SPREAD))]
     return Passport(
         unit, index.corpus.name, index.done, found, ((edges[1:] + edges[:-1]) / 2).tolist(), counts.tolist(),
         histogram(index, unit), selectivity(index, unit), similar(answers, unit), incoming, read_by,
-        removal(probe, unit, index, found),
+        removal(probe, unit, index, [one.number for one in found]), outgoing(probe, unit),
+        removal(probe, unit, index, spread),
     )  # fmt: skip
 
 
@@ -133,71 +129,65 @@ def similar(answers: np.ndarray, unit: Unit) -> list[tuple[Unit, float]]:
     >>> [(str(other), round(alike, 2)) for other, alike in similar(rows, Unit("a", 0))]
     [('a:1', 1.0), ('a:2', -0.5)]
     """
-    rows = torch.from_numpy(np.array(answers, dtype=np.float64))
-    rows = rows - rows.mean(0)
-    rows = rows / rows.norm(dim=0).clamp_min(1e-12)
+    rows = standardised(answers)
     alike = rows.T @ rows[:, unit.channel]
     alike[unit.channel] = -torch.inf
     best = alike.argsort(descending=True)[: min(SIMILAR, len(alike) - 1)].tolist()
     return [(Unit(unit.layer, channel), alike[channel].item()) for channel in best]
 
 
-def circuit(probe: Probe, unit: Unit | int | str) -> tuple[list[Incoming], str]:
-    """The earlier units that a unit adds up, the strongest first, and the layer whose weights say so.
+def similar_in(index: Index, unit: Unit | int | str, other: Index) -> list[tuple[Unit, float]]:
+    """The units of another network that answer most like one of this, by correlation over the pictures both have seen.
 
-    The nearest convolution or linear layer behind the unit is read, over rectifiers and normalisation only; a
-    normalisation that turns signs around is reckoned with. Nothing where none is so near, as after an addition, and
-    where the pixels themselves are read.
+    Li et al. 2016 (Convergent Learning) match the units of two networks in this way. Both indexes are of one corpus.
+    Raises ValueError where they are not, or where the unit's layer is not indexed.
 
-    >>> from vizcore import open_probe
-    >>> incoming, layer = circuit(open_probe("tiny-vgg"), "conv4.relu:5")
-    >>> layer, incoming[0].unit.layer, round(sum(one.share for one in incoming), 2) <= 1
-    ('conv4.conv', 'conv3.relu', True)
+    >>> from vizcore import last, open_probe
+    >>> from vizcore.representation import build_index, open_corpus
+    >>> index = last(build_index(open_probe("tiny-vgg"), open_corpus("digits"))).picture
+    >>> found = similar_in(index, "conv4.relu:5", index)[0]  # in itself it finds itself
+    >>> found[0], round(found[1], 4)
+    (conv4.relu:5, 1.0)
     """
-    unit = probe.unit(unit)
-    facts, sign = probe.layer(unit.layer), 1.0
-    while facts.kind in PASSES_ON and len(facts.inputs) == 1:
-        if facts.kind == "normalisation" and (scale := probe.weight(facts.name)) is not None and scale.ndim == 1:
-            sign *= scale[unit.channel].sign().item()
-        facts = probe.layer(facts.inputs[0])
-    weight = probe.weight(facts.name) if facts.kind in ("convolution", "linear") else None
-    if weight is None or weight.shape[0] != facts.channels or not facts.inputs:
-        return [], ""
-    kernels = sign * weight[unit.channel].detach().cpu().float()  # (I, k, k), or (I,) of a linear layer
-    kernels = kernels.view(len(kernels), *(kernels.shape[1:] or (1, 1)))
-    source = probe.layer(facts.inputs[0])
-    while source.kind in ("padding", "dropout", "reshape", "flatten") and len(source.inputs) == 1:
-        source = probe.layer(source.inputs[0])
-    if source.channels % len(kernels):
-        return [], ""  # flattened maps: a weight for every cell, which is no picture of a unit
-    first = unit.channel * (source.channels // len(kernels)) // facts.channels * len(kernels)  # of the unit's group
-    energy = kernels.square().flatten(1).sum(1)
-    best = energy.argsort(descending=True, stable=True)[:INCOMING].tolist()
-    return [
-        Incoming(Unit(source.name, first + place), kernels[place].sum().item(),
-                 (energy[place] / energy.sum().clamp_min(1e-12)).item(), kernels[place])
-        for place in best
-    ], facts.name  # fmt: skip
+    if index.corpus.digest != other.corpus.digest:
+        raise ValueError(
+            f"one index is of {index.corpus.name}, the other of {other.corpus.name}; one corpus is needed."
+        )
+    unit, seen = index.probe.unit(unit), min(index.done, other.done)
+    own = standardised(index.features(canonical(index.probe, unit.layer))[:seen, unit.channel][:, None])
+    best = []
+    for layer in other.layers:
+        alike = (standardised(other.features(layer)[:seen]).T @ own).flatten()
+        best += [
+            (Unit(layer, channel), alike[channel].item())
+            for channel in alike.topk(min(SIMILAR, len(alike))).indices.tolist()
+        ]
+    return sorted(best, key=lambda one: -one[1])[:SIMILAR]
 
 
-def kernels(incoming: Sequence[Incoming]) -> torch.Tensor:
-    """The kernels by which the incoming units are read, as filters are drawn: (N, 1, k, k).
+def standardised(answers: np.ndarray) -> torch.Tensor:
+    """Mean answers (N, C) as columns without their mean and of length 1, so that products are correlations.
 
-    >>> kernels([Incoming(Unit("conv3.relu", 7), -0.5, 0.25, torch.tensor([[-0.5]]))])
-    tensor([[[[-0.5000]]]])
+    >>> standardised(np.array([[1.0], [3.0]])).round(decimals=2).flatten().tolist()
+    [-0.71, 0.71]
     """
-    return torch.stack([one.kernel[None] for one in incoming])
+    rows = torch.from_numpy(np.array(answers, dtype=np.float64))
+    rows = rows - rows.mean(0)
+    return rows / rows.norm(dim=0).clamp_min(1e-12)
 
 
-def removal(probe: Probe, unit: Unit, index: Index, found: Sequence[Example]) -> Removal:
-    """What removing a unit does to the answers for some of its examples."""
-    pixels = torch.stack([probe.prepare(index.corpus[one.number]) for one in found])
+def removal(probe: Probe, unit: Unit, index: Index, numbers: Sequence[int]) -> Removal:
+    """What removing a unit does to the answers for some pictures of the corpus."""
+    pixels = torch.stack([probe.prepare(index.corpus[number]) for number in numbers])
     before, after = (
         probe.probabilities(probe.run(pixels, wraps=wraps)[0].detach()).cpu() for wraps in ({}, ablate(probe, [unit]))
     )
-    first = before.argmax(1, keepdim=True)
+    first, then = before.argmax(1, keepdim=True), after.argmax(1, keepdim=True)
     means = (rows.gather(1, first).mean().item() for rows in (before, after))
-    return Removal(len(found), int((after.argmax(1, keepdim=True) != first).sum()), *means)
+    true = [index.corpus.label(number) for number in numbers]
+    known = [place for place, label in enumerate(true) if label in probe.labels]
+    right = (sum(probe.labels[said[place].item()] == true[place] for place in known) for said in (first, then))
+    return Removal(len(numbers), int((then != first).sum()), *means, len(known), *right)
 
 
 METHODS = (
@@ -208,6 +198,6 @@ METHODS = (
         paper="Olah et al. 2020, *Zoom In: An Introduction to Circuits*; Girshick et al. 2014; Morcos et al. 2018",
         misleads="It tells of one collection: a unit may be dead here and alive elsewhere, and what it resembles "
         "depends on the pictures too.",
-        engine=(passport, circuit, similar, removal),
+        engine=(passport, circuit, outgoing, similar, removal),
     ),
 )

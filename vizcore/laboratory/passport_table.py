@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.corpora import Index
-from vizcore.laboratory.passport import DUPLICATE, circuit
+from vizcore.laboratory.circuit import circuit
+from vizcore.laboratory.passport import DUPLICATE, standardised
 from vizcore.probe import SCORES, Unit
 
 PORTION = 4096  # pictures whose answers are added up together
@@ -88,9 +89,7 @@ def duplicates(answers: np.ndarray) -> list[int | None]:
     >>> duplicates(np.array([[0.0, 0.0, 3.0], [1.0, 2.0, 2.0], [2.0, 4.0, 2.5]]))
     [1, 0, None]
     """
-    rows = torch.from_numpy(np.array(answers, dtype=np.float64))
-    rows = rows - rows.mean(0)
-    rows = rows / rows.norm(dim=0).clamp_min(1e-12)
+    rows = standardised(answers)
     best = (rows.T @ rows).fill_diagonal_(-torch.inf).max(1)
     return [
         place if alike >= DUPLICATE else None
