@@ -140,8 +140,8 @@ class Listener:
         """The words that are heard of a sound (samples,), and the bare letters that they are read from.
 
         >>> from vizcore.adversarial import bundled_recording
-        >>> open_listener().reading(bundled_recording("fox"))
-        ('the quick brown fox is near the house', 'the quick browne faxe is near the house')
+        >>> open_listener().reading(bundled_recording("doctor"))
+        ('the doctor reads a strange letter', 'the doctor reads a strange leter')
         """
         with torch.no_grad():
             return self.read(self.letters(sound))
