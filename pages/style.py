@@ -25,6 +25,7 @@ ONCE, STYLE, TEXTURE, FILM = (
 )
 LIVE_DIALS = ("balance", "smoothness")  # may be turned while it runs
 FIRST = "galaxies"
+IN_SIGHT = {ONCE: 1, FILM: 0}  # dials that stand beside the choices
 AT_ONCE = 1.0  # seconds that a page waits for a painting before it shows how far it is
 SEEN = {
     ONCE: """The shapes are those of your picture, colours and strokes those of **{pattern}**. Nothing is optimised
@@ -132,11 +133,12 @@ with calm():
             style_layers(chosen.probe)  # a network without maps is told so before anything is drawn
         default = names[0] if learned else FIRST
         key = PAINTER if learned else PATTERN
-        pattern = dials.choose("style", names, key=key, default=default) if styled else FIRST
+        with st.container(width=160 if learned else "stretch"):
+            pattern = dials.choose("style", names, key=key, default=default) if styled else FIRST
         running = method is ONCE and st.toggle("live", key=LIVE, bind="query-params")
         steady = running and st.toggle("held steady", key=STEADY, bind="query-params")
         about, without = [] if learned else [chosen.probe], ["size"] if running else []
-        turned = dials.draw(method, *about, without=without, in_sight=1 if learned else 3)
+        turned = dials.draw(method, *about, without=without, in_sight=IN_SIGHT.get(method, 3))
     job = None
     if learned:
         shelf()

@@ -11,7 +11,7 @@ from vizcore.synthesis.style import answers, gram, shares, style_layers
 from vizcore.synthesis.style_pictures import STYLES, THUMBNAIL, style_thumbnail
 
 cat, coffee = bundled_image("cat"), bundled_image("coffee")
-NEARER = 2.0  # at least so many times, to a network that the painter did not learn from
+NEARER = {"night": 10, "glass": 1.3, "waves": 10, "dots": 4, "ink": 5}  # times, at least
 
 
 @pytest.mark.parametrize("name", STYLES)
@@ -24,7 +24,7 @@ def test_a_network_that_never_judged_it_finds_it_nearer_to_its_style_and_farther
         other: shares(unseen, content, style_picture(other), layers, gram)(answers(unseen, painting, layers)).mean()
         for other in STYLES
     }
-    assert away[name] < 1 / NEARER and min(away, key=away.get) == name, away
+    assert away[name] < 1 / NEARER[name] and min(away, key=away.get) == name, away
 
 
 def test_a_batch_is_its_pictures_one_by_one_and_sizes_need_not_be_even():
@@ -33,7 +33,14 @@ def test_a_batch_is_its_pictures_one_by_one_and_sizes_need_not_be_even():
     assert together.shape == (2, 3, 131, 100)
     for image, painting in zip(images, together, strict=True):
         torch.testing.assert_close(stylize(image, "glass", size=131), painting, atol=1e-4, rtol=0)
-    assert stylize(torch.rand(3, 200, 3, generator=torch.Generator().manual_seed(0)), "ink", size=128).shape[2] == 16
+    assert stylize(torch.rand(3, 200, 3, generator=torch.Generator().manual_seed(0)), "ink", size=128).shape[2] == 32
+
+
+def test_nothing_is_painted_around_a_picture():
+    """The network itself puts a loud frame around whatever it paints; it is cut off."""
+    painting = stylize(coffee, "night", size=192)
+    grain = lambda part: part.diff(dim=-1).abs().mean().item()  # noqa: E731
+    assert grain(painting[:, :3]) < 1.2 * grain(painting[:, 20:-20])
 
 
 def test_own_colours_keep_every_hue_and_take_the_brightness():

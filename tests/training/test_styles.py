@@ -62,7 +62,7 @@ def test_what_is_painted_as_it_should_be_costs_nothing(judge):
 
 
 def test_a_palette_takes_colours_to_those_of_the_style():
-    """Mean and covariance come out as wanted, and the map is the one of optimal transport: symmetric, without a turn."""
+    """Mean and covariance come out as wanted, by the map of optimal transport: symmetric, without a turn."""
     draw = torch.Generator().manual_seed(0)
     given, wanted = (torch.randn(3, 3, generator=draw, dtype=torch.double) for _ in range(2))
     pixels = given @ torch.randn(3, 4000, generator=draw, dtype=torch.double) + 1

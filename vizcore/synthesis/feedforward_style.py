@@ -5,6 +5,7 @@ from functools import cache
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 
 from vizcore.dial import Choice, Range
@@ -16,6 +17,7 @@ from vizcore.synthesis.painter import Painter
 from vizcore.synthesis.style_pictures import STYLES, known_style
 
 WEIGHTS = project_folder() / "assets" / "weights" / "styles.safetensors"
+EDGE = 16  # pixels around a picture
 
 StyleName = Annotated[str, Choice(*STYLES)]
 
@@ -40,8 +42,8 @@ def stylize(
 
     >>> from vizcore import bundled_image
     >>> cat = stylize(bundled_image("cat"), "night", size=128)
-    >>> cat[2].mean() > 1.5 * cat[0].mean()  # more blue than red
-    tensor(True)
+    >>> round((cat[2].mean() / cat[0].mean()).item())  # times as much blue as red
+    4
     """
     mix = one_style(style_name)
     pictures = image if image.ndim == 4 else image[None]
@@ -53,10 +55,14 @@ def stylize(
 
 
 def painted(pictures: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
-    """Pictures (N, 3, H, W) as the network paints them at their own size, in a mix (styles,) of its styles."""
+    """Pictures (N, 3, H, W) as the network paints them at their own size, in a mix (styles,) of its styles.
+
+    They are mirrored beyond their edges, and what is painted there is cut off: close to an edge it paints a frame.
+    """
     with torch.no_grad():
-        pictures = pictures.detach().cpu().float().contiguous(memory_format=torch.channels_last)
-        return open_painter()(pictures, mix.expand(len(pictures), -1)).contiguous()
+        wide = F.pad(pictures.detach().cpu().float(), (EDGE,) * 4, mode="reflect")
+        found = open_painter()(wide.contiguous(memory_format=torch.channels_last), mix.expand(len(wide), -1))
+        return found[:, :, EDGE:-EDGE, EDGE:-EDGE].contiguous()
 
 
 def one_style(name: str) -> torch.Tensor:
@@ -68,7 +74,7 @@ def one_style(name: str) -> torch.Tensor:
 def resized_batch(pictures: torch.Tensor, size: int) -> torch.Tensor:
     """Pictures (N, 3, H, W) of which the longer side has `size` pixels, and no side fewer than the network can see."""
     height, width = longest(pictures[0], size)
-    height, width = max(height, 16), max(width, 16)
+    height, width = max(height, 2 * EDGE), max(width, 2 * EDGE)
     return torch.stack([resized(picture, (height, width)) for picture in pictures])
 
 

@@ -62,7 +62,7 @@ def stylize_film(
     >>> film = [cat[:, :256, place : place + 256] for place in (0, 6, 12)]
     >>> errors = last(stylize_film(film, "dots", size=128)).terms
     >>> round(errors["steady"] / errors["alone"], 2)
-    0.1
+    0.02
     """
     mix, before = one_style(style_name), None
     given, alone, steady, errors, believed = [], [], [], [], []
