@@ -15,6 +15,7 @@ from vizcore.method import titled
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
 from vizcore.synthesis.facets import METHODS as FACETS
+from vizcore.synthesis.generator import METHODS as GENERATORS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
@@ -179,7 +180,7 @@ show.question("What does it want to see?", "Activation maximisation: a picture p
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 with st.container(key="dials", gap="small"):
     with st.container(**ROW):
-        method = dials.method(METHODS, key=PRESET, label="by the recipe of", letters=60)
+        method = dials.method((*METHODS, *GENERATORS), key=PRESET, label="by the recipe of", letters=60)
         target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
         other = other_unit(chosen) if target != ALONE else None
         defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
@@ -197,7 +198,7 @@ with calm():
     whose = (chosen.network, str(wanted))
     branch = studio.branch(JOB, whose)
     given = branch.picture if branch.step else chosen.image if start == YOURS else start
-    begun = tuple(turned[name] for name in BEGINS)
+    begun = tuple(turned.get(name) for name in BEGINS)
     asked = (whose, method.title, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
     live = {name: value for name, value in turned.items() if name not in BEGINS}
     probe, function = chosen.probe, method.function

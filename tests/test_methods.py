@@ -108,6 +108,11 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
         "phrase": lambda number: "abc"[number % 3],
     },
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
+    "decoder": {
+        "probe": lambda number: vizcore.open_probe("tiny-vgg"),
+        "other": lambda number: picture(number + 7),
+        "layer": lambda number: "conv5.relu",
+    },
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {

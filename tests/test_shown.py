@@ -29,6 +29,7 @@ from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.decoder import METHODS as DECODERS
 from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
 from vizcore.synthesis.style import METHODS as STYLES
@@ -51,6 +52,8 @@ PAGES = [
     ("occlusion.py", {"occlusion.patch": "32", "occlusion.stride": "32"}),
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
+    *(("inversion.py", {"inversion.method": method.title}) for method in DECODERS),
+    ("visualize.py", {"visualize.preset": "Generator", "visualize.steps": "20"}),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
     ("atlas.py", {}),

@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=examine)
 
     train = commands.add_parser("train", help="train one of the project's own networks anew")
-    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech"])
+    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech", "decoders"])
     train.add_argument("--data", type=Path, required=True, help="the folder of the photographs, or to keep speech in")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
@@ -206,11 +206,19 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train one of the twins, or the speech network, which learns from sentences that espeak-ng speaks."""
+    """Train one of the twins, the decoders of the first, or the speech network, which learns from espeak-ng."""
     if given.name == "speech":
         card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed)
         wrong = card["word error rate, unseen voices"]
         print(f"{wrong:.1%} of words wrong in voices never heard, after {card['minutes']} minutes; in {given.out}")
+        return 0
+    if given.name == "decoders":
+        folder = given.out.parent / "decoders"
+        cards = training("decoders").train(given.data, folder, given.minutes, seed=given.seed, device=given.device)
+        for layer, card in cards.items():
+            pixels, distance = card["pixels"], card["distance"]
+            print(f"{layer}: error {pixels['decoded']:.3f} ({pixels['mean picture']:.3f} of the mean picture), distance "
+                  f"{distance['decoded']:.3f} ({distance['mean picture']:.3f}); in {folder}")  # fmt: skip
         return 0
     card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start

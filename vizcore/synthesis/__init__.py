@@ -1,8 +1,10 @@
 """Synthesis: what does it want to see?"""
 
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
+from vizcore.synthesis.decoder import decode, decode_depths, decoded_layers, walk
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
 from vizcore.synthesis.facets import facets
+from vizcore.synthesis.generator import generator
 from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.paint import paint
@@ -18,10 +20,14 @@ __all__ = [
     "Quality",
     "build_atlas",
     "caricature",
+    "decode",
+    "decode_depths",
+    "decoded_layers",
     "depths",
     "dream",
     "dream_zoom",
     "facets",
+    "generator",
     "invert",
     "invert_layers",
     "invert_with_priors",
@@ -38,5 +44,6 @@ __all__ = [
     "texture",
     "unit_order",
     "visualize",
+    "walk",
     "yosinski",
 ]
