@@ -99,7 +99,7 @@ def depths(chosen: Selection, original: str) -> tuple:
     pairs = [wrong(chosen.network, chosen.picture, layer, chosen, image) for layer, image in asked]
     told = [f"{chosen.brief(layer)}: {answer(chosen.probe, image)}"
             for layer, image in zip(layers, images, strict=True)]  # fmt: skip
-    show.row([chosen.prepared, *images], [original, *told], width=260, alt="decoded from a layer's answer")
+    show.row([chosen.prepared, *images], [original, *told], width=232, alt="decoded from a layer's answer")
     rows = [{"layer": layer, "relative error": error, "of the mean colour": mean}
             for layer, (error, mean) in zip(layers, pairs, strict=True)]  # fmt: skip
     show.heading("How far each layer's answer is from its answer to the original")
@@ -121,7 +121,7 @@ def way(chosen: Selection, layer: str, other: str, **turned: Any) -> tuple:
         [chosen.picture, f"step {place} of {last}: {told[place]}", other],
         width=300, alt="on the way between two pictures",
     )  # fmt: skip
-    show.row(found, told, width=110, alt="a step of the way")
+    show.row(found, told, width=94, alt="a step of the way")
     given = ["probe", "image", f'vizcore.bundled_image("{other}")', repr(layer), *written(turned)]
     return found, found, f"pictures = vizcore.synthesis.walk({', '.join(given)})"
 

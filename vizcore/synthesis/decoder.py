@@ -24,14 +24,15 @@ PAPER = "Dosovitskiy and Brox 2016, *Inverting Visual Representations with Convo
 class Decoder(nn.Module):
     """An up-convolutional network: from a layer's answer (N, C, H, W) to pictures (N, 3, S, S) in [0, 1].
 
-    Dosovitskiy and Brox 2016: a code without places is spread over 4 x 4 places first. Then transposed convolutions of
-    4 x 4 double the side, with a convolution of 3 x 3 between any two and leaky rectifiers; the last gives the colours.
-    Codes are counted in their own deviations, which `mean` and `deviation` keep for every channel.
+    Dosovitskiy and Brox 2016: a code without places is spread over 4 x 4 places first. Then every place becomes 2 x 2,
+    and a convolution of 3 x 3 with a leaky rectifier follows, again and again; the last gives the colours. Repeating
+    places instead of filling in zeros leaves no checkerboard (Odena et al. 2016). Codes are counted in their own
+    deviations, which `mean` and `deviation` keep for every channel.
 
     >>> with torch.device("meta"):
     ...     decoder = Decoder((256, 1, 1), (128, 64, 32, 16))
     >>> [tuple(layer.weight.shape) for layer in decoder.doublings]
-    [(128, 64, 4, 4), (64, 32, 4, 4), (32, 16, 4, 4), (16, 3, 4, 4)]
+    [(64, 128, 3, 3), (32, 64, 3, 3), (16, 32, 3, 3), (3, 16, 3, 3)]
     """
 
     def __init__(self, code: tuple[int, int, int], widths: tuple[int, ...]):
@@ -41,8 +42,7 @@ class Decoder(nn.Module):
         self.register_buffer("deviation", torch.ones(channels))
         first = nn.Linear(channels, widths[0] * 16) if side == 1 else nn.Conv2d(channels, widths[0], 3, padding=1)
         self.first = first
-        self.doublings = nn.ModuleList(nn.ConvTranspose2d(wide, less, 4, 2, 1) for wide, less in pairwise((*widths, 3)))
-        self.between = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in widths[1:])
+        self.doublings = nn.ModuleList(nn.Conv2d(wide, less, 3, padding=1) for wide, less in pairwise((*widths, 3)))
 
     def forward(self, code: torch.Tensor) -> torch.Tensor:
         code = (code - self.mean.view(-1, 1, 1)) / self.deviation.view(-1, 1, 1)
@@ -50,10 +50,9 @@ class Decoder(nn.Module):
             maps = self.first(code.flatten(1)).view(len(code), -1, 4, 4)
         else:
             maps = self.first(code)
-        maps = F.leaky_relu(maps, LEAK)
-        for double, conv in zip(self.doublings, self.between, strict=False):
-            maps = F.leaky_relu(conv(F.leaky_relu(double(maps), LEAK)), LEAK)
-        return self.doublings[-1](maps).sigmoid()
+        for conv in self.doublings:
+            maps = conv(F.interpolate(F.leaky_relu(maps, LEAK), scale_factor=2, mode="nearest"))
+        return maps.sigmoid()
 
 
 @cache

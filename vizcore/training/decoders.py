@@ -84,21 +84,11 @@ def discriminator() -> nn.Sequential:
 
 
 def begin(network: nn.Module) -> None:
-    """Draw weights that neither swell nor shrink what passes through leaky rectifiers (He et al. 2015).
-
-    Transposed convolutions begin as enlargements by straight lines, which leave no checkerboard to be unlearned.
-    """
-    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    """Draw weights that neither swell nor shrink what passes through leaky rectifiers (He et al. 2015)."""
     for layer in network.modules():
-        if isinstance(layer, nn.ConvTranspose2d):
-            kernel = line[:, None] * line / line[::2].square().sum()  # at every pixel its squares add up to 1
-            mixing = torch.randn(layer.weight.shape[:2])[..., None, None] * kernel
-            layer.weight.data = mixing * math.sqrt(2 / (1 + LEAK**2) / len(layer.weight))
-        elif isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / layer.weight[0].numel()))
-        else:
-            continue
-        nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)
 
 
 class Run:
