@@ -217,8 +217,8 @@ def train_network(given: argparse.Namespace) -> int:
         cards = training("decoders").train(given.data, folder, given.minutes, seed=given.seed, device=given.device)
         for layer, card in cards.items():
             pixels, distance = card["pixels"], card["distance"]
-            print(f"{layer}: error {pixels['decoded']:.3f} ({pixels['mean picture']:.3f} of the mean picture), distance "
-                  f"{distance['decoded']:.3f} ({distance['mean picture']:.3f}); in {folder}")  # fmt: skip
+            of_it = f"{pixels['mean picture']:.3f} and {distance['mean picture']:.3f} for the mean picture"
+            print(f"{layer}: error {pixels['decoded']:.3f}, distance {distance['decoded']:.3f}; {of_it}; in {folder}")
         return 0
     card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start

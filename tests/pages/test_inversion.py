@@ -1,6 +1,5 @@
 """The page of inversion: what it shows is what `vizcore` finds, for one layer, for four priors and for all layers."""
 
-
 from pages.parts.show import figures, percent
 from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished

@@ -1,4 +1,4 @@
-"""Decoders: nearer to the picture than what knows less, one by one as together, and a walk that ends where it should."""
+"""Decoders: nearer to the picture than what knows less, one by one as together; a walk; and what a generator paints."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The training of decoders: a seed gives the same weights, a run goes on where it was cut off, and losses come in turn."""
+"""The training of decoders: a seed gives the same weights, a run goes on where it was cut off, losses come in turn."""
 
 import pytest
 import torch
@@ -96,22 +96,25 @@ def test_weights_begin_so_that_nothing_swells_or_shrinks():
         assert maps.square().mean().item() == pytest.approx(first.square().mean().item(), rel=0.15)
 
 
-def test_standing_measures_pictures_that_know_everything_as_perfect(monkeypatch):
-    class Perfect(torch.nn.Module):
-        def forward(self, code):
-            return code
-
-    bytes_ = (images * 255).round().byte()
-    mean = images.mean(0)
-    photographs = Photographs(bytes_, torch.zeros(4, dtype=torch.long), None, ("a",))
-    identity = probe.run
-    monkeypatch.setattr(
-        probe, "run",
-        lambda shown, taps=(), wraps={}, *, scores=True: (None, {"all": shown}) if taps == ["all"]
-        else identity(shown, taps, wraps, scores=scores),
-    )  # fmt: skip
-    found = standing(probe, Perfect(), "all", photographs, mean)
+def test_standing_measures_a_decoder_that_knows_everything_as_perfect():
+    pixels, mean = (images * 255).round().byte(), images.mean(0)
+    photographs = Photographs(pixels, torch.zeros(4, dtype=torch.long), None, ("a",))
+    shown = pixels.float() / 255
+    found = standing(probe, lambda code: shown, "conv3.relu", photographs, mean)
     assert found["pixels"]["decoded"] == found["distance"]["decoded"] == 0 and found["same answer"]["decoded"] == 1
-    expected = (bytes_.float() / 255 - mean).square().flatten(1).mean(1).sqrt().mean().item()
+    expected = (shown - mean).square().flatten(1).mean(1).sqrt().mean().item()
     assert found["pixels"]["mean picture"] == pytest.approx(expected, abs=1e-4)
+    spread = shown.var((2, 3), correction=0).mean(1).sqrt().mean().item()
+    assert found["pixels"]["mean colour"] == pytest.approx(spread, abs=1e-4)
     assert apart_by(torch.zeros(1, 2), torch.ones(1, 2)).item() == 1
+
+
+def test_the_average_follows_at_once_and_slows_down():
+    run = Run(probe, "conv3.relu", 0)
+    run.learn(images, 0.0)
+    begun, now, kept = Run(probe, "conv3.relu", 0).decoder, run.decoder, run.average
+    torch.testing.assert_close(kept.first.weight, begun.first.weight.lerp(now.first.weight, 0.9))
+    before = kept.first.weight.clone()
+    run.steps = 100_000
+    run.learn(images, 0.0)
+    torch.testing.assert_close(kept.first.weight, before.lerp(now.first.weight, decoders.FORGETS))

@@ -34,10 +34,11 @@ from vizcore.zoo import open_probe
 
 NETWORK, JUDGE = "tiny-vgg", "tiny-vgg-robust"
 JUDGED = ("conv2.relu", "conv4.relu", "conv6.relu")  # layers of the judge in which pictures are compared
-BATCH, RATE, ROUND = 16, 1e-3, 400  # photographs a step, Adam's rate, and steps between two checkpoints
+BATCH, RATE, ROUND = 16, 1e-3, 100  # photographs a step, Adam's rate, and steps between two checkpoints
 CONTRAST = 0.27  # of photographs, as in synthesis/inversion.py: what errors in pixels are counted in
 FEATURES, ADVERSARIAL = 0.3, 0.5  # the shares of the time after which these count
 FEATURES_WEIGH, ADVERSARIAL_WEIGHS = 0.3, 0.02
+FORGETS = 0.005  # what the running average forgets at a step
 IDLE = 0.1  # the discriminator rests while its loss is less than this share of the decoder's, as in the paper
 
 
@@ -105,7 +106,7 @@ class Run:
         self.average = copy.deepcopy(self.decoder)
         self.optimiser = torch.optim.Adam(self.decoder.parameters(), RATE)
         self.critics = torch.optim.Adam(self.critic.parameters(), 4e-4, betas=(0.5, 0.999))
-        self.round, self.seconds, self.history = 0, 0.0, []
+        self.steps, self.seconds, self.history = 0, 0.0, []
 
     @property
     def code(self) -> tuple[int, int, int]:
@@ -121,7 +122,7 @@ class Run:
 
     def keep(self, file: Path) -> None:
         """Write everything that a run needs to go on."""
-        numbers = {"round": self.round, "seconds": self.seconds, "history": json.dumps(self.history)}
+        numbers = {"steps": self.steps, "seconds": self.seconds, "history": json.dumps(self.history)}
         aside = file.with_suffix(".part")
         torch.save({name: part.state_dict() for name, part in self.parts().items()} | numbers, aside)
         aside.replace(file)
@@ -131,7 +132,7 @@ class Run:
         state = torch.load(file, weights_only=True)
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
-        self.round, self.seconds, self.history = state["round"], state["seconds"], json.loads(state["history"])
+        self.steps, self.seconds, self.history = state["steps"], state["seconds"], json.loads(state["history"])
 
     @torch.no_grad()
     def count_in(self, pixels: torch.Tensor) -> None:
@@ -164,9 +165,10 @@ class Run:
         self.optimiser.zero_grad()
         sum(parts.values()).backward()
         self.optimiser.step()
-        with torch.no_grad():
+        self.steps += 1
+        with torch.no_grad():  # the average forgets its beginning sooner while there is little else
             for kept, value in zip(self.average.parameters(), self.decoder.parameters(), strict=True):
-                kept.lerp_(value, 0.005)
+                kept.lerp_(value, max(FORGETS, 9 / (9 + self.steps)))
         return {name: value.item() for name, value in (parts | critic).items()}
 
     def criticise(self, images: torch.Tensor, decoded: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -184,7 +186,7 @@ def rounds(run: Run, pixels: torch.Tensor, minutes: float, seed: int) -> Iterato
     """Train round by round until the time is over; each gives its mean losses."""
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.process_time(), run.seconds, []
-        chance = torch.Generator().manual_seed(seed * 10_000 + run.round)
+        chance = torch.Generator().manual_seed(seed * 10_000 + run.steps)
         chosen = torch.randperm(len(pixels), generator=chance)[: ROUND * BATCH]
         for batch in chosen.split(BATCH):
             images = pixels[batch].to(run.probe.device).float() / 255
@@ -194,39 +196,50 @@ def rounds(run: Run, pixels: torch.Tensor, minutes: float, seed: int) -> Iterato
             run.seconds = at_first + time.process_time() - began
             if run.seconds >= 60 * minutes:
                 break
-        run.round += 1
         names = losses[-1]
         yield {name: round(sum(loss.get(name, 0) for loss in losses) / len(losses), 4) for name in names}
 
 
 @torch.no_grad()
 def standing(probe: Probe, decoder: Decoder, layer: str, photographs: Photographs, mean: torch.Tensor) -> dict:
-    """How far decoded pictures are from photographs, beside pictures that know less.
+    """How far decoded pictures are from photographs, beside pictures that know less, and how many keep the answer.
 
     The error in pixels is the root of the mean square; the distance is |Phi(x) - Phi(x0)| / |Phi(x0)| in layers of
     tiny-vgg-robust, on average over layers and photographs. `mean` is the mean photograph (3, 64, 64); a picture of
     each photograph's own mean colour knows a little more.
     """
-    judge, totals = open_probe(JUDGE, device=probe.device), {}
+    judge, totals = open_probe(JUDGE, device=probe.device), {"same answer": {"decoded": []}}
     for pixels in photographs.pixels.split(100):
         images = pixels.to(probe.device).float() / 255
+        scores, code = probe.run(images, [layer])
         made = {
-            "decoded": decoder(probe.run(images, [layer], scores=False)[1][layer]),
-            "mean picture": mean.to(probe.device).expand_as(images),
-            "mean colour": images.mean((2, 3), keepdim=True).expand_as(images),
+            "decoded": decoder(code[layer]),
+            "mean picture": mean.to(probe.device)[None],
+            "mean colour": images.mean((2, 3), keepdim=True).expand_as(images).contiguous(),
         }
-        wanted, answers = judge.run(images, JUDGED)[1], probe.run(images)[0].argmax(1)
+        wanted = judge.run(images, JUDGED, scores=False)[1]
         for name, pictures in made.items():
-            found = judge.run(pictures.contiguous(), JUDGED)[1]
+            found = judge.run(pictures, JUDGED, scores=False)[1]
             errors = {
                 "pixels": (pictures - images).square().flatten(1).mean(1).sqrt(),
                 "distance": torch.stack([apart_by(found[each], wanted[each]) for each in JUDGED]).mean(0),
-                "same answer": (probe.run(pictures.contiguous())[0].argmax(1) == answers).float(),
             }
             for what, values in errors.items():
                 totals.setdefault(what, {}).setdefault(name, []).append(values.cpu())
-    means = {what: {name: torch.cat(parts).mean().item() for name, parts in by.items()} for what, by in totals.items()}
-    return {what: {name: round(value, 4) for name, value in by.items()} for what, by in means.items()}
+        kept = probe.run(made["decoded"])[0].argmax(1) == scores.argmax(1)
+        totals["same answer"]["decoded"].append(kept.float().cpu())
+    return {
+        what: {name: round(torch.cat(parts).mean().item(), 4) for name, parts in by.items()}
+        for what, by in totals.items()
+    }
+
+
+@torch.no_grad()
+def pixel_error(run: Run, photographs: Photographs) -> float:
+    """The error in pixels on photographs, as `standing` has it, for the decoder as it is so far."""
+    images = photographs.pixels.to(run.probe.device).float() / 255
+    decoded = run.average(run.answers(images, [run.layer])[run.layer])
+    return round((decoded - images).square().flatten(1).mean(1).sqrt().mean().item(), 4)
 
 
 def apart_by(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -246,46 +259,44 @@ def save(run: Run, path: Path) -> None:
     save_file(weights, path, {"architecture": "decoder", "layer": run.layer, "digest": run.probe.digest, **shape})
 
 
-def train_one(
-    layer: str, photographs: Photographs, unseen: Photographs, out: Path, minutes: float, seed: int, device: str
-) -> dict:
-    """Train the decoder of one layer of tiny-vgg, and write its weights and card below `out`."""
-    learned, chosen_on = apart(photographs)
-    probe = open_probe(NETWORK, device=device)
-    run, checkpoint = Run(probe, layer, seed), out / f"{layer}.checkpoint"
+def train_one(run: Run, learned: Photographs, chosen_on: Photographs, out: Path, minutes: float, seed: int) -> None:
+    """Train the decoder of one layer until the time is over, and write its weights and its checkpoint below `out`."""
     out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / f"{run.layer}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     else:
-        run.count_in(learned.pixels[:: len(learned) // 2000])
-    mean = learned.pixels[::10].float().mean(0) / 255
-    some = chosen_on.part(torch.arange(0, len(chosen_on), 15))
+        run.count_in(learned.pixels[:: max(1, len(learned) // 500)])
+    some = chosen_on.part(torch.arange(0, len(chosen_on), max(1, len(chosen_on) // 64)))
     for losses in rounds(run, learned.pixels, minutes, seed):
-        held_out = standing(probe, run.average, layer, some, mean)
-        run.history.append(
-            {"round": run.round, **losses, "held out": {what: by["decoded"] for what, by in held_out.items()}}
-        )
-        print(json.dumps({"layer": layer, **run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
+        run.history.append({"steps": run.steps, **losses, "held out": pixel_error(run, some)})
+        print(json.dumps({"layer": run.layer, **run.history[-1], "minutes": round(run.seconds / 60, 2)}), flush=True)
         run.keep(checkpoint)
-    save(run, out / f"{layer}.safetensors")
+    save(run, out / f"{run.layer}.safetensors")
+
+
+def card(run: Run, learned: Photographs, unseen: Photographs, seed: int) -> dict:
+    """How a decoder was trained and what it is worth on photographs that nobody has looked at."""
+    kept = copy.deepcopy(run.average).half().float()  # as it is in the file
+    mean = learned.pixels[:: max(1, len(learned) // 3000)].float().mean(0) / 255
     compared, adversary = " and ".join(run.plan.compared), ADVERSARY if run.plan.adversarial else ""
     facts = {
-        "network": NETWORK, "layer": layer, "data": DATA.format(len(learned)),
+        "network": NETWORK, "layer": run.layer, "data": DATA.format(len(learned)),
         "recipe": RECIPE.format(compared, adversary), "widths": list(run.plan.widths),
         "parameters": sum(value.numel() for value in run.decoder.parameters()), "seed": seed,
-        "steps": run.round * ROUND, "minutes": round(run.seconds / 60, 1), "device": device,
-        "distance in": [f"{JUDGE} {name}" for name in JUDGED],
+        "steps": run.steps, "minutes": round(run.seconds / 60, 1), "device": str(run.probe.device),
+        "distance in": [f"{JUDGE} {name}" for name in JUDGED], "photographs": len(unseen),
     }  # fmt: skip
-    kept = copy.deepcopy(run.average).half().float()  # as it is in the file
-    facts |= {"photographs": len(unseen)} | standing(probe, kept, layer, unseen, mean)
-    write(facts | {"history": run.history}, out / f"{layer}.json")
-    return facts
+    return facts | standing(run.probe, kept, run.layer, unseen, mean) | {"history": run.history}
 
 
 def train(data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict[str, dict]:
     """Train the decoders of all layers, one after another, each for its share of the minutes; their cards by layer."""
-    photographs, unseen = (load_photographs(data, split) for split in ("train", "val"))
-    return {
-        layer: train_one(layer, photographs, unseen, out / NETWORK, minutes * plan.share, seed, device)
-        for layer, plan in PLANS.items()
-    }
+    learned, chosen_on = apart(load_photographs(data, "train"))
+    unseen, cards = load_photographs(data, "val"), {}
+    for layer, plan in PLANS.items():
+        run = Run(open_probe(NETWORK, device=device), layer, seed)
+        train_one(run, learned, chosen_on, out / NETWORK, minutes * plan.share, seed)
+        cards[layer] = card(run, learned, unseen, seed)
+        write(cards[layer], out / NETWORK / f"{layer}.json")
+    return cards
