@@ -53,7 +53,7 @@ PAGES = [
     ("visualize.py", {"visualize.steps": "16"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
     *(("inversion.py", {"inversion.method": method.title}) for method in DECODERS),
-    ("visualize.py", {"visualize.preset": "Generator", "visualize.steps": "20"}),
+    ("visualize.py", {"visualize.preset": "Generator", "visualize.steps": "16"}),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in STYLES),
     ("atlas.py", {}),

@@ -17,6 +17,7 @@ from vizcore.synthesis.views import seen_size, whole
 from vizcore.zoo import open_probe
 
 NETWORK = "tiny-vgg"  # whose deepest decoder is the prior
+SIDE = 64  # of its pictures
 RATE, KEPT = 0.4, 0.99  # of a step at first, in deviations of the code; what a step leaves of the code
 REACH = 3  # deviations above the mean that a number of the code may have
 
@@ -25,7 +26,7 @@ def generator(
     probe: Probe,
     unit: Target,
     *,
-    steps: Annotated[int, Range(20, 400, 10)] = 200,
+    steps: Annotated[int, Range(8, 400, 8)] = 200,
     pictures: Pictures = 1,
     seed: Seed = 0,
     start: Annotated[
@@ -51,7 +52,7 @@ def generator(
     'goldfish'
     """
     decoder = deepest(probe.device)
-    size = size or 64
+    size = size or SIDE
     begun = first_code(decoder, start, generators(seed, pictures))
     most = (decoder.mean / decoder.deviation + REACH).view(-1, 1, 1)
 
