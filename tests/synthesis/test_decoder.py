@@ -8,6 +8,7 @@ import torch
 from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
 from vizcore.synthesis import decode, decode_depths, decoded_layers, generator, relative_error, visualize, walk
+from vizcore.synthesis.beginnings import zero_colour
 from vizcore.synthesis.decoder import FOLDER, Decoder, decoder_of, decoders, listed
 from vizcore.synthesis.generator import KEPT, REACH, deepest, falling
 from vizcore.synthesis.inversion import mean_colour
@@ -23,12 +24,14 @@ def away(pictures: torch.Tensor) -> torch.Tensor:
     return (pictures - images).square().flatten(1).mean(1).sqrt()
 
 
-@pytest.mark.parametrize(("layer", "most"), [("conv3.relu", 0.15), ("conv5.relu", 0.2), ("pool3", 0.28)])
-def test_a_decoded_picture_is_nearer_to_the_image_than_its_mean_colour(layer, most):
+@pytest.mark.parametrize(("layer", "most"), [("conv3.relu", 0.08), ("conv5.relu", 0.165), ("pool3", 0.23)])
+def test_decoded_pictures_are_nearer_to_the_images_than_what_knows_less(layer, most):
     found = decode(probe, images, layer)
-    plain = torch.stack([mean_colour(image) for image in images])
-    assert (away(found) < away(plain)).all() and away(found).mean() < most
-    assert all(relative_error(probe, found[:1], images[0], layer) < relative_error(probe, plain[:1], images[0], layer))
+    average = zero_colour(probe).expand_as(images)  # the mean colour of photographs
+    assert away(found).mean() < most < away(average).mean()
+    for picture, image in zip(found, images, strict=True):
+        error, plain = relative_error(probe, torch.stack([picture, mean_colour(image)]), image, layer)
+        assert error < 0.85 * plain
 
 
 def test_the_deeper_the_layer_the_further_from_the_image():
@@ -91,9 +94,9 @@ def test_files_are_small_and_their_cards_tell_what_was_measured():
 
 
 def test_a_generated_picture_is_its_class_and_a_decoders_picture():
-    frames = list(generator(probe, "goldfish", steps=60))
+    frames = list(generator(probe, "goldfish", steps=24))
     assert probe.predict(frames[-1].picture)[0].label == "goldfish"
-    assert last(visualize(probe, "goldfish", preset="generator", steps=60)).picture.equal(frames[-1].picture)
+    assert last(visualize(probe, "goldfish", preset="generator", steps=24)).picture.equal(frames[-1].picture)
 
 
 def test_the_code_stays_where_photographs_put_it_and_shrinks():

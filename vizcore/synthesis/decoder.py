@@ -161,7 +161,7 @@ def walk(
 
     >>> from vizcore import bundled_image, open_probe
     >>> probe = open_probe("tiny-vgg")
-    >>> way = walk(probe, bundled_image("cat"), bundled_image("coffee"), "conv5.relu", steps=3)
+    >>> way = walk(probe, bundled_image("cat"), bundled_image("coffee"), "conv3.relu", steps=3)
     >>> [probe.predict(picture)[0].label for picture in (way[0], way[-1])]
     ['tabby', 'espresso']
     """

@@ -18,7 +18,7 @@ from vizcore.zoo import open_probe
 
 NETWORK = "tiny-vgg"  # whose deepest decoder is the prior
 SIDE = 64  # of its pictures
-RATE, KEPT = 0.4, 0.99  # of a step at first, in deviations of the code; what a step leaves of the code
+RATE, KEPT = 1.0, 0.99  # of a step at first, in deviations of the code; what a step leaves of the code
 REACH = 3  # deviations above the mean that a number of the code may have
 
 
@@ -48,7 +48,7 @@ def generator(
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
-    >>> probe.predict(last(generator(probe, "goldfish", steps=50)).picture)[0].label
+    >>> probe.predict(last(generator(probe, "goldfish", steps=24)).picture)[0].label
     'goldfish'
     """
     decoder = deepest(probe.device)
