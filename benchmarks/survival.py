@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from vizcore import last, open_probe
 from vizcore.method import titled
 from vizcore.synthesis import quality
+from vizcore.synthesis.generator import METHODS as GENERATORS
 from vizcore.synthesis.presets import METHODS
 
-PRESETS = titled(METHODS)
+PRESETS = titled((*METHODS, *GENERATORS))
 CLEAN, VIEWED = 0.9, 0.5
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show, state
+from pages.parts import decoded, dials, jobs, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.question import written
 from pages.parts.selection import selection
@@ -12,7 +12,7 @@ from vizcore.method import titled
 from vizcore.synthesis import relative_error
 from vizcore.synthesis.inversion import METHODS, PRIORS, mean_colour
 
-JOB, METHOD, LAYER = "inversion", "inversion.method", "inversion.layer"
+JOB, METHOD, LAYER = "inversion", decoded.METHOD, "inversion.layer"
 FAMILY = titled(METHODS)
 ONE, PRIORS_OF_ONE = FAMILY["Inversion"], FAMILY["Inversion with every prior"]
 STRIP = FAMILY["Inversion of every layer"]
@@ -35,20 +35,19 @@ def of_mean_colour(network: str, picture: str, layer: str, _chosen) -> float:
 
 def answer(image) -> str:
     """What the network takes a picture for."""
-    best = chosen.probe.predict(image, k=1)[0]
-    return f"{best.label}, {show.percent(best.probability)}"
+    return decoded.answer(chosen.probe, image)
 
 
 def pair(frame) -> None:
     """The original and what is being found for one layer, from one seed or from several."""
     found = frame.picture if frame.picture.ndim == 4 else frame.picture[None]
+    told = [f"error {show.figures(error)}: {answer(image)}"
+            for image, error in zip(found, frame.detail.tolist(), strict=True)]  # fmt: skip
+    trained, said = decoded.beside(chosen, layer)
+    width = {1: 380, 2: 300}.get(len(found) + len(trained), 232)
     show.row(
-        [chosen.prepared, *found],
-        [original, *(f"error {show.figures(error)}: {answer(image)}"
-                     for image, error in zip(found, frame.detail.tolist(), strict=True))],
-        width=380 if len(found) == 1 else 232,
-        alt="searched for a layer's answer",
-    )  # fmt: skip
+        [chosen.prepared, *found, *trained], [original, *told, *said], width=width, alt="searched for a layer's answer"
+    )
     figures(frame)
 
 
@@ -121,34 +120,43 @@ chosen = selection()
 best = chosen.predictions[0]
 original = f"the original: {best.label}, {show.percent(best.probability)}"
 layers = stage_ends(chosen.probe)
-show.question("What does the layer still know?", "Inversion: a picture, searched from noise, with the same code")
+tries = [
+    learn.Try("The strip of all layers, as in the paper", session={METHOD: STRIP.title}),
+    learn.Try("Four priors side by side", session={METHOD: PRIORS_OF_ONE.title}),
+    learn.Try("Three seeds, one code", method=ONE, dials={"pictures": 3}, session={METHOD: ONE.title}),
+    learn.Try("From nothing but the scores", session={METHOD: ONE.title, LAYER: layers[-1]}),
+    *decoded.tries(chosen),
+]
+show.question("What does the layer still know?", "Inversion: a picture with the same code, searched or decoded")
 with dials.row():
-    method = dials.method(METHODS, key=METHOD, label="show")
-    all_layers = "layers" in method.takes
-    usual = layers[len(layers) // 2]
-    asked = state.stands(LAYER)
-    layer = usual
-    if not all_layers:
-        listed = outline(chosen.probe, asked if asked in chosen.probe.layers else usual)
-        layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
-    turned = dials.draw(method, chosen.probe, in_sight=3)
+    method = dials.method((*METHODS, *decoded.METHODS), key=METHOD, label="show")
+    trained, all_layers = method in decoded.METHODS, "layers" in method.takes
+    if trained:
+        turned = decoded.turned(chosen, method)
+    else:
+        usual = layers[len(layers) // 2]
+        asked = state.stands(LAYER)
+        layer = usual
+        if not all_layers:
+            listed = outline(chosen.probe, asked if asked in chosen.probe.layers else usual)
+            layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
+        turned = dials.draw(method, chosen.probe, in_sight=3)
 
 with calm():
+    if trained:
+        decoded.draw(chosen, method, turned, original, tries)
+        st.stop()
     where = layers if all_layers else layer
     question = (chosen.network, chosen.picture, method.title, str(where), tuple(turned.items()))
     job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, where, **turned))
     jobs.answer(JOB, strip if all_layers else priors if method is PRIORS_OF_ONE else pair, what=method.title)
+    decoded.elsewhere(chosen)
     frame = job.latest
     error = show.percent(frame.terms["relative error"]) if frame else "a part"
     learn.below(
         method,
         seen=SEEN.get(method, "").format(layer=show.plain(chosen.brief(layer)), error=error),
-        tries=[
-            learn.Try("The strip of all layers, as in the paper", session={METHOD: STRIP.title}),
-            learn.Try("Four priors side by side", session={METHOD: PRIORS_OF_ONE.title}),
-            learn.Try("Three seeds, one code", method=ONE, dials={"pictures": 3}, session={METHOD: ONE.title}),
-            learn.Try("From nothing but the scores", session={METHOD: ONE.title, LAYER: layers[-1]}),
-        ],
+        tries=tries,
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and (rows(frame) if all_layers else frame.picture),
         snippet=lines(),

@@ -13,6 +13,7 @@ from vizcore.inspection.activations import activations, strongest
 from vizcore.probe import Unit
 from vizcore.synthesis import depths, quality
 from vizcore.synthesis.accentuation import METHODS as ACCENTS
+from vizcore.synthesis.generator import METHODS as GENERATORS
 from vizcore.synthesis.presets import METHODS
 from vizcore.synthesis.quality import VIEWS, clean
 from vizcore.synthesis.views import veiled
@@ -149,7 +150,7 @@ ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 above = st.container(key="dials", gap="small")
 row = above.container(**ROW)
 with row:
-    method = dials.method((*METHODS, *ACCENTS), key=PRESET, label="by the recipe of", letters=60)
+    method = dials.method((*METHODS, *GENERATORS, *ACCENTS), key=PRESET, label="by the recipe of", letters=60)
 if method in ACCENTS:
     with row:
         turned = dials.draw(method, chosen.probe, unit, in_sight=3)
@@ -173,7 +174,7 @@ with calm():
     whose = (chosen.network, str(wanted))
     branch = studio.branch(JOB, whose)
     given = branch.picture if branch.step else chosen.image if start == YOURS else start
-    begun = tuple(turned[name] for name in BEGINS)
+    begun = tuple(turned.get(name) for name in BEGINS)
     asked = (whose, method.title, weights, begun, start, chosen.picture if start == YOURS else "", branch.number)
     live = {name: value for name, value in turned.items() if name not in BEGINS}
     probe, function = chosen.probe, method.function

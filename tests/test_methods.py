@@ -118,6 +118,11 @@ OF_A_FAMILY: dict[str, dict[str, Callable[[int], Any]]] = {
     "style": {"content": picture, "style": lambda number: picture(number + 7)},
     "feedforward_style": {"style_name": style_name, "size": lambda number: 128},
     "style_film": {"images": film, "style_name": style_name, "size": lambda number: 128},
+    "decoder": {
+        "probe": lambda number: vizcore.open_probe("tiny-vgg"),
+        "other": lambda number: picture(number + 7),
+        "layer": lambda number: "conv5.relu",
+    },
     "inversion": {"layers": lambda number: ["conv2.relu", "conv4.relu"]},
     "grabcut": {"map": lambda number: Map(picture(number)[0], signed=False, measure="score")},
     "trust": {

@@ -31,6 +31,7 @@ from vizcore.attribution.cam_variants import METHODS as LATER
 from vizcore.attribution.gradients import METHODS as GRADIENTS
 from vizcore.frames import frames_of
 from vizcore.representation.embedding import METHODS as EMBEDDINGS
+from vizcore.synthesis.decoder import METHODS as DECODERS
 from vizcore.synthesis.dream import METHODS as DREAMS
 from vizcore.synthesis.feedforward_style import METHODS as ONE_PASS
 from vizcore.synthesis.inversion import METHODS as INVERSIONS
@@ -59,6 +60,8 @@ PAGES = [
     ("visualize.py", {"visualize.steps": "16"}),
     ("visualize.py", {"visualize.preset": "Feature accentuation", "accentuate.steps": "8"}),
     *(("inversion.py", {"inversion.method": method.title, **FEW}) for method in INVERSIONS),
+    *(("inversion.py", {"inversion.method": method.title}) for method in DECODERS),
+    ("visualize.py", {"visualize.preset": "Generator", "visualize.steps": "16"}),
     *(("dream.py", {"dream.method": method.title, **FEW}) for method in DREAMS),
     *(("style.py", {"style.method": method.title, **FEW}) for method in (*ONE_PASS, *STYLES, *STYLE_FILMS)),
     ("atlas.py", {}),

@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=examine)
 
     train = commands.add_parser("train", help="train one of the project's own networks anew")
-    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech", "styles"])
+    train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech", "styles", "decoders"])
     train.add_argument("--data", type=Path, required=True, help="the folder of the photographs, or to keep speech in")
     train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
@@ -206,7 +206,7 @@ def examine(given: argparse.Namespace) -> int:
 
 
 def train_network(given: argparse.Namespace) -> int:
-    """Train one of the twins, the speech network, which learns from sentences that espeak-ng speaks, or the painter."""
+    """Train one of the twins, the decoders of the first, the painter, or what hears sentences that espeak-ng speaks."""
     if given.name == "speech":
         card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed, start=given.start)
         wrong = card["word error rate, unseen voices"]
@@ -215,6 +215,14 @@ def train_network(given: argparse.Namespace) -> int:
     if given.name == "styles":
         card = training("styles").train(given.data, given.out, given.minutes, seed=given.seed)
         print(f"{card['steps']} steps in {card['minutes']} minutes; weights in {given.out}")
+        return 0
+    if given.name == "decoders":
+        folder = given.out.parent / "decoders"
+        cards = training("decoders").train(given.data, folder, given.minutes, seed=given.seed, device=given.device)
+        for layer, card in cards.items():
+            pixels, distance = card["pixels"], card["distance"]
+            of_it = f"{pixels['mean picture']:.3f} and {distance['mean picture']:.3f} for the mean picture"
+            print(f"{layer}: error {pixels['decoded']:.3f}, distance {distance['decoded']:.3f}; {of_it}; in {folder}")
         return 0
     card = training("twins").train(
         given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device, start=given.start

@@ -3,9 +3,11 @@
 from vizcore.synthesis.accentuation import accentuate
 from vizcore.synthesis.atlas import Atlas, build_atlas, open_atlas
 from vizcore.synthesis.counterfactual import counterfactual
+from vizcore.synthesis.decoder import decode, decode_depths, decoded_layers, walk
 from vizcore.synthesis.dream import caricature, dream, dream_zoom
 from vizcore.synthesis.facets import facets
 from vizcore.synthesis.feedforward_style import stylize
+from vizcore.synthesis.generator import generator
 from vizcore.synthesis.groups import Groups, neuron_groups
 from vizcore.synthesis.inversion import invert, invert_layers, invert_with_priors, relative_error
 from vizcore.synthesis.optical_flow import optical_flow, reliable, warp_error, warped
@@ -27,11 +29,15 @@ __all__ = [
     "build_atlas",
     "caricature",
     "counterfactual",
+    "decode",
+    "decode_depths",
+    "decoded_layers",
     "depths",
     "dream",
     "dream_zoom",
     "facets",
     "fill",
+    "generator",
     "invert",
     "invert_layers",
     "invert_with_priors",
@@ -53,6 +59,7 @@ __all__ = [
     "texture",
     "unit_order",
     "visualize",
+    "walk",
     "warp_error",
     "warped",
     "yosinski",

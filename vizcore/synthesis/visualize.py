@@ -10,6 +10,7 @@ import torch
 from vizcore.ascent import Dials
 from vizcore.frames import Frame
 from vizcore.probe import Probe, Unit
+from vizcore.synthesis.generator import generator
 from vizcore.synthesis.presets import lucid, maco, robust, simonyan, yosinski
 from vizcore.synthesis.regularizers import SETTINGS
 from vizcore.synthesis.targets import Target
@@ -20,6 +21,7 @@ PRESETS = {
     "simonyan": simonyan,
     **{f"yosinski-{number}": partial(yosinski, setting=number, steps=one.steps) for number, one in SETTINGS.items()},
     "robust": robust,
+    "generator": generator,
 }
 
 
@@ -39,11 +41,11 @@ def visualize(
     """Paint, step by step, a picture that a unit answers to as strongly as it can.
 
     Activation maximisation, by the `preset` of a paper: "lucid" (Olah et al. 2017), "maco" (Fel et al. 2023),
-    "simonyan" (Simonyan et al. 2014), "yosinski-1" to "yosinski-4" (Yosinski et al. 2015) and "robust" (Santurkar et
-    al. 2019); each has its own number of steps, its own start, and further `dials`. A frame's picture is (3, size,
-    size); several `pictures`, of the seeds from `seed` on, come first. The canvas is at most 192 pixels wide where no
-    `size` is given. `start` is "noise", "zeros", "mean" or an image. Several units are climbed together, each times its
-    weight. Between two frames, `send` changes the `unit` or another dial.
+    "simonyan" (Simonyan et al. 2014), "yosinski-1" to "yosinski-4" (Yosinski et al. 2015), "robust" (Santurkar et al.
+    2019) and "generator" (Nguyen et al. 2016); each has its own number of steps, its own start, and further `dials`. A
+    frame's picture is (3, size, size); several `pictures`, of the seeds from `seed` on, come first. The canvas is at
+    most 192 pixels wide where no `size` is given. `start` is "noise", "zeros", "mean" or an image. Several units are
+    climbed together, each times its weight. Between two frames, `send` changes the `unit` or another dial.
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -51,8 +53,6 @@ def visualize(
     >>> probe.predict(picture)[0].label
     'goldfish'
     """
-    if preset == "generator":
-        raise ValueError("the preset generator needs a trained decoder, and there is none yet; lucid needs nothing.")
     if preset not in PRESETS:
         raise ValueError(f"there is no preset {preset!r}; there are {', '.join(PRESETS)}.")
     given = {"steps": steps, "size": size, "start": start}
