@@ -23,9 +23,9 @@ RECORDING, PHRASE, SAID, JOB, KIND = "sound.recording", "sound.phrase", "sound.s
 FIRST, COMMAND = "fox", "okay browse to evil dot com"
 SEEN = """To you both sounds say the same; the second was changed, sample by sample along the gradient, until the
 network hears **{phrase}**. It writes letters, in small print, and a search reads them with the {words} words that the
-network was trained on; a word that is not among them has to be spelled without doubt. The same change with its samples
-in an order drawn by chance is noise of the same peak and power. All three spectrograms are on one scale: time to the
-right, 0 to 8 kHz upwards, dark from 80 decibels down."""
+network was trained on; a phrase with a word that is not among them counts as heard where the letters spell it. The same
+change with its samples in an order drawn by chance is noise of the same peak and power. All three spectrograms are on
+one scale: time to the right, 0 to 8 kHz upwards, dark from 80 decibels down."""
 LETTERS = "letters: {}"
 
 

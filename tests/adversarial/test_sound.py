@@ -127,6 +127,12 @@ def test_what_is_heard_but_not_written_to_the_letter_is_no_success():
     sound = torch.tensor([0.5])
     heard = (("no", "yes"), ("no", "yess")), (("no", "yes"), ("no", "yes")), (("no", "yet"), ("no", "yes"))
     assert [AudioAttack(sound, sound, *each, "yes").success for each in heard] == [False, True, False]
+    assert [AudioAttack(sound, sound, *each, "yes", known=False).success for each in heard] == [False, True, True]
+
+
+def test_a_phrase_with_a_word_that_the_lexicon_lacks_is_reached_by_its_letters():
+    attack = audio_adversarial(listener, bundled_recording("fox"), "the zebra climbs", steps=30)
+    assert attack.success and not attack.known and attack.letters[1] == attack.phrase != attack.heard[1]
 
 
 def test_what_is_said_already_needs_no_change():

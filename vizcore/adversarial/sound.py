@@ -30,9 +30,9 @@ class AudioAttack:
     """A sound (samples,) before and after an attack, what was `heard` before and after, and the phrase that was wanted.
 
     `heard` are words, read with the network's lexicon from its bare `letters`. Both sounds have the levels of 16 bits,
-    as a file keeps them, so success is that of the file: words and letters are the phrase. `gradients` counts the
-    queries. None can be built with a sample outside [-1, 1], a change of more than `bound`, or anything that is no
-    number.
+    as a file keeps them, so success is that of the file: words and letters are the phrase, or the letters alone where
+    the phrase is not `known`, as the lexicon lacks a word of it. `gradients` counts the queries. None can be built with
+    a sample outside [-1, 1], a change of more than `bound`, or anything that is no number.
 
     >>> sound = torch.tensor([0.5, -0.5])
     >>> attack = AudioAttack(sound, sound + 0.05, ("no", "yes"), ("noh", "yes"), "yes", bound=0.05)
@@ -47,6 +47,7 @@ class AudioAttack:
     phrase: str
     bound: float = 2.0
     gradients: int = 0
+    known: bool = True
 
     def __post_init__(self) -> None:
         if self.before.ndim != 1 or self.after.shape != self.before.shape:
@@ -73,8 +74,8 @@ class AudioAttack:
 
     @property
     def success(self) -> bool:
-        """Whether the phrase is heard now, and written to the letter."""
-        return self.heard[1] == self.letters[1] == self.phrase
+        """Whether the phrase is written to the letter now and, where its words are known, heard."""
+        return self.letters[1] == self.phrase and (self.heard[1] == self.phrase or not self.known)
 
     @property
     def decibels(self) -> float:
@@ -133,7 +134,8 @@ def audio_adversarial(
     Carlini and Wagner 2018: Adam lowers the CTC loss of the phrase and the power of the change, while no sample moves
     by more than a bound, which begins at so many decibels below the sound's peak. At the bound the power costs a nat a
     letter. Whenever the phrase is heard, the change and its bound shrink to 0.8 of their size, and the search goes on;
-    it is heard where the network writes it to the letter, and its words, read with the lexicon, are those.
+    it is heard where the network writes it to the letter, and its words, read with the lexicon, are those. The letters
+    alone decide where the lexicon lacks a word of it.
     Sounds are (samples,) in [-1, 1] at 16 kHz and have the levels of 16 bits at every step.
 
     The picture of a frame is the `AudioAttack` so far: the quietest that reached the phrase or, before there is one,
@@ -145,7 +147,8 @@ def audio_adversarial(
     ('okay go', True)
     """
     sound, phrase = rounded(sound.detach()), spelled(phrase)
-    found = AudioAttack(sound, sound, ("", ""), ("", ""), phrase)
+    known = set(phrase.split()) <= set(listener.words)
+    found = AudioAttack(sound, sound, ("", ""), ("", ""), phrase, known=known)
     most = bound = sound.abs().max().item() * 10 ** (decibels / 20)
     now, adam_step, memory, before = sound, adam(RATE), None, None
     for step in range(1, steps + 1):
@@ -156,10 +159,10 @@ def audio_adversarial(
         [gradient] = torch.autograd.grad(missing + loud, now)
         now, (words, bare) = now.detach(), listener.read(letters.detach())
         before = before or (words, bare)
-        found, reached = replace(found, gradients=step), words == bare == phrase
-        if reached or not found.success:
-            heard, written = zip(before, (words, bare), strict=True)
-            found = AudioAttack(sound, now, heard, written, phrase, most, step)
+        heard, written = zip(before, (words, bare), strict=True)
+        attack = AudioAttack(sound, now, heard, written, phrase, most, step, known)
+        reached = attack.success
+        found = attack if reached or not found.success else replace(found, gradients=step)
         if reached:
             bound = SHRINKS * found.change.abs().max().item()
             now = sound + SHRINKS * found.change
@@ -232,8 +235,8 @@ METHODS = (
         r"20 \log_{10} \frac{\max |\delta|}{\max |x|} \le \tau \end{gathered}",
         paper="Carlini and Wagner 2018, *Audio Adversarial Examples: Targeted Attacks on Speech-to-Text*; "
         "Graves et al. 2006 (CTC)",
-        misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost. The "
-        "lexicon has few words, and a phrase of others has to be written to the letter to be read.",
+        misleads="The network gets it as a file; played in a room and recorded again, such a change is often lost. A "
+        "phrase of words that the lexicon lacks is spelled by the letters, and read as other words.",
         engine=(audio_adversarial.frames, ctc, beam_search),
     ),
 )
