@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import components, dials, jobs, learn, networks, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import calm
 from pages.parts.cloud import MARKS, painting
 from pages.parts.question import written
 from pages.parts.selection import selection
@@ -173,8 +173,6 @@ with calm():
     with right:
         jobs.answer(JOB, draw, what=f"{show.plain(name)}, on both")
     frame = job.latest
-    if source == SKETCH and drawn is None and frame is None:
-        apology("The first picture is on its way.")
     learn.below(
         method,
         seen=SEEN.get(method, "").format(name=show.plain(name)),

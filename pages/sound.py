@@ -104,8 +104,8 @@ def draw(frame) -> None:
     show.row(spectrograms(attack), ["before", "after", "the change"], width=306, pixels=False, alt="spectrogram")
     show.numbers(
         {
-            "peak of the change": (f"{attack.decibels:.1f}", "dB"),
-            "its power": (f"{attack.loudness:.1f}", "dB"),
+            "peak of the change": (f"{attack.decibels:.1f}".replace("-", "−"), "dB"),
+            "its power": (f"{attack.loudness:.1f}".replace("-", "−"), "dB"),
             "length": (f"{len(attack.before) / RATE:.1f}", "s"),
             "gradients": attack.gradients,
         }

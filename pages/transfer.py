@@ -203,3 +203,5 @@ if corpus is not None:
             apology(f"{corpus.name} has no two classes to tell apart; give a zip with a folder for each class.")
         else:
             corpora.watch(chosen.network, chosen.probe, corpus, draw)
+            if corpora.there(chosen.probe, corpus) is None:
+                st.caption("A first head is trained as soon as the network has seen some pictures of the collection.")

@@ -25,7 +25,8 @@ def test_it_says_what_is_heard_before_and_after_and_with_noise_as_loud():
     captions = [caption.value for caption in app.caption]
     for words, letters in zip((*attack.heard, control.heard[1]), (*attack.letters, control.letters[1]), strict=True):
         assert f"<p>{words or 'nothing'}</p>" in drawn(app) and f"letters: {letters or 'none'}" in captions
-    assert numbers(app)["peak of the change"] == f"{attack.decibels:.1f}" and numbers(app)["gradients"] == "10"
+    assert numbers(app)["peak of the change"] == f"{attack.decibels:.1f}".replace("-", "−")
+    assert numbers(app)["gradients"] == "10"
     assert len(app.get("audio")) == 3 and "went wrong" not in said(app)
     assert ("Not within 10 steps" in said(app)) != attack.success
     found = {}
