@@ -29,7 +29,7 @@ SEEN = {
 layer does not say, it draws what it has learned to expect. From left to right the layers are deeper: first what is
 small fades, then colours, and the deepest answer, an average over all places, no longer says where anything was.""",
     WALK: """No photograph has the codes on the straight line between two, but the decoder draws a picture for each. In
-a shallow layer one picture fades into the other; a deeper code says less of places, and what lies between is vaguer.""",
+a shallow layer one picture fades into the other; deeper codes say less of places, and what lies between is vaguer.""",
 }
 
 
