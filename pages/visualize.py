@@ -13,7 +13,7 @@ from vizcore.inspection.activations import activations, strongest
 from vizcore.inspection.examples import examples, patches
 from vizcore.method import titled
 from vizcore.probe import Unit
-from vizcore.synthesis import depths, quality
+from vizcore.synthesis import decoded_layers, depths, quality
 from vizcore.synthesis.facets import METHODS as FACETS
 from vizcore.synthesis.generator import METHODS as GENERATORS
 from vizcore.synthesis.presets import METHODS
@@ -180,7 +180,8 @@ show.question("What does it want to see?", "Activation maximisation: a picture p
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 with st.container(key="dials", gap="small"):
     with st.container(**ROW):
-        method = dials.method((*METHODS, *GENERATORS), key=PRESET, label="by the recipe of", letters=60)
+        offered = (*METHODS, *(GENERATORS if decoded_layers(chosen.probe) else ()))  # others it hardly excites
+        method = dials.method(offered, key=PRESET, label="by the recipe of", letters=60)
         target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
         other = other_unit(chosen) if target != ALONE else None
         defaults = {dial.name: dial for dial in method.dials(chosen.probe, unit)}
