@@ -11,7 +11,7 @@ from vizcore.corpora import usual_layers
 from vizcore.imaging import image_digest, render
 from vizcore.inspection.activations import activations, strongest
 from vizcore.probe import Unit
-from vizcore.synthesis import depths, quality
+from vizcore.synthesis import decoded_layers, depths, quality
 from vizcore.synthesis.accentuation import METHODS as ACCENTS
 from vizcore.synthesis.generator import METHODS as GENERATORS
 from vizcore.synthesis.presets import METHODS
@@ -149,8 +149,9 @@ show.question("What does it want to see?", "Activation maximisation: a picture p
 ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
 above = st.container(key="dials", gap="small")
 row = above.container(**ROW)
+offered = (*METHODS, *(GENERATORS if decoded_layers(chosen.probe) else ()), *ACCENTS)  # others it hardly excites
 with row:
-    method = dials.method((*METHODS, *GENERATORS, *ACCENTS), key=PRESET, label="by the recipe of", letters=60)
+    method = dials.method(offered, key=PRESET, label="by the recipe of", letters=60)
 if method in ACCENTS:
     with row:
         turned = dials.draw(method, chosen.probe, unit, in_sight=3)

@@ -27,9 +27,9 @@ METHOD, LAYER, OTHER, PLACE = (f"inversion.{name}" for name in ("method", "code"
 SEEN = {
     DECODER: """A network was trained on photographs to turn a layer's answer back into the picture, and where the
 layer does not say, it draws what it has learned to expect. From left to right the layers are deeper: first what is
-small fades, then places, and the kind of thing stays longest.""",
+small fades, then colours, and the deepest answer, an average over all places, no longer says where anything was.""",
     WALK: """No photograph has the codes on the straight line between two, but the decoder draws a picture for each. In
-a shallow layer one picture fades into the other; in the deepest, whose code has no places, it is kinds that change.""",
+a shallow layer one picture fades into the other; deeper codes say less of places, and what lies between is vaguer.""",
 }
 
 
@@ -73,7 +73,7 @@ def turned(chosen: Selection, method: Method) -> dict[str, Any]:
     layers = decoded_layers(chosen.probe)
     if method is DECODER or not layers:
         return {}
-    layer = dials.choose("layer", layers, key=LAYER, default=layers[-1], format=chosen.brief)
+    layer = dials.choose("layer", layers, key=LAYER, default=layers[len(layers) // 2], format=chosen.brief)
     others = [name for name in bundled_names() if name != chosen.picture]
     other = dials.choose("to", others, key=OTHER, default="coffee")
     return {"layer": layer, "other": other, **dials.draw(method, chosen.probe)}
@@ -119,7 +119,7 @@ def way(chosen: Selection, layer: str, other: str, **turned: Any) -> tuple:
     show.row(
         [chosen.prepared, found[place], chosen.probe.prepare(pictures.bundled(other))],
         [chosen.picture, f"step {place} of {last}: {told[place]}", other],
-        width=300, alt="on the way between two pictures",
+        width=220, alt="on the way between two pictures",
     )  # fmt: skip
     show.row(found, told, width=94, alt="a step of the way")
     given = ["probe", "image", f'vizcore.bundled_image("{other}")', repr(layer), *written(turned)]

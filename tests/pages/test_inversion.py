@@ -65,7 +65,7 @@ def test_three_depths_are_there_at_once_and_a_walk_leads_to_another_picture():
     app.button("try decode 5").click().run()
     assert app.selectbox("inversion.other").value == "coffee" and "went wrong" not in said(app)
     exec(snippet(app), found)
-    assert found["pictures"].equal(walk(probe, cat, bundled_image("coffee"), "pool3"))
+    assert found["pictures"].equal(walk(probe, cat, bundled_image("coffee"), "conv5.relu"))
     assert drawn(app).count('alt="a step of the way"') == 9 and drawn(app).count('alt="on the way') == 3
     app.slider("inversion.place 8").set_value(8).run()
     best = probe.predict(found["pictures"][8], k=1)[0]

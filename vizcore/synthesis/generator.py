@@ -42,9 +42,9 @@ def generator(
     zero. Then every number of the code is brought back to between 0 and 3 deviations above the mean that photographs
     give it, and made 1 % smaller. The decoder is that of the deepest layer of `tiny-vgg`, whose code is 256 averages
     and whose pictures have 64 pixels a side; the paper's codes are AlexNet's, with 227 pixels. Here a code is counted
-    in the deviations of its numbers. Another network sees the picture enlarged to what it takes, and `size` enlarges
-    the one that is shown. `start` is the code: "noise" draws it, "zeros" and "mean" say it, and an image (3, H, W)
-    gives its own.
+    in the deviations of its numbers. Another network sees the picture enlarged to what it takes,
+    and is seldom convinced; `size` enlarges the one that is shown. `start` is the code: "noise" draws it, "zeros" and
+    "mean" say it, and an image (3, H, W) gives its own.
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
