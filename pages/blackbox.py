@@ -152,12 +152,13 @@ def asked_networks() -> list[str]:
     return [chosen.network, *picked]
 
 
-PICTURE = {
-    SQUARES: lambda found: found.saved[0],
-    TRANSFER: lambda found: found.example,
-    SUBSTITUTED: lambda found: render.grid(found.after, 3, gap=2, scale=16),
-}
-LINES = {SQUARES: ALONE, TRANSFER: TOGETHER, SUBSTITUTED: DIGITS}
+def taken_along(found):
+    """The picture to take away: the fooled one, or some of the digits that were changed."""
+    if alone:
+        return render.grid(found.after, 3, gap=2, scale=16)
+    return found.example if several else found.saved[0]
+
+
 chosen = selection()
 top = chosen.predictions[0]
 show.question("Can it be fooled without looking inside?", "Black box: answers alone, or another network's gradient")
@@ -193,9 +194,9 @@ with calm():
             learn.Try("A substitute for what has no gradient: a random forest", method=SUBSTITUTED,
                       dials={"black_box": "random forest"}, session={METHOD: SUBSTITUTED.title}),
         ],
-        picture=found and (lambda: PICTURE[method](found)),
-        data=found and (lambda: found.change[0] if method is SQUARES else found.rows),
-        snippet=LINES[method].format(
+        picture=found and (lambda: taken_along(found)),
+        data=found and (lambda: found.rows if alone or several else found.change[0]),
+        snippet=(DIGITS if alone else TOGETHER if several else ALONE).format(
             name=method.name, change=change, names=names[1:],
             turned=", ".join(written(turned)) if alone else "".join(f", {one}" for one in written(turned)),
         ),

@@ -1,7 +1,6 @@
 """vizcore: look inside a convolutional network. Pick a network, an image and a unit; ask a question."""
 
-from importlib import import_module
-from types import ModuleType
+import importlib
 
 from vizcore.frames import Frame, last
 from vizcore.imaging import (
@@ -36,16 +35,16 @@ __all__ = [
     "to_picture",
 ]
 
-CHAPTERS = "inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory"
+_CHAPTERS = "inspection", "representation", "attribution", "synthesis", "adversarial", "laboratory"
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> object:
     """A chapter, `vizcore.attribution`, imported when it is first asked for: together they take half a second."""
-    if name not in CHAPTERS:
+    if name not in _CHAPTERS:
         raise AttributeError(f"module 'vizcore' has no attribute {name!r}")
-    return import_module(f"vizcore.{name}")
+    return importlib.import_module(f"vizcore.{name}")
 
 
 def __dir__() -> list[str]:
     """The public names and the chapters."""
-    return sorted({*globals(), *CHAPTERS})
+    return sorted({*globals(), *_CHAPTERS})

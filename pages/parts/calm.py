@@ -5,6 +5,7 @@ calmly(callback)      the same for a callback, whose sentence stands at the top 
 sentence(error)       what an error says to a reader
 note(sentence)        say something quietly at the top of the next page drawn
 show_notes()          draw what was noted, once (the navigation does this)
+run_again()           run the page again, though no reader asked for it: what it says at its top stays
 """
 
 import itertools
@@ -12,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from typing import NoReturn
 
 import streamlit as st
 
@@ -76,6 +78,15 @@ def note(text: str) -> None:
 
 def show_notes() -> None:
     """Draw the sentences that were kept, and let them go."""
-    for number, text in enumerate(state.release("notes", [])):
+    notes = state.release("notes", [])
+    state.place("notes shown", notes)
+    for number, text in enumerate(notes):
         with st.container(key=f"note-{number}"):
             st.text(text)
+
+
+def run_again() -> NoReturn:
+    """Run the whole page again because of what happened meanwhile; nobody has read what stands at its top yet."""
+    for text in state.release("notes shown", []):
+        note(text)
+    st.rerun()

@@ -19,6 +19,7 @@ from vizcore.representation.arrangement import in_unit_square
 CLOUD = registered("cloud")
 SKETCH = registered("sketch")
 PEN = 7  # pixels of 64, of the brush that is chosen at first
+SIDE = 64  # pixels of a square to paint on
 MARKS = "#ffffff", "#e0218a"  # takes away, marks
 LARGEST = 1_000_000  # letters of a painting
 
@@ -94,12 +95,18 @@ def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
 
 
 def painting(
-    colours: Sequence[str], *, key: str, label: str, side: int = 64, under=None, on_draw: Callable[[bytes], None]
+    colours: Sequence[str],
+    *,
+    key: str,
+    label: str,
+    side: int | None = None,
+    under=None,
+    on_draw: Callable[[bytes], None],
 ) -> None:
     """Draw a square of so many pixels to paint on in some colours, the first of them the paper's; `on_draw(file)` is
     called with the painting as a PNG file, which is empty when it was wiped. A picture (3, h, w) that lies `under` the
-    painting, which is as large and transparent then, is seen and not part of it."""
-    tall, side = (side, side) if under is None else under.shape[1:]
+    painting, which is transparent then and has its pixels where no `side` is given, is seen and not part of it."""
+    tall, side = under.shape[1:] if side is None and under is not None else (side or SIDE, side or SIDE)
     data = {"colours": list(colours), "side": side, "tall": tall, "pen": PEN * side / 64, "label": label}
     if under is not None:
         data["under"] = data_address(png(under))

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import dials, jobs, state, uploads
-from pages.parts.calm import apology, calm, calmly
+from pages.parts.calm import apology, calm, calmly, run_again
 from vizcore.corpora import DATASETS, IndexAbsent, forget_corpus
 from vizcore.imaging import png
 from vizcore.representation import build_index, fetch_corpus, open_corpus, open_index
@@ -178,7 +178,7 @@ def grown(network: str, probe, found):
     def look(further) -> None:
         job = jobs.running(JOB)  # none where the index is another reader's doing
         if doubled(further) > seen and job is not None and job.going:
-            st.rerun()
+            run_again()
 
     watch(network, probe, found, look)
     job = jobs.running(JOB)
@@ -200,7 +200,7 @@ def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
     index = frame.picture
     if index is not None and set(layers or ()) <= set(index.layers):
         if index.complete and jobs.running(JOB).going:
-            st.rerun()
+            run_again()
         draw(index)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import show, state
-from pages.parts.calm import calm, calmly, sentence
+from pages.parts.calm import calm, calmly, run_again, sentence
 from vizcore.probe import Cancelled, background, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
@@ -209,11 +209,11 @@ def watch(name: str, draw: Callable[[Any], None], *, what: str = "", on_end: Cal
             with drawn, calm():  # what is drawn again by itself is not within the page's own calm
                 draw(frame)
         if running(name) is not job or state.waiting() != before:  # begun anew, or a widget set, from within
-            st.rerun()
+            run_again()
         if not job.going and not job.seen:
             job.seen = True
             if on_end is not None and not job.stopped and not job.problem:
                 on_end()
-            st.rerun()
+            run_again()
 
     look()

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import jobs, show
-from pages.parts.calm import calmly
+from pages.parts.calm import calmly, run_again
 from pages.parts.question import Question
 from vizcore.attribution.meter import Meter, Reading, meter, takes_long
 
@@ -102,7 +102,7 @@ def follow(job: jobs.Job, *, may_stop: bool) -> None:
             st.text(job.problem)
         if not job.going and not job.seen:
             job.seen = True
-            st.rerun()
+            run_again()
 
     look()
 

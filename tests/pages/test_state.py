@@ -75,3 +75,24 @@ def test_what_was_put_counts_before_it_is_drawn():
     app = AppTest.from_function(page, default_timeout=150)
     app.query_params["asked"] = "c"
     assert [text.value for text in app.run().text] == ["b", "a c None"]
+
+
+def test_what_stands_at_the_top_stays_when_the_page_runs_again_by_itself_and_goes_when_the_reader_asks():
+    def script():
+        import streamlit as st
+
+        from pages.parts.calm import note, run_again, show_notes
+
+        show_notes()
+        if st.button("say"):
+            note("Read me.")
+            st.session_state["ended"] = 0
+            st.rerun()
+        if st.session_state.get("ended") == 0:
+            st.session_state["ended"] = 1
+            run_again()
+
+    app = AppTest.from_function(script, default_timeout=60).run()
+    app.button[0].click().run()
+    assert app.session_state["ended"] == 1 and [text.value for text in app.text] == ["Read me."]
+    assert not app.run().text

@@ -49,8 +49,8 @@ def filmed(image: torch.Tensor, *, pictures: int = 32, side: int = 256) -> torch
     The window is that of the clip, `windows`; the film is (pictures, 3, side, side).
 
     >>> film = filmed(torch.linspace(0, 1, 64).expand(3, 64, 64), pictures=4, side=16)
-    >>> (film[:, 0, 0, -1] - film[:, 0, 0, 0]).round(decimals=2)  # what the window takes in, from left to right
-    tensor([0.9500, 0.8400, 0.6200, 0.5100])
+    >>> (film[:, 0, 0, -1] - film[:, 0, 0, 0]).round(decimals=1)  # what the window takes in, from left to right
+    tensor([1.0000, 0.8000, 0.6000, 0.5000])
     """
     whole = middle(image, round(side / CLOSEST))  # so that where it is closest, a pixel shows a pixel
     found = []

@@ -89,8 +89,8 @@ def accentuate(
     wanted, scale = aim(probe, unit) - rivals(probe, unit), spread(probe, unit, start)
 
     def objective(found: Activations) -> torch.Tensor:
-        values, away = wanted(found)[:-1], distances(found[held])
-        return strength * shares.to(values) * values / scale - hold * away.to(values)
+        values = wanted(found)[:-1]
+        return strength * shares.type_as(values) * values / scale - hold * distances(found[held]).type_as(values)
 
     alike = [torch.Generator().manual_seed(seed) for _ in range(pictures + 1)]
     look = glimpse(alike, probe.input_size, **MOTION)
@@ -99,7 +99,7 @@ def accentuate(
         probe,
         Objective(objective, tuple(dict.fromkeys([*wanted.taps, held]))),
         (torch.zeros(pictures, *waves.shape[1:]), lambda more: paint(waves + shares.view(-1, 1, 1, 1, 1) * more)),
-        views=[lambda images: look(torch.cat([images, start.to(images)]))],
+        views=[lambda images: look(torch.cat([images, start.type_as(images)]))],
         step=adam(rate, steps),
         steps=steps,
     )
