@@ -26,8 +26,10 @@ FOLDER = Path(__file__).parent / "browser"
 
 def registered(name: str, *, on: str = "") -> Callable:
     """One of our components, made known to Streamlit from the files that carry its name, and before them those of what
-    it builds `on`."""
+    it builds `on`, whose HTML stands in a place of its own, `<!-- live -->`."""
     html = FOLDER.joinpath(f"{name}.html").read_text()
+    if on:
+        html = html.replace(f"<!-- {on} -->", FOLDER.joinpath(f"{on}.html").read_text())
     parts = (on, name) if on else (name,)
     css, js = ("\n".join(FOLDER.joinpath(f"{part}.{kind}").read_text() for part in parts) for kind in ("css", "js"))
     return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)

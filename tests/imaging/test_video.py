@@ -40,3 +40,15 @@ def test_what_is_no_film_gets_a_sentence(tmp_path, content):
     (tmp_path / "film.mp4").write_bytes(content)
     with pytest.raises(UnreadableImage, match=r"film.*; choose an MP4 or WebM\."):
         read_video(tmp_path / "film.mp4", pictures=3, side=64)
+
+
+def test_a_playlist_that_goes_by_the_name_of_a_film_is_told_before_a_decoder_sees_it(tmp_path):
+    (tmp_path / "film.mp4").write_text("#EXTM3U\n#EXTINF:9,\nhttp://127.0.0.1:9/part.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(UnreadableImage, match="holds no film that can be read"):
+        read_video(tmp_path / "film.mp4", pictures=3, side=64)
+
+
+def test_a_film_that_is_slow_to_decode_is_read_only_so_far(tmp_path, monkeypatch):
+    (tmp_path / "film.mp4").write_bytes(mp4(greys(20), a_second=12.5))
+    monkeypatch.setattr("vizcore.imaging.video.MOST_VISITED", 5 * 48 * 64)
+    assert len(read_video(tmp_path / "film.mp4", pictures=20, side=64)) == 5

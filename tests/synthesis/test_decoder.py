@@ -1,16 +1,15 @@
-"""Decoders: nearer to the picture than what knows less, one by one as together; a walk; and what a generator paints."""
+"""Decoders: nearer to the picture than what knows less, one by one as together; and a walk."""
 
 import json
 
 import pytest
 import torch
 
-from vizcore import bundled_image, last, open_probe
+from vizcore import bundled_image, open_probe
 from vizcore.probe.probe import Probe
-from vizcore.synthesis import decode, decode_depths, decoded_layers, generator, relative_error, visualize, walk
+from vizcore.synthesis import decode, decode_depths, decoded_layers, relative_error, walk
 from vizcore.synthesis.beginnings import zero_colour
 from vizcore.synthesis.decoder import FOLDER, Decoder, decoder_of, decoders, listed
-from vizcore.synthesis.generator import KEPT, REACH, deepest, falling
 from vizcore.synthesis.inversion import mean_colour
 
 probe = open_probe("tiny-vgg")
@@ -91,35 +90,3 @@ def test_files_are_small_and_their_cards_tell_what_was_measured():
         card = json.loads((FOLDER / "tiny-vgg" / f"{layer}.json").read_text())
         for measure in ("pixels", "distance"):
             assert card[measure]["decoded"] < card[measure]["mean picture"], (layer, measure)
-
-
-def test_a_generated_picture_is_its_class_and_a_decoders_picture():
-    frames = list(generator(probe, "goldfish", steps=24))
-    assert probe.predict(frames[-1].picture)[0].label == "goldfish"
-    assert last(visualize(probe, "goldfish", preset="generator", steps=24)).picture.equal(frames[-1].picture)
-
-
-def test_the_code_stays_where_photographs_put_it_and_shrinks():
-    decoder = deepest(probe.device)
-    far = last(generator(probe, "goldfish", steps=20, rate=2.0)).picture
-    most = KEPT * (decoder.mean + REACH * decoder.deviation)
-    wild = decoder(100 * most.view(1, -1, 1, 1)).detach()[0]
-    assert (far - wild).abs().mean() > 0.05
-    still = next(generator(probe, "goldfish", start="mean", steps=20, rate=1e-9)).picture
-    torch.testing.assert_close(still, decoder(KEPT * decoder.mean.view(1, -1, 1, 1)).detach()[0], atol=1e-5, rtol=0)
-
-
-def test_a_generator_begins_with_the_readers_picture_and_knows_its_starts():
-    begun = next(generator(probe, "goldfish", start=images[0], steps=20, rate=1e-9)).picture
-    assert (begun - decode(probe, images[0], "pool3")).abs().mean() < 0.02
-    with pytest.raises(ValueError, match="no start 'photo'; there are noise, zeros, mean"):
-        next(generator(probe, "goldfish", start="photo"))
-
-
-def test_steps_fall_in_a_line_to_zero():
-    step, memory, sizes = falling(2.0, 4), None, []
-    for _ in range(5):
-        change, memory = step(torch.tensor([[3.0, -1.0], [0.0, 0.0]]), memory)
-        assert change[1].equal(torch.zeros(2))
-        sizes.append(change[0].abs().mean().item())
-    assert sizes == pytest.approx([2.0, 1.5, 1.0, 0.5, 0.0])

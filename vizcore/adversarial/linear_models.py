@@ -27,8 +27,8 @@ class Weighing:
     control: torch.Tensor
 
     def score(self, numbers: torch.Tensor) -> float:
-        """The weighted sum of some numbers (N,)."""
-        return (self.weights * numbers).sum().item()
+        """The weighted sum of some numbers (N,), to nine places: what rounding leaves beside a zero is none."""
+        return round((self.weights * numbers).sum().item(), 9)
 
     def probability(self, numbers: torch.Tensor) -> float:
         """The probability of the class, 1 / (1 + exp(-score))."""

@@ -8,13 +8,16 @@ import torch
 from vizcore.imaging.decoding import UnreadableImage
 
 LONGEST_SIDE = 4096  # pixels of a film that is read
+MOST_VISITED = 2_000_000_000  # pixels that are decoded of one, those between the pictures that are taken too: seconds
 CODEC = "vp09"  # VP9: what the packages bring and every browser of today plays, in an MP4
 
 
 def read_video(path: str | Path, *, pictures: int, side: int, a_second: float = 12.5) -> torch.Tensor:
     """The first pictures of a film file, so many `a_second` of it, reduced: (N, 3, H, W) in [0, 1].
 
-    The longer side has `side` pixels at most. Raises UnreadableImage where the file is no film that can be read.
+    The longer side has `side` pixels at most. Of a film that is slow to decode there may be fewer pictures. Raises
+    UnreadableImage where the file is no film that can be read: by its first bytes an MP4, MOV, WebM or AVI, and no
+    playlist, which names other files and addresses.
 
     >>> film = torch.arange(5, dtype=torch.uint8).mul(60).view(5, 1, 1, 1).expand(5, 3, 32, 48)
     >>> with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
@@ -25,6 +28,9 @@ def read_video(path: str | Path, *, pictures: int, side: int, a_second: float = 
     """
     import cv2  # takes as long to load as a small network to answer
 
+    with open(path, "rb") as file:
+        if not holds_film(file.read(12)):
+            raise UnreadableImage("The file holds no film that can be read; choose an MP4 or WebM.")
     film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         width, height = (int(film.get(what)) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -35,7 +41,7 @@ def read_video(path: str | Path, *, pictures: int, side: int, a_second: float = 
         rate, found, passed = film.get(cv2.CAP_PROP_FPS) or a_second, [], 0
         scale = min(1.0, side / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        while len(found) < pictures and film.grab():
+        while len(found) < pictures and passed * width * height < MOST_VISITED and film.grab():
             if passed * a_second >= len(found) * rate - 1e-6:
                 there, pixels = film.retrieve()
                 if not there:
@@ -50,6 +56,15 @@ def read_video(path: str | Path, *, pictures: int, side: int, a_second: float = 
     if not found:
         raise UnreadableImage("The film has no picture that can be read; choose an MP4 or WebM.")
     return torch.stack(found).permute(0, 3, 1, 2).contiguous() / 255
+
+
+def holds_film(start: bytes) -> bool:
+    """Whether a file that begins with these twelve bytes is a film that holds its pictures itself.
+
+    >>> holds_film(b"\\0\\0\\0\\x20ftypisom"), holds_film(b"#EXTM3U\\n#EXT")
+    (True, False)
+    """
+    return start[4:8] == b"ftyp" or start[:4] == b"\x1a\x45\xdf\xa3" or (start[:4], start[8:]) == (b"RIFF", b"AVI ")
 
 
 def mp4(levels: torch.Tensor, *, a_second: float = 12.5) -> bytes:

@@ -31,8 +31,8 @@ def style_picture(name: str, side: int = 256) -> torch.Tensor:
 
     The same every time, whatever the machine. Raises ValueError that names the nearest of those there are.
 
-    >>> style_picture("ink")[:, 0, 0].min() > 0.5  # paper
-    tensor(True)
+    >>> style_picture("ink").mean((1, 2)).round(decimals=1)  # mostly paper
+    tensor([0.7000, 0.7000, 0.6000])
     """
     return painted(known_style(name), side).clone()
 
