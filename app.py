@@ -56,6 +56,7 @@ def warm(over: threading.Event) -> None:
 
     What readers of servers that ended left behind is deleted. It ends early where the server is over before.
     """
+    import vizcore  # noqa: F401 (first: of two threads that import a package, one by a part of it, one may find half)
     from pages.parts import uploads
     from vizcore.folders import cache_folder
     from vizcore.imaging import bundled_image
@@ -68,16 +69,29 @@ def warm(over: threading.Event) -> None:
         uploads.home(cache_folder("own"))
 
 
+def decode(over: threading.Event) -> None:
+    """Decode the gallery, whose thumbnails stand on every page, while another processor opens the network."""
+    import vizcore  # noqa: F401 (first, as above)
+    from vizcore.imaging import bundled_image, bundled_names
+
+    for name in bundled_names():
+        if over.is_set():
+            return
+        bundled_image(name)
+
+
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Start warming, and answer meanwhile. A thread that is cut off within torch would abort the process."""
     greet()
     over = threading.Event()
-    warming = threading.Thread(target=warm, args=(over,), daemon=True, name="warm")
-    warming.start()
+    warming = [threading.Thread(target=task, args=(over,), daemon=True, name=task.__name__) for task in (warm, decode)]
+    for thread in warming:
+        thread.start()
     yield
     over.set()
-    warming.join()
+    for thread in warming:
+        thread.join()
 
 
 app = st.App(

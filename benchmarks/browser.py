@@ -100,7 +100,7 @@ def main(repeats: int) -> None:
         for _ in range(3):
             with serve(log, cache) as url, context.new_page() as page:
                 cold.append(seconds(lambda page=page, url=url: first_picture(page, url)))
-        report("cold server to first picture", cold, 6)
+        report("cold server to first picture", cold, 4)
 
         with serve(log, cache) as url, context.new_page() as page:
             page.goto(url + ACTIVATIONS)

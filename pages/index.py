@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+import vizcore  # noqa: F401 (first: the server's own threads import it at the same time, and none may find half of it)
 from pages.parts import frame
 
 CHAPTERS = {

@@ -32,7 +32,9 @@ def registered(name: str, *, on: str = "") -> Callable:
         html = html.replace(f"<!-- {on} -->", FOLDER.joinpath(f"{on}.html").read_text())
     parts = (on, name) if on else (name,)
     css, js = ("\n".join(FOLDER.joinpath(f"{part}.{kind}").read_text() for part in parts) for kind in ("css", "js"))
-    return st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
+    mount = st.components.v2.component(f"convscope_{name}", html=html, css=css, js=js)
+    # Of a dictionary Streamlit asks whether each value is a table, and imports pandas to find out; of a list, nothing.
+    return lambda *, data, **options: mount(data=[data], **options)
 
 
 WHOLE = 128  # pixels of a side up to which a picture is drawn in whole pixels

@@ -19,16 +19,19 @@ def draw(page) -> None:
     st.logo(wordmark(INK[st.context.theme.type or "light"]), size="large")
     st.html(STYLE)
     given = state.settle()
+    rest = None
     with st.sidebar, calm():
-        sidebar.draw()
+        rest = sidebar.draw()
     show_notes()
     try:
         with calm():
             page.run()
     except StopException:  # how a page ends early; a run that is cut off ends otherwise
-        given.clear()
-        raise
+        pass
     given.clear()
+    if rest:
+        with calm():
+            rest()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -1,5 +1,7 @@
 """The sidebar: network, picture and unit, the same on every page; drawn once by the navigation."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.parts import atlas_chip, networks, pictures, show, state
@@ -11,8 +13,8 @@ from vizcore.probe import SCORES, Unit
 FOLDED = "Of each stage of this long network the last layer is listed; go there, and the layers in it are listed too."
 
 
-def draw() -> None:
-    """Draw the pickers; the address stands first."""
+def draw() -> Callable[[], None]:
+    """Draw the pickers; the address stands first. What is given draws the rest, for which no page has to wait."""
     pickers = st.container(gap="small")
     address()
     with pickers, st.spinner("The network is being opened"):  # a large one takes seconds, before an empty page
@@ -23,7 +25,13 @@ def draw() -> None:
         teach(chosen.network)
         pictures.picker(chosen.picture, lambda name: select(image=name))
         unit_picker(chosen)
-        atlas_chip.wish(chosen.probe, chosen.unit)
+        chip = st.container()
+
+    def rest() -> None:
+        with chip:
+            atlas_chip.wish(chosen.probe, chosen.unit)
+
+    return rest
 
 
 def edits(network: str) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 def canvas(app: AppTest, key: str) -> dict:
     """What was given to the canvas of that key."""
     (found,) = [element.proto for element in app.get("bidi_component") if element.proto.id.endswith(f"-{key}")]
-    return json.loads(found.json)
+    return json.loads(found.json)[0]
 
 
 def canvases(app: AppTest) -> list[str]:

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from scipy.spatial import cKDTree
 
 from vizcore.folders import project_folder
 from vizcore.imaging import load_image
@@ -122,6 +121,8 @@ def swirls(brush: Brush) -> None:
 
 def glass(brush: Brush) -> None:
     """A church window: pieces of coloured glass between dark leads."""
+    from scipy.spatial import cKDTree  # a third of a second, which only this picture should take
+
     draw, side = brush.draw, SIDE * FINER
     seeds = draw.uniform(0, side, (150, 2))
     coarse = np.stack(np.mgrid[0:side:8, 0:side:8], -1).reshape(-1, 2)

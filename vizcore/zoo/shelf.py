@@ -139,8 +139,9 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
     """A network that comes with the project: the ImageNet one, or one of ours, as trained or after an epoch."""
     weights, notes = read_weights(bundled_weights()[name])
     if name == IMAGENET:
-        network = efficientnet_lite.EfficientNetLite0()
-        network.load_state_dict(efficientnet_lite.in_order(weights, network))
+        with torch.device("meta"):  # no weights are drawn only to be replaced
+            network = efficientnet_lite.EfficientNetLite0()
+        network.load_state_dict(efficientnet_lite.in_order(weights, network), assign=True)
         settings = {"labels": card(name)["labels"], **efficientnet_lite.PREPROCESSING}
     else:
         network = with_weights("tiny-vgg", weights)

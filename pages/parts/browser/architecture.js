@@ -7,7 +7,7 @@ const LABEL = 11 // pixels
 const MARGIN = 26 // of the drawing, on its left
 const drawings = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let drawing = drawings.get(parentElement)
   if (!drawing) {
     drawing = new Architecture(parentElement)

@@ -5,7 +5,7 @@ const NEAR = 18 // pixels from the cursor to a point that it means
 const CLICK = 5 // pixels that a click may wander
 const clouds = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let cloud = clouds.get(parentElement)
   if (!cloud) {
     cloud = new Cloud(parentElement)

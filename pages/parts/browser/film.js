@@ -6,7 +6,7 @@ const TWEEN = 350 // milliseconds from one moment to another by hand
 const NEAR = 14 // pixels from the cursor to a point that it means
 const films = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   let film = films.get(parentElement)
   if (!film) {
     film = new Film(parentElement)

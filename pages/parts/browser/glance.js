@@ -8,7 +8,7 @@ const REST = 300 // milliseconds between an answer and the next cross
 const HALF_A_FRAME = 8 // milliseconds: the frame nearest to the wanted end is the last
 const glances = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let glance = glances.get(parentElement)
   if (!glance) {
     glance = new Glance(parentElement)

@@ -7,7 +7,7 @@ const MARK = 4 // a marked picture's bar
 const HINT = 112 // pixels of the page that a hint is wide and high
 const grids = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let grid = grids.get(parentElement)
   if (!grid) {
     grid = new Grid(parentElement)

@@ -5,7 +5,7 @@ const PATIENCE = 3000
 const maps = new WeakMap()
 const SHARED = "convscope.opacity" // one slider moves every map on the page, and the next page remembers it
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let map = maps.get(parentElement)
   if (!map) {
     map = new MapView(parentElement)

@@ -2,7 +2,7 @@
 
 const boxes = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   let box = boxes.get(parentElement)
   if (!box) {
     box = new LivePainter(parentElement)

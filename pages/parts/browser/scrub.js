@@ -5,7 +5,7 @@ const LABELS = 170 // pixels to the right of a chart, for the names of its curve
 const LINE = 14
 const scrubs = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   let scrub = scrubs.get(parentElement)
   if (!scrub) {
     scrub = new Scrub(parentElement)

@@ -5,7 +5,7 @@ const REST = 500 // milliseconds
 const PENS = [3, 7, 14] // pixels of 64
 const sketches = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let sketch = sketches.get(parentElement)
   if (!sketch) {
     sketch = new Sketch(parentElement, data ?? {})

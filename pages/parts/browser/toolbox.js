@@ -7,7 +7,7 @@ const HINT = 112 // pixels that a picture of the atlas is wide
 const GAMMAS = [0.5, 0.3, 1] // the first is the usual one: most cells of most channels are faint
 const boxes = new WeakMap()
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let box = boxes.get(parentElement)
   if (!box) {
     box = new Toolbox(parentElement)
