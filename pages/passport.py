@@ -100,21 +100,32 @@ def dissected(probe, layer: str, corpus):
     yield from DISSECTION.frames(probe, images, layer, labels=labels)
 
 
-def guessed(one: Unit) -> str:
-    """The concept of a unit of the layer that was dissected, and its IoU; nothing where none is above .04."""
+def guesses():
+    """A function from a unit of the layer that was dissected to its concept and IoU; nothing where none is above .04."""
     job = jobs.running(JOB)
     found = job and job.latest and job.latest.picture
-    known = found.concept(one.channel) if found and found.layer == one.layer else None
-    return f"{known[0]} {known[1]:.2f}" if known else ""
+
+    def guessed(one: Unit) -> str:
+        known = found.concept(one.channel) if found and found.layer == one.layer else None
+        return f"{known[0]} {known[1]:.2f}" if known else ""
+
+    return guessed
 
 
 def whole_network(index) -> None:
-    """Everybody's passport in brief, to sort, to pick from and to keep."""
-    rows = table(chosen.network, corpus.digest, index.done, index.layers, index)
+    """Everybody's passport in brief, to sort, to pick from and to keep; worked out and sent once it is unfolded."""
+    units = sum(chosen.probe.layer(layer).channels for layer in index.layers)
+    folded = st.expander(
+        f"The passports of all {units:,} units that are indexed", key="passport all", on_change="rerun"
+    )
+    if not folded.open:
+        return
+    names, guessed = given(), guesses()
     named = [
-        {**row, "concept": guessed(Unit.parse(row["unit"])), "your name": given().get(row["unit"], "")} for row in rows
+        {**row, "concept": guessed(Unit.parse(row["unit"])), "your name": names.get(row["unit"], "")}
+        for row in table(chosen.network, corpus.digest, index.done, index.layers, index)
     ]
-    with st.expander(f"The passports of all {len(rows):,} units that are indexed"):
+    with folded:
         st.dataframe(
             named, key="passport table", selection_mode="single-row", hide_index=True, height=420,
             on_select=calmly(lambda: pick(named)),
@@ -124,9 +135,9 @@ def whole_network(index) -> None:
                 "CSV", lambda: learn.csv(named), f"passports of {chosen.title}.csv", "text/csv", key="passport csv",
                 on_click="ignore",
             )  # fmt: skip
-            if given():
+            if names:
                 st.download_button(
-                    "Your names", lambda: learn.packed(dict(given()))[2](dict(given())), "names.json",
+                    "Your names", lambda: learn.packed(dict(names))[2](dict(names)), "names.json",
                     "application/json", key="passport names", on_click="ignore",
                 )  # fmt: skip
 

@@ -12,10 +12,9 @@ import streamlit as st
 from pages.parts import components, dials, meter, show, state
 from pages.parts.calm import apology, calmly
 from pages.parts.question import Question
-from pages.parts.selection import Selection, select
+from pages.parts.selection import Selection, listed, select
 from vizcore import Unit
 from vizcore.imaging import render, sheet
-from vizcore.inspection.blocks import outline
 from vizcore.method import Method
 
 LAYER = "cam.layer"
@@ -31,22 +30,23 @@ def layer_of(chosen: Selection, method: Method, units: Sequence[Unit]) -> tuple[
         return (None,), None
     asked = state.stands(LAYER)  # an address has it as it is listed, the session by its whole name
     around = next((one for one in dial.allows.options if asked in (one, chosen.brief(one))), dial.default)
-    listed = outline(chosen.probe, around, among=dial.allows.options)
-    layer = dials.choose("layer", listed, key=LAYER, default=dial.default, format=chosen.brief)
-    return tuple(listed), layer
+    purpose = f"{method.title} of {' and '.join(map(str, units))}"  # a unit depends on the layers before it alone
+    layers = listed(chosen.network, purpose, around, chosen.probe, dial.allows.options)
+    layer = dials.choose("layer", layers, key=LAYER, default=dial.default, format=chosen.brief)
+    return tuple(layers), layer
 
 
 def maps(chosen: Selection, method: Method, units: Sequence[Unit], layers: Sequence, turned: dict) -> list:
     """The maps of some units, each at its layer."""
-    question = (chosen.network, chosen.picture, method.title, tuple(units), tuple(layers), tuple(turned.items()))
-    return known(question, method, chosen)
+    # As text: of anything else Streamlit asks part by part what it is.
+    question = repr((chosen.network, chosen.picture, method.title, list(map(str, units)), layers, turned))
+    return known(question, method, chosen, units, layers, turned)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def known(question: tuple, _method: Method, _chosen: Selection) -> list:
+def known(question: str, _method: Method, _chosen: Selection, _units: Sequence[Unit], _layers: Sequence, _turned: dict):
     """What was found before, or is found now."""
-    _, _, _, units, layers, turned = question
-    return _method.several(_chosen.probe, _chosen.image, units, layers, **dict(turned))
+    return _method.several(_chosen.probe, _chosen.image, _units, _layers, **_turned)
 
 
 def large(question: Question, map, extent: float | None = None) -> None:

@@ -67,10 +67,21 @@ def probe(name: str):
         raise
 
 
-@st.cache_data(ttl=2, show_spinner=False)
+@st.cache_resource(ttl=2, show_spinner=False)
 def shelf() -> dict:
     """What is known about every network by its name, read anew every two seconds."""
     return {network.name: network for network in zoo.networks()}
+
+
+@st.cache_resource(ttl=2, show_spinner=False)
+def titles() -> dict[str, str]:
+    """What all of them are called; whether a file is here is looked up for all readers at once."""
+    return {name: called(network) for name, network in shelf().items()}
+
+
+def called(network) -> str:
+    """A network's title, with the size of what is not here yet."""
+    return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
 
 
 def row(name: str):
@@ -86,8 +97,7 @@ def title(name: str) -> str:
         return f"{title(base)}, edited"
     if name in own():
         return own()[name].called.rpartition(".")[0] or "your network"
-    network = row(name)
-    return network.title if network.available else f"{network.title}, {network.megabytes:.0f} MB to fetch"
+    return titles().get(name) or called(row(name))
 
 
 def quoted(name: str) -> str:
@@ -111,10 +121,10 @@ def picker(chosen: str, select) -> None:
     names += own()
     if chosen not in names:
         names.append(chosen)
-    titles = {name: title(name) for name in names}
+    offered = {name: title(name) for name in names}
     state.place("network picker", chosen)
     st.selectbox(
-        "Network", names, key="network picker", format_func=titles.get, on_change=calmly(lambda: choose(select))
+        "Network", names, key="network picker", format_func=offered.get, on_change=calmly(lambda: choose(select))
     )
     wanted = st.session_state.get("network wanted")
     if wanted:

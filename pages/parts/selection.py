@@ -7,8 +7,8 @@ The selection lives in the address, `?network=tiny-vgg&image=coffee&unit=scores:
 out. Without a unit in the address the unit is the network's own top answer, and follows the picture.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +17,24 @@ import streamlit as st
 from pages.parts import networks, pictures, state
 from pages.parts.calm import note, sentence
 from vizcore.inspection.activations import activations, strongest
+from vizcore.inspection.blocks import outline
 from vizcore.overview import middle_layer
 from vizcore.probe import SCORES, Unit
 
 TOP = "top"  # in place of a unit: the network's own top answer, whatever the picture
 TEACHING = "tiny-vgg"  # small enough to look at whole
 DEFAULTS = {"network": "efficientnet-lite0", "image": "cat", "unit": TOP}
+
+
+class once:
+    """A property worked out once. functools' would, before Python 3.12, let all readers wait while one works."""
+
+    def __init__(self, work: Callable[[Any], Any]):
+        self.work, self.__doc__ = work, work.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        found = owner.__dict__[self.work.__name__] = self.work(owner)  # which is found first from now on
+        return found
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ class Selection:
     probe: Any
     image: Any
 
-    @cached_property
+    @once
     def prepared(self):
         return prepared(self.network, self.picture, self.probe, self.image)
 
@@ -47,23 +59,23 @@ class Selection:
     def predictions(self):
         return self.answers[:5]
 
-    @cached_property
+    @once
     def answers(self):
         """Every class, the most probable first."""
         return answers(self.network, self.picture, self.probe, self.prepared)
 
-    @cached_property
+    @once
     def unit(self) -> Unit:
         return Unit(SCORES, self.predictions[0].index) if self.follows else self.probe.unit(self.asked)
 
-    @cached_property
+    @once
     def value(self) -> float:
         """What the unit itself answers; a class has said so already."""
         if self.unit.is_class:
             return next(answer.score for answer in self.answers if answer.index == self.unit.channel)
         return value(self.network, self.picture, self.unit, self.probe, self.prepared)
 
-    @cached_property
+    @once
     def middle(self) -> Unit:
         """The channel of a middle layer that answers most strongly to the picture."""
         return middle(self.network, self.picture, self.probe, self.prepared)
@@ -124,6 +136,12 @@ def middle(network: str, picture: str, _probe, _prepared) -> Unit:
     """The channel of a middle layer that answers most strongly."""
     layer = middle_layer(_probe)
     return Unit(layer, strongest(activations(_probe, _prepared, layer), layer).channel)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def listed(network: str, purpose: str, layer: str, _probe, _among: Sequence[str]) -> list[str]:
+    """Of the layers that serve a purpose, those to choose from; around one of them all are listed."""
+    return outline(_probe, layer, among=_among)
 
 
 def wanted() -> dict[str, str]:

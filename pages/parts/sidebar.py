@@ -6,8 +6,7 @@ import streamlit as st
 
 from pages.parts import atlas_chip, networks, pictures, show, state
 from pages.parts.calm import calmly
-from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, select, selection
-from vizcore.inspection.blocks import outline
+from pages.parts.selection import DEFAULTS, TEACHING, TOP, Selection, listed, select, selection
 from vizcore.probe import SCORES, Unit
 
 FOLDED = "Of each stage of this long network the last layer is listed; go there, and the layers in it are listed too."
@@ -81,7 +80,7 @@ def unit_picker(chosen: Selection) -> None:
     """Which unit is asked about: a layer, and in it a class by its label or a channel by its number."""
     probe, unit = chosen.probe, chosen.unit
     spatial = [name for name, layer in probe.layers.items() if layer.spatial]
-    layers = [SCORES, *outline(probe, unit.layer, among=spatial)]
+    layers = [SCORES, *listed(chosen.network, "unit", unit.layer, probe, spatial)]
     if unit.layer not in layers:
         layers.append(unit.layer)
     state.place("layer picker", unit.layer)

@@ -45,6 +45,8 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert shown["concept"] == (guessed.concept(5) or ["none above .04"])[0]
     assert f"of these {found.removal.pictures} pictures" in " ".join(text.value for text in app.markdown)
     assert "vizcore.laboratory.passport(probe, unit, index)" in snippet(app)
+    assert not app.dataframe  # thousands of rows are not sent to whoever does not unfold them
+    app.session_state["passport all"] = True
     app.text_input(f"passport name {UNIT}").set_value("stripes").run()
     rows = app.dataframe[0].value
     row = rows.to_dict("records")[5]

@@ -1,16 +1,16 @@
 import threading
+import time
 from contextlib import nullcontext, suppress
 
 import pytest
 
-from vizcore.probe.fair_lock import TURNS, FairLock, background
+from vizcore.probe.fair_lock import FairLock, background
 
 
 def queued(lock: FairLock, count: int) -> None:
     """Return once so many threads stand in the queue, the holder included."""
-    with lock._changed:
-        while (lock._holder is not None) + sum(map(len, lock._waiting.values())) < count:
-            lock._changed.wait(0.001)
+    while (lock._holder is not None) + sum(map(len, lock._waiting.values())) < count:
+        time.sleep(0.001)
 
 
 def is_free(lock: FairLock) -> bool:
@@ -98,8 +98,8 @@ def test_what_is_waited_for_comes_before_what_runs_in_the_background():
     assert served("abAcBC") == "ABCabc"
 
 
-def test_background_work_has_a_turn_after_so_many_of_the_others():
-    assert TURNS == 8
+def test_background_work_has_a_turn_after_so_many_of_the_others(monkeypatch):
+    monkeypatch.setattr("vizcore.probe.fair_lock.TURNS", 8)
     assert served("ab" + "ABCDEFGHIJKLMNOPQRS") == "ABCDEFGHaIJKLMNOPbQRS"
 
 
@@ -154,29 +154,26 @@ def test_whatever_ends_a_turn_frees_the_device(problem):
     assert order == ["next"] and is_free(lock)
 
 
-def test_whoever_is_interrupted_while_waiting_leaves_the_queue_to_the_others():
+def test_whoever_is_interrupted_while_waiting_leaves_the_queue_to_the_others(monkeypatch):
     lock, order = FairLock(), []
-    waited = lock._changed.wait_for
-    patience = {"impatient": 1}
+    waited = threading.Event.wait
 
-    def wait_for(condition) -> bool:
-        if patience.get(threading.current_thread().name):
-            lock._changed.notify_all()  # those who watch the queue see me in it
-            lock._changed.wait(0.05)
+    def wait(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread().name == "impatient":
             raise KeyboardInterrupt
-        return waited(condition)
-
-    lock._changed.wait_for = wait_for
+        return waited(event, timeout)
 
     def give_up() -> None:
+        monkeypatch.setattr(threading.Event, "wait", wait)
         with suppress(KeyboardInterrupt), lock.turn():
             order.append("impatient")
 
     with lock.turn():
         impatient = threading.Thread(target=give_up, name="impatient")
         impatient.start()
-        patient = taking_turns(lock, "patient", 1, order)
         impatient.join(timeout=10)
+        patient = taking_turns(lock, "patient", 1, order)
+        queued(lock, 2)
         order.append("holder")  # the one who left took nobody's turn away
     patient.join(timeout=10)
     assert order == ["holder", "patient"] and is_free(lock)

@@ -180,10 +180,13 @@ def sheet(pictures: torch.Tensor, *, largest: int = 96, photographs: bool = Fals
 def contact_sheet(images: Sequence[torch.Tensor], side: int = 96) -> Sheet:
     """Pictures of any size (3, H, W) as squares on one sheet, each cut to its middle.
 
+    Where all are made smaller, the sheet is a JPEG: their single pixels are gone anyway.
+
     >>> contact_sheet([torch.zeros(3, 40, 90), torch.ones(3, 7, 5)], side=16).count
     2
     """
-    return sheet(torch.stack([middle(image, side) for image in images]), largest=side)
+    reduced = all(min(image.shape[-2:]) > side for image in images)
+    return sheet(torch.stack([middle(image, side) for image in images]), largest=side, photographs=reduced)
 
 
 def middle(image: torch.Tensor, side: int) -> torch.Tensor:

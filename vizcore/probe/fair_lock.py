@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 IN_BACKGROUND: ContextVar[bool] = ContextVar("in background", default=False)
-TURNS = 8  # of answers that are waited for, after which background work has one
+TURNS = 64  # of answers that are waited for, after which background work has one
 
 
 @contextmanager
@@ -31,7 +31,7 @@ class FairLock:
 
     A plain lock may hand the device back to whoever just had it, so that a run of a thousand
     passes starves a reader who asked for one. Here every pass waits behind those that came before it;
-    and what runs in `background()` behind all others, except that it has one turn after eight of theirs.
+    and what runs in `background()` behind all others, except that it has one turn after sixty-four of theirs.
 
     >>> lock = FairLock()
     >>> with lock.turn():
@@ -40,37 +40,44 @@ class FairLock:
     """
 
     def __init__(self) -> None:
-        self._holder: int | None = None  # the thread that has the device
-        self._waiting: dict[bool, deque[int]] = {False: deque(), True: deque()}  # threads; True: in the background
+        self._holder: Ticket | None = None  # who has the device
+        self._waiting: dict[bool, deque[Ticket]] = {False: deque(), True: deque()}  # True: in the background
         self._passed_over = 0  # turns of others since the background waits
-        self._changed = threading.Condition()
+        self._mutex = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the device, hold it for the block; a block inside a block of the same thread goes straight in."""
-        me, queue = threading.get_ident(), self._waiting[IN_BACKGROUND.get()]
-        if self._holder == me:
+        if (holder := self._holder) and holder.thread == threading.get_ident():
             yield
             return
+        ticket, queue = Ticket(), self._waiting[IN_BACKGROUND.get()]
+        with self._mutex:
+            queue.append(ticket)
+            self._hand_over()
         try:
-            with self._changed:
-                queue.append(me)
-                self._changed.wait_for(lambda: self._next() == me)
-                queue.popleft()
-                self._passed_over = self._passed_over + 1 if self._waiting[True] and not IN_BACKGROUND.get() else 0
-                self._holder = me
+            ticket.called.wait()
             yield
         finally:  # also when the wait itself was interrupted
-            with self._changed:
-                if self._holder == me:
+            with self._mutex:
+                if self._holder is ticket:
                     self._holder = None
-                elif me in queue:
-                    queue.remove(me)
-                self._changed.notify_all()
+                else:
+                    queue.remove(ticket)
+                self._hand_over()
 
-    def _next(self) -> int | None:
-        """The thread whose turn it is; None while the device is held."""
+    def _hand_over(self) -> None:
+        """Give the device, if nobody holds it, to whose turn it is, and wake that thread alone."""
         first, later = self._waiting[False], self._waiting[True]
-        if self._holder is not None:
-            return None
-        return (later if later and (not first or self._passed_over >= TURNS) else first)[0]
+        if self._holder is None and (first or later):
+            background = bool(later) and (not first or self._passed_over >= TURNS)
+            self._passed_over = self._passed_over + 1 if later and not background else 0
+            self._holder = (later if background else first).popleft()
+            self._holder.called.set()
+
+
+class Ticket:
+    """One thread's place in a queue: who waits, and what it waits for."""
+
+    def __init__(self) -> None:
+        self.thread, self.called = threading.get_ident(), threading.Event()

