@@ -25,6 +25,8 @@ TILE = 68  # pixels from one small picture in the grid to the next
 ANSWER = "[data-testid=stMain] .stage"  # its label names the channel it shows
 CHAPTER = "Inspection"
 PAGES = ["Filters", "Activations", "Network"]  # of that chapter, opened in turn
+INDEXED = "network=tiny-vgg&unit=conv4.relu:5"
+PATCHES = "[class*='st-key-passport-patches'] canvas"
 
 ARRIVED = """before => {
     const title = document.querySelector("[data-testid=stMain] h1");
@@ -65,11 +67,11 @@ def click_on_grid(page: Page, number: int) -> float:
     return seconds(ask)
 
 
-def switch(page: Page, name: str) -> float:
+def switch(page: Page, name: str, chapter: str = CHAPTER) -> float:
     """Choose a page in the navigation and wait until it is there and done."""
     settle(page)
     before = page.locator("[data-testid=stMain] h1").first.inner_text()
-    page.get_by_test_id("stTopNavSection").filter(has_text=CHAPTER).click()
+    page.get_by_test_id("stTopNavSection").filter(has_text=chapter).click()
     link = page.get_by_test_id("stTopNavDropdownLink").filter(has_text=name)
     link.wait_for()
 
@@ -80,6 +82,13 @@ def switch(page: Page, name: str) -> float:
     return seconds(go)
 
 
+def passport(page: Page, url: str) -> float:
+    """From another page to the passport of a unit whose layer is indexed, until what excites it most is there."""
+    page.goto(f"{url}/filters?{INDEXED}")
+    page.locator("[data-testid=stMain] canvas").first.wait_for()
+    return switch(page, "Unit passport", "Laboratory")
+
+
 def report(what: str, times: list[float], asked: float) -> None:
     """Print one line: the median, its spread, and what was asked for."""
     spread = f"{min(times):.2f} to {max(times):.2f}, {len(times)} tries"
@@ -87,7 +96,7 @@ def report(what: str, times: list[float], asked: float) -> None:
 
 
 def main(repeats: int) -> None:
-    """Time all three and print them."""
+    """Time all of them and print them."""
     path = chromium()
     if path is None:
         sys.exit(NO_CHROMIUM)
@@ -110,6 +119,10 @@ def main(repeats: int) -> None:
             for name in PAGES:
                 switch(page, name)
             report("page switch", [switch(page, name) for _ in range(repeats // 3) for name in PAGES], 0.7)
+
+            page.goto(f"{url}/passport?{INDEXED}")
+            page.locator(PATCHES).wait_for()  # indexed by now, as far as this unit's layer goes
+            report("page switch to an indexed passport", [passport(page, url) for _ in range(repeats // 3)], 1)
 
 
 if __name__ == "__main__":

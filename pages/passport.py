@@ -101,7 +101,7 @@ def dissected(probe, layer: str, corpus):
 
 
 def guesses():
-    """A function from a unit of the layer that was dissected to its concept and IoU; nothing where none is above .04."""
+    """A function from a unit of the layer that was dissected to its concept and IoU, if that is above .04."""
     job = jobs.running(JOB)
     found = job and job.latest and job.latest.picture
 
