@@ -101,23 +101,22 @@ def accuracy(history: list[dict]):
     """Accuracy over epochs: first answers in the accent, first five in grey, each named at its end."""
     from plotly.graph_objects import Figure, Scatter
 
+    epochs = [row["epoch"] for row in history]
     chart = Figure()
-    for key, name, colour in (
-        ("top5", "top-5", show.quiet()), ("top1", "top-1", show.accent()), ("held out", "held out", show.accent())
-    ):  # fmt: skip
-        if rows := [row for row in history if key in row]:  # a training that went on was watched otherwise
-            chart.add_trace(
-                Scatter(
-                    x=[row["epoch"] for row in rows],
-                    y=[row[key] for row in rows],
-                    mode="lines+text",
-                    line={"color": colour, "width": 2},
-                    text=[""] * (len(rows) - 1) + [name],
-                    textposition="middle right",
-                    hovertemplate=f"epoch %{{x}}: {name} %{{y:.1%}}<extra></extra>",
-                    cliponaxis=False,
-                )
+    lines = (("top5", "top-5", show.quiet()), ("top1", "top-1", show.accent()), ("held out", "held out", show.accent()))
+    for key, name, colour in (line for line in lines if line[0] in history[0]):
+        chart.add_trace(
+            Scatter(
+                x=epochs,
+                y=[row[key] for row in history],
+                mode="lines+text",
+                line={"color": colour, "width": 2},
+                text=[""] * (len(history) - 1) + [name],
+                textposition="middle right",
+                hovertemplate=f"epoch %{{x}}: {name} %{{y:.1%}}<extra></extra>",
+                cliponaxis=False,
             )
+        )
     chart.update_yaxes(tickformat=".0%", rangemode="tozero")
     chart.update_xaxes(title="epoch")
     return chart

@@ -218,9 +218,7 @@ def train_network(given: argparse.Namespace) -> int:
         return 0
     if given.name == "decoders":
         folder = given.out.parent / "decoders"
-        cards = training("decoders").train(
-            given.data, folder, given.minutes, seed=given.seed, device=given.device, start=given.start
-        )
+        cards = training("decoders").train(given.data, folder, given.minutes, seed=given.seed, device=given.device)
         for layer, card in cards.items():
             pixels, distance = card["pixels"], card["distance"]
             of_it = f"{pixels['mean picture']:.3f} and {distance['mean picture']:.3f} for the mean picture"

@@ -1,20 +1,15 @@
 """The training of decoders: a seed gives the same weights, a run goes on where it was cut off, losses come in turn."""
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
 
 pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
 
 from vizcore import bundled_image, open_probe
-from vizcore.synthesis.decoder import decoder_of
 from vizcore.training import decoders
 from vizcore.training.decoders import Run, apart_by, begin, standing
 from vizcore.training.photographs import Photographs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 probe = open_probe("tiny-vgg")
 images = torch.stack([probe.prepare(bundled_image(name)) for name in ("cat", "coffee", "flower", "astronaut")])
 
@@ -53,22 +48,6 @@ def test_a_seed_gives_the_same_weights_and_a_run_goes_on_where_it_was_cut_off(la
     for progress in (0.8, 0.9):
         second.learn(images, progress)
     assert same(weights(straight), weights(second)) and not same(begun, weights(straight))
-
-
-def test_a_run_begins_with_a_decoder_that_is_there_and_its_card_tells_of_both(tmp_path):
-    there = ROOT / "assets" / "decoders" / "tiny-vgg" / "conv3.relu.safetensors"
-    facts = json.loads(there.with_suffix(".json").read_text())
-    run = Run(probe, "conv3.relu", 0)
-    run.begin_with(there, 60.0)
-    for decoder in (run.decoder, run.average):
-        assert same(decoder.state_dict(), decoder_of(probe, "conv3.relu").state_dict())
-    assert (run.steps, run.history) == (facts["steps"], facts["history"])
-    run.seconds += 120
-    run.keep(tmp_path / "run.checkpoint")
-    again = Run(probe, "conv3.relu", 0)
-    again.go_on_from(tmp_path / "run.checkpoint")
-    few = Photographs((images * 255).byte(), torch.zeros(4, dtype=torch.long), None, ("a",))
-    assert decoders.card(again, few, few, 0)["minutes"] == pytest.approx(facts["minutes"] + 2)
 
 
 def test_what_counts_comes_in_turn_and_errors_fall():

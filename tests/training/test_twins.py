@@ -117,14 +117,6 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     more = train("tiny-vgg", data, out, 0.08)
     assert more["epochs"] > facts["epochs"]
     assert more["history"][: facts["epochs"]] == facts["history"]
-    # From weights with a card it goes on in the last two fifths of the time, and the card tells of both.
-    moment = []
-    monkeypatch.setattr(twins, "Moment", lambda name, progress: moment.append(progress) or Moment(name, progress))
-    after = train("tiny-vgg", data, tmp_path / "after", 0.05, start=out / "tiny-vgg.safetensors")
-    assert moment[0] == pytest.approx(twins.RESUMED) and after["history"][: more["epochs"]] == more["history"]
-    assert after["minutes"] - more["minutes"] == pytest.approx(0.02, abs=0.1)
-    assert after["recipe"].startswith(more["recipe"]) and after["recipe"].endswith("measured anew at the end")
-    assert more["epochs"] < after["epochs"] == after["history"][-1]["epoch"]
 
 
 def test_a_first_layer_that_is_held_stays_as_it_is():

@@ -67,22 +67,6 @@ def confusions(scores: torch.Tensor, photographs: Photographs) -> list:
     return [[names[pairs[i][0]], names[pairs[i][1]], int(counts[i])] for i in worst]
 
 
-def continued(facts: dict, earlier: dict) -> dict:
-    """The card of a training that began with the weights of an earlier card: what made them belongs to it.
-
-    >>> continued({"recipe": "more", "minutes": 2, "epochs": 1, "history": [{"epoch": 1}]},
-    ...           {"recipe": "some", "minutes": 5, "epochs": 3, "history": []})
-    {'recipe': 'some; then more', 'minutes': 7, 'epochs': 4, 'history': [{'epoch': 4}]}
-    """
-    after = [{**row, "epoch": row["epoch"] + earlier["epochs"]} for row in facts["history"]]
-    return facts | {
-        "recipe": f"{earlier['recipe']}; then {facts['recipe']}",
-        "minutes": round(earlier["minutes"] + facts["minutes"], 1),
-        "epochs": earlier["epochs"] + facts["epochs"],
-        "history": [*earlier["history"], *after],
-    }
-
-
 def share(right: torch.Tensor) -> float:
     """The share of what is true, to four digits."""
     return round(right.float().mean().item(), 4)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from vizcore.probe import Probe
@@ -34,7 +34,6 @@ from vizcore.zoo import open_probe
 
 NETWORK, JUDGE = "tiny-vgg", "tiny-vgg-robust"
 JUDGED = ("conv2.relu", "conv4.relu", "conv6.relu")  # layers of the judge in which pictures are compared
-RESUMED = 0.6  # of the time: where a run begins that starts from decoders
 BATCH, RATE, ROUND = 16, 1e-3, 100  # photographs a step, Adam's rate, and steps between two checkpoints
 CONTRAST = 0.27  # of photographs, as in synthesis/inversion.py: what errors in pixels are counted in
 FEATURES, ADVERSARIAL = 0.3, 0.5  # the shares of the time after which these count
@@ -107,7 +106,7 @@ class Run:
         self.average = copy.deepcopy(self.decoder)
         self.optimiser = torch.optim.Adam(self.decoder.parameters(), RATE)
         self.critics = torch.optim.Adam(self.critic.parameters(), 4e-4, betas=(0.5, 0.999))
-        self.steps, self.seconds, self.before, self.history = 0, 0.0, 0.0, []  # before: seconds of an earlier run
+        self.steps, self.seconds, self.history = 0, 0.0, []
 
     @property
     def code(self) -> tuple[int, int, int]:
@@ -123,8 +122,7 @@ class Run:
 
     def keep(self, file: Path) -> None:
         """Write everything that a run needs to go on."""
-        numbers = {"steps": self.steps, "seconds": self.seconds, "before": self.before}
-        numbers["history"] = json.dumps(self.history)
+        numbers = {"steps": self.steps, "seconds": self.seconds, "history": json.dumps(self.history)}
         aside = file.with_suffix(".part")
         torch.save({name: part.state_dict() for name, part in self.parts().items()} | numbers, aside)
         aside.replace(file)
@@ -134,8 +132,7 @@ class Run:
         state = torch.load(file, weights_only=True)
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
-        self.steps, self.seconds, self.before = state["steps"], state["seconds"], state["before"]
-        self.history = json.loads(state["history"])
+        self.steps, self.seconds, self.history = state["steps"], state["seconds"], json.loads(state["history"])
 
     @torch.no_grad()
     def count_in(self, pixels: torch.Tensor) -> None:
@@ -149,14 +146,6 @@ class Run:
     def answers(self, images: torch.Tensor, layers: Iterable[str]) -> dict[str, torch.Tensor]:
         """What tiny-vgg's layers answer."""
         return self.probe.run(images, layers, scores=False)[1]
-
-    def begin_with(self, weights: Path, seconds: float) -> None:
-        """Take up a decoder that was trained for an earlier state of the network, as if so many seconds had passed."""
-        facts = json.loads(weights.with_suffix(".json").read_text("utf-8"))
-        for decoder in (self.decoder, self.average):
-            decoder.load_state_dict(load_file(weights))
-        self.steps, self.history = facts["steps"], facts["history"]
-        self.seconds, self.before = seconds, 60 * facts["minutes"] - seconds
 
     def learn(self, images: torch.Tensor, progress: float) -> dict[str, float]:
         """One step on photographs (N, 3, 64, 64) in [0, 1]; the parts of the loss before it."""
@@ -270,17 +259,13 @@ def save(run: Run, path: Path) -> None:
     save_file(weights, path, {"architecture": "decoder", "layer": run.layer, "digest": run.probe.digest, **shape})
 
 
-def train_one(
-    run: Run, learned: Photographs, chosen_on: Photographs, out: Path, minutes: float, seed: int, start: Path | None
-) -> None:
+def train_one(run: Run, learned: Photographs, chosen_on: Photographs, out: Path, minutes: float, seed: int) -> None:
     """Train the decoder of one layer until the time is over, and write its weights and its checkpoint below `out`."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / f"{run.layer}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     else:
-        if start:
-            run.begin_with(start / f"{run.layer}.safetensors", RESUMED * 60 * minutes)
         run.count_in(learned.pixels[:: max(1, len(learned) // 500)])
     some = chosen_on.part(torch.arange(0, len(chosen_on), max(1, len(chosen_on) // 64)))
     for losses in rounds(run, learned.pixels, minutes, seed):
@@ -299,24 +284,19 @@ def card(run: Run, learned: Photographs, unseen: Photographs, seed: int) -> dict
         "network": NETWORK, "layer": run.layer, "data": DATA.format(len(learned)),
         "recipe": RECIPE.format(compared, adversary), "widths": list(run.plan.widths),
         "parameters": sum(value.numel() for value in run.decoder.parameters()), "seed": seed,
-        "steps": run.steps, "minutes": round((run.before + run.seconds) / 60, 1), "device": str(run.probe.device),
+        "steps": run.steps, "minutes": round(run.seconds / 60, 1), "device": str(run.probe.device),
         "distance in": [f"{JUDGE} {name}" for name in JUDGED], "photographs": len(unseen),
     }  # fmt: skip
     return facts | standing(run.probe, kept, run.layer, unseen, mean) | {"history": run.history}
 
 
-def train(
-    data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu", start: Path | None = None
-) -> dict[str, dict]:
-    """Train the decoders of all layers, one after another, each for its share of the minutes; their cards by layer.
-
-    `start` is a folder of decoders of the network as it was; they have the last two fifths of the time with what it is.
-    """
+def train(data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict[str, dict]:
+    """Train the decoders of all layers, one after another, each for its share of the minutes; their cards by layer."""
     learned, chosen_on = apart(load_photographs(data, "train"))
     unseen, cards = load_photographs(data, "val"), {}
     for layer, plan in PLANS.items():
         run = Run(open_probe(NETWORK, device=device), layer, seed)
-        train_one(run, learned, chosen_on, out / NETWORK, minutes * plan.share, seed, start)
+        train_one(run, learned, chosen_on, out / NETWORK, minutes * plan.share, seed)
         cards[layer] = card(run, learned, unseen, seed)
         write(cards[layer], out / NETWORK / f"{layer}.json")
     return cards

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from vizcore.probe import Probe
 from vizcore.training.augmenting import augment
-from vizcore.training.card import continued, standing, write
+from vizcore.training.card import standing, write
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.teacher import answers
 from vizcore.zoo import MEAN, STD, TinyVGG
@@ -42,7 +42,6 @@ COMMON = (
     "0.4 of the label and 0.6 of what EfficientNet-Lite0 with a new head says; a running average of the weights, its "
     "batch norms measured anew at the end; "
 )
-RESUMING = COMMON.replace("to 0.1 and down", "from 0.04 down").replace("40, 48 and", "48 and").rstrip("; ")
 RECIPES = {
     "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
     "be trusted, for the sake of the first layer, which is held after that",
@@ -239,10 +238,9 @@ def train(
     """
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
     run, checkpoint = Run(learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
-    resumes = bool(start and start.suffix == ".safetensors")
     if checkpoint.exists():
         run.go_on_from(checkpoint)
-    elif resumes:
+    elif start and start.suffix == ".safetensors":
         run.begin_with(start)
         run.seconds = 60 * minutes * RESUMED
     elif start:
@@ -252,7 +250,9 @@ def train(
         save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
     taught = answers(learned, out / "answers.safetensors").to(learned.pixels.device)
     for loss in epochs(run, name, learned, taught, minutes, seed):
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)})
+        run.history.append(
+            {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
+        )
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
             save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
@@ -261,12 +261,10 @@ def train(
     save(run.average, learned.labels, out / f"{name}.safetensors")
     facts = {
         "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS), "seed": seed,
-        "epochs": run.epoch, "minutes": round(run.seconds / 60 - RESUMED * minutes * resumes, 1), "device": device,
-        "held out": accuracy(run.average, chosen_on), "history": run.history,
+        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "held out": accuracy(run.average, chosen_on),
     }  # fmt: skip
-    if resumes and (beside := start.with_suffix(".json")).exists():
-        facts = continued(facts | {"recipe": RESUMING}, json.loads(beside.read_text("utf-8")))
     probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
-    facts |= standing(probe, load_photographs(data, "val")) | {"labels": list(learned.labels)}
+    facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
     write(facts, out / f"{name}.json")
     return facts
