@@ -9,8 +9,7 @@ that are kept are a running average, whose batch norms are measured anew at the 
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
-any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended, and one
-that starts from weights (`--start`) is given what they have not had: the last two fifths of the time, with the teacher.
+any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
 """
 
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from vizcore.probe import Probe
 from vizcore.training.augmenting import augment
@@ -34,7 +33,6 @@ from vizcore.zoo import MEAN, STD, TinyVGG
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
-RESUMED = 0.6  # of the time: where a run begins that starts from weights, at a rate of 0.04
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
@@ -177,11 +175,6 @@ class Run:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
 
-    def begin_with(self, weights: Path) -> None:
-        """Take up weights as `save` wrote them, without what their optimiser knew."""
-        for network in (self.network, self.average):
-            network.load_state_dict(load_file(weights))
-
     def learn(self, images: torch.Tensor, wanted: torch.Tensor, rate: float, *, held: bool = False) -> float:
         """One step towards the answers `wanted` (N, classes), and the running average after it.
 
@@ -233,16 +226,12 @@ def train(
 ) -> dict:
     """Train one of the twins and write its weights, snapshots and card below `out`.
 
-    `start` is a checkpoint of the robust twin (tiny-vgg then shares its first epochs and begins where peace does), or
-    weights, which then learn from the teacher at the rates of the last two fifths of the time.
+    `start` is a checkpoint of the robust twin: tiny-vgg then shares its first epochs and begins where peace does.
     """
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
     run, checkpoint = Run(learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
-    elif start and start.suffix == ".safetensors":
-        run.begin_with(start)
-        run.seconds = 60 * minutes * RESUMED
     elif start:
         run.go_on_from(start)
         run.seconds = 60 * minutes * PEACE
