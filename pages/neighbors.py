@@ -154,7 +154,7 @@ with calm():
         st.stop()
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
-    with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with spots[1], st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         method = dials.method(SEARCHES, key="neighbors.method")
         turned = dials.draw(method, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")

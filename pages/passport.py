@@ -239,7 +239,7 @@ with calm():
             natural.kinds(chosen, unit, index, key=KINDS)
     tries = [
         learn.Try("The strongest of what it adds up", unit=incoming[0].unit) if incoming else
-        learn.Try("A unit of the first layer", unit=Unit(next(iter(chosen.probe.layers)), 0)),
+        learn.Try("A unit of the first layer", unit=Unit(chosen.first, 0)),
         learn.Try("The class that the picture is taken for", unit=Unit("scores", chosen.predictions[0].index)),
     ]  # fmt: skip
     if index and index.complete:
