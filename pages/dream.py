@@ -87,7 +87,8 @@ def layers_asked():
         return dials.choose("layer", listed, key="dream.layer", default=usual, format=chosen.brief)
     if not set(st.session_state.get(LAYERS, [usual])) <= {*listed}:  # of another network
         state.release(LAYERS)
-    wanted = st.multiselect("layers", listed, [usual], chosen.brief, key=LAYERS, bind="query-params")
+    with st.container(width=250):
+        wanted = st.multiselect("layers", listed, [usual], chosen.brief, key=LAYERS, bind="query-params")
     return wanted or [usual]
 
 

@@ -140,7 +140,7 @@ show.numbers(
     }
 )
 st.space("small")
-left, right = st.columns([7, 3], gap="large")
+left, right = st.columns([10, 3], gap="medium")
 with left:
     show.heading("Every layer")
     rows = [list(chosen.probe.layers).index(layer)]

@@ -72,7 +72,7 @@ def shelf() -> None:
         pictures.thumbnails(tuple(names), lambda: [picture(name) for name in names]),
         key=f"{key} shelf", label="pictures to take the style of", captions=list(names),
         selected=names.index(pattern), on_pick=lambda number: state.put(key, names[number]),
-        tile=96 if learned else 56, gap=6 if learned else 3,
+        tile=84 if learned else 56, gap=6 if learned else 3,
     )  # fmt: skip
 
 
