@@ -132,7 +132,7 @@ with calm():
     frame = job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
-    named = layers if isinstance(layers, str) else " and ".join(chosen.brief(name) for name in layers)
+    named = " and ".join(chosen.brief(name) for name in ([layers] if isinstance(layers, str) else layers))
     learn.below(
         method,
         seen=SEEN.get(method, "").format(layers=show.plain(named)),

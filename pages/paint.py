@@ -148,7 +148,7 @@ with dials.row():
     if method is FILL:
         painted = st.session_state.get(hole_in)
     turned = dials.draw(
-        method, probes[0], without=() if painted is None else SQUARE, in_sight=1 if method is FILL else 3
+        method, probes[0], without=() if painted is None else SQUARE, in_sight=1 if method is FILL else 2
     )
 
 with calm():
