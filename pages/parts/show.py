@@ -196,7 +196,7 @@ def accent() -> str:
 
 def quiet() -> str:
     """The grey of everything in a chart that is not the point."""
-    return "rgba(128,128,128,0.45)"
+    return "rgba(128,128,128,0.6)"
 
 
 def in_two_lines(name: str) -> str:
