@@ -110,7 +110,7 @@ names = probe.labels if layer == SCORES else [f"channel {number}" for number in 
 left, right = st.columns([4, 5], gap="large")
 with left:
     size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
-    show.heading(f"{facts.brief}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
+    show.heading(f"{facts.brief}: {facts.channels:,} {size}" + (f", {len(silent)} dead" if silent else ""))
     components.grid(
         grid,
         key="activations grid",

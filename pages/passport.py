@@ -131,6 +131,12 @@ def whole_network(index) -> None:
                 )  # fmt: skip
 
 
+def flipped(count: int, of: str = "") -> str:
+    """How many pictures get another answer, as a sentence goes on."""
+    among = f" of {of}" if of else ""
+    return f"{count or 'none'}{among} get{'s' * (count == 1)} another answer"
+
+
 def remarks(found) -> list[str]:
     """What stands out, in sentences."""
     removal = found.removal
@@ -139,14 +145,13 @@ def remarks(found) -> list[str]:
         said.append(f"It stays silent on every picture of {found.corpus}: here it is dead.")
     if found.duplicates:
         said.append(f"It says the same as {', '.join(f'channel {unit.channel}' for unit in found.duplicates)}.")
-    said.append(
-        f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer; the first "
-        f"answers fall from {show.percent(removal.before)} to {show.percent(removal.after)} on average."
-        if removal.after < removal.before
-        else f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer."
-    )
+    without = f"Without it {flipped(removal.flipped, f'these {removal.pictures} pictures')}"
+    if removal.after < removal.before:
+        fall = f"from {show.percent(removal.before)} to {show.percent(removal.after)}"
+        without += f"; the first answers fall {fall} on average"
+    said.append(f"{without}.")
     spread = found.everywhere
-    of_all = f"Of {spread.pictures} pictures spread over {found.corpus} {spread.flipped or 'none'} get another answer"
+    of_all = f"Of {spread.pictures} pictures spread over {found.corpus} {flipped(spread.flipped)}"
     if spread.labelled:
         right = f"{spread.right_after} of {spread.labelled} are right then, and {spread.right} before"
     said.append(f"{of_all}; {right}." if spread.labelled else f"{of_all}.")

@@ -184,7 +184,7 @@ with calm():
         jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, layer, **turned))
         jobs.watch(JOB, course, what=method.title)
     with right:
-        show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels} channels, {len(here)} edited")
+        show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels:,} channels, {len(here)} edited")
         components.grid(
             drawn(chosen.network, chosen.picture, layer, chosen),
             key="scalpel grid",
