@@ -87,4 +87,6 @@ def table(found: Mapping[Method, Meter | None], picked: Method) -> None:
         name, sentence = html.escape(method.title), html.escape(method.misleads)
         rows.append(f"<tr{kind}><th>{name}</th><td>{sentence}</td>{cells}</tr>")
     heads = "".join(f"<th>{head}</th>" for head in ("", "how it can mislead", *(one.test for one in Meter().readings)))
-    show.markup(f'<table class="meters sentences"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+    show.markup(
+        f'<table class="meters sentences"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
