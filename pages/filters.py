@@ -228,7 +228,8 @@ learn.below(
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
         *(
-            [learn.Try("Its twin's filters beside these", session={"filters.layer": first, "filters.beside": [twin]})]
+            [learn.Try("Its twin's filters beside these",
+                       session={"filters.layer": first, "filters.beside": [twin]})]
             if twin
             else []
         ),

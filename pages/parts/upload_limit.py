@@ -49,5 +49,7 @@ class UploadLimit:
             sizes.setdefault(name, []).extend(len(file.data) for file in list(files.values()))
         mine = sizes.get(session, [])
         return (
-            len(mine) < FILES and sum(mine) + length <= one and sum(map(sum, sizes.values())) + length <= SESSIONS * one
+            len(mine) < FILES
+            and sum(mine) + length <= one
+            and sum(map(sum, sizes.values())) + length <= SESSIONS * one
         )

@@ -52,6 +52,7 @@ def hooked():
     return layer
 
 
+
 LAYERS = {
     "max pooling": nn.MaxPool2d(3, 2, 1, ceil_mode=True),
     "max pooling, dilated": nn.MaxPool2d(2, 1, dilation=3),

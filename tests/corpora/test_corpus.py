@@ -272,8 +272,7 @@ def test_a_name_that_is_no_text_is_skipped_and_named(tmp_path):
         corpus = open_corpus(tmp_path)
         assert corpus.names == ("cat/1.png",)
         assert dict(corpus.skipped) == dict.fromkeys(
-            ("k\ufffdfer.png", "cat/\ufffd.png", "\ufffdt\ufffd/2.png"), "its name is not written in UTF-8; rename it"
-        )
+            ("k\ufffdfer.png", "cat/\ufffd.png", "\ufffdt\ufffd/2.png"), "its name is not written in UTF-8; rename it")
     corpus = open_corpus(os.fsdecode(odd + b"/\xe9t\xe9"))
     assert corpus.name == "\ufffdt\ufffd" and len(corpus) == 1
 

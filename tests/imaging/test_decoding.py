@@ -206,7 +206,6 @@ def test_a_damaged_or_oversized_profile_is_left_aside(profile):
 def test_a_colour_profile_on_a_grey_picture_is_left_aside():
     assert levels(encoded(Image.new("L", (1, 1), 90), "PNG", icc_profile=narrow_profile()))[0, 0].tolist() == [90] * 3
 
-
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA"])
 def test_a_grey_profile_counts_however_grey_is_kept(mode):
     picture = Image.new("L", (4, 4), 90).convert(mode)

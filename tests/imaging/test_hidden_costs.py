@@ -95,7 +95,6 @@ def test_a_file_of_many_small_parts_is_refused_unopened(kind, monkeypatch):
 
 def one_row(side: int = 4000) -> bytes:
     """A PNG of that many rows that has the first of them."""
-
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

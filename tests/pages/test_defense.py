@@ -1,5 +1,6 @@
 """The page of defenses: its curves are those of `vizcore`."""
 
+
 from pages.parts.show import percent
 from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished

@@ -1,5 +1,6 @@
 """The page of linearity: the lecture's numbers, the digits, the lines and the plane are those of `vizcore`."""
 
+
 from pages.parts.show import figures, percent
 from tests.pages.drawn import drawn, numbers
 from tests.pages.test_gradients import finished

@@ -1,5 +1,6 @@
 """The page of the physical world: rates and patch are those of `vizcore`; a click lays the patch elsewhere."""
 
+
 from pages.parts.show import percent
 from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished

@@ -136,7 +136,7 @@ def test_nothing_is_wider_than_the_page(page, width, scheme):
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
-FORMULAS = """
+FORMULAS = '''
 import pkgutil
 from importlib import import_module
 from pathlib import Path
@@ -151,7 +151,7 @@ for chapter in ("inspection", "representation", "attribution", "synthesis", "adv
                 with st.container(width=540):  # pixels of the column beside "Take it with you"
                     st.latex(method.formula)
 st.write("that was all")
-"""
+'''
 CUT_OFF = """() => [...document.querySelectorAll(".katex-display")].filter((formula) => {
     const column = formula.closest("[data-testid=stVerticalBlock]").getBoundingClientRect().right
     return [...formula.querySelectorAll(".base")].some((part) => part.getBoundingClientRect().right > column + 1)

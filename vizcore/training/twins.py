@@ -239,7 +239,9 @@ def train(
         save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
     taught = answers(learned, out / "answers.safetensors").to(learned.pixels.device)
     for loss in epochs(run, name, learned, taught, minutes, seed):
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)})
+        run.history.append(
+            {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
+        )
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
             save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")

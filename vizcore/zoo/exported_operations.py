@@ -70,8 +70,6 @@ TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, 
 
 class Refused(ValueError):
     """A program holds something that is not read from a stranger's file."""
-
-
 # How a program numbers the ways a result may lie in memory.
 LAYOUTS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 
@@ -95,7 +93,9 @@ def variants(word: str) -> list[str]:
     return operations.overloads() if operations else []
 
 
-def as_written(function: torch._ops.OpOverload, given: dict, alone: bool = True) -> tuple[torch._ops.OpOverload, dict]:
+def as_written(
+    function: torch._ops.OpOverload, given: dict, alone: bool = True
+) -> tuple[torch._ops.OpOverload, dict]:
     """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ...
 
     `alone` says that of several results none but the first is read.
