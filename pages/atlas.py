@@ -89,7 +89,7 @@ with dials.row():
     layer = dials.choose("layer", layers, key=LAYER, default=layers[-1], format=chosen.brief)
     text = ""
     if SCORES in layers:
-        text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...")
+        text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...").strip()
         layer = SCORES if text else layer
     by = dials.draw(ORDER, probe, Unit(layer, 0))["by"]
 with calm():
