@@ -53,7 +53,7 @@ def query(index):
     """The picture that is asked about: what identifies it, what is searched with, its pixels, its label, words."""
     kind = st.session_state.get("neighbors.of", COLLECTION)
     if kind == OWN:
-        return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.picture}"
+        return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.called}"
     if kind == DRAW:
         levels = st.session_state.get(DRAWN)
         if levels:

@@ -6,7 +6,6 @@ from pages.parts import dials, jobs, learn, networks, pictures, show, state, upl
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.glance import glance
 from pages.parts.selection import selection
-from pages.parts.uploads import OWN
 from vizcore.adversarial.people import METHODS, both, masks, read_answers, tally, trials
 from vizcore.imaging import bundled_names
 from vizcore.method import titled
@@ -30,7 +29,7 @@ def pictures_of(group: str) -> list:
     offered = [*bundled_names(), *pictures.own()]
     names = st.multiselect(
         f"pictures of a {group}", offered, [group] if group in bundled_names() else [], key=f"people.of.{group}",
-        format_func=lambda name: pictures.own()[name].called if name.startswith(OWN) else name,
+        format_func=pictures.called,
     )  # fmt: skip
     return [(name, pictures.picture(name)) for name in names]
 

@@ -48,7 +48,7 @@ def draw(frame) -> None:
     with left:
         show.picture(frame.picture, width=560, pixels=False, alt="painted")
     with right:
-        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.picture}", width=240,
+        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.called}", width=240,
                      pixels=False, alt="your picture")  # fmt: skip
         if styled:
             show.picture(pattern_picture(), f"style: {pattern}", width=240, pixels=False, alt="the style")

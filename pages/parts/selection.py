@@ -80,6 +80,11 @@ class Selection:
         return networks.title(self.network)
 
     @property
+    def called(self) -> str:
+        """What the picture is called where a reader sees it; what is asked of a thread goes by `picture`."""
+        return pictures.called(self.picture)
+
+    @property
     def follows(self) -> bool:
         """Whether the unit is the top answer, whatever the picture."""
         return self.asked == TOP
