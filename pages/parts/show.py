@@ -115,9 +115,9 @@ def bars(predictions: Iterable, *, chosen: int | None = None) -> None:
     rows = []
     for prediction in predictions:
         mark = " chosen" if prediction.index == chosen else ""
-        share = 100 * prediction.probability
+        share, label = 100 * prediction.probability, html.escape(prediction.label)
         rows.append(
-            f'<div class="bar{mark}"><span class="name">{html.escape(prediction.label)}</span>'
+            f'<div class="bar{mark}"><span class="name" title="{label}">{label}</span>'
             f'<span class="track"><i style="width:{share:.2f}%"></i></span>'
             f'<span class="share">{percent(prediction.probability)}</span></div>'
         )
