@@ -112,7 +112,7 @@ def keeping(text: str) -> None:
             key="scalpel save", disabled=not text, on_click="ignore",
         )  # fmt: skip
         with st.popover("Saved ones", type="tertiary"):
-            uploads.uploader("A file of edits", type=["json"], key="edits",
+            uploads.uploader("A file of edits", type=["json"], key="edits", max_upload_size=1,
                              take=lambda file: take_in(file.getvalue()))  # fmt: skip
 
 
