@@ -96,7 +96,7 @@ layers = [SCORES if name == last else name for name in probe.layers]
 spatial = [name for name in layers if probe.layer(name).spatial]
 layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
-with st.container(key="dials", horizontal=True, gap="large"):
+with st.container(key="dials", horizontal=True, gap="medium"):
     method = dials.method(METHODS, key="activations.method")
     order = dials.draw(RANKING)["order"]
     common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
@@ -110,7 +110,7 @@ names = probe.labels if layer == SCORES else [f"channel {number}" for number in 
 left, right = st.columns([4, 5], gap="large")
 with left:
     size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
-    show.heading(f"{facts.brief}: {facts.channels} {size}" + (f", {len(silent)} dead" if silent else ""))
+    show.heading(f"{facts.brief}: {facts.channels:,} {size}" + (f", {len(silent)} dead" if silent else ""))
     components.grid(
         grid,
         key="activations grid",
@@ -151,7 +151,7 @@ learn.below(
         dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell. " if silent else "",
     ),
     tries=[
-        learn.Try("Begin at the first layer", session={LAYER: layers[0]}),
+        learn.Try("Begin at the first layer", session={LAYER: chosen.first}),
         learn.Try("Which channels stay silent?", method=RANKING, dials={"order": "silent"}),
         *[learn.Try("What one of the deepest cells can see", unit=Unit(name, 0, (0, 0))) for name in spatial[-1:]],
     ],

@@ -58,6 +58,11 @@ def called(channel: int) -> str:
     return probe.labels[channel] if layer == SCORES else f"channel {channel}"
 
 
+def stage(name: str) -> str:
+    """A layer's name below a small picture, as far as there is room."""
+    return show.in_two_lines(chosen.brief(name)).splitlines()[0]
+
+
 def go(to: str) -> None:
     """Go to another layer, out of any search."""
     state.put(FIND, "")
@@ -84,7 +89,7 @@ with dials.row():
     layer = dials.choose("layer", layers, key=LAYER, default=layers[-1], format=chosen.brief)
     text = ""
     if SCORES in layers:
-        text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...")
+        text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...").strip()
         layer = SCORES if text else layer
     by = dials.draw(ORDER, probe, Unit(layer, 0))["by"]
 with calm():
@@ -93,9 +98,9 @@ with calm():
     strongest_units, pictures = stages(chosen.network, chosen.picture, tuple(layers), chosen, atlas)
     components.grid(
         pictures, key="atlas stages", label="the layers, each by the unit that answers your picture most strongly",
-        titles=[f"{chosen.brief(name)}\n{probe.layer(name).channels:,} units" for name in layers],
+        titles=[f"{stage(name)}\n{probe.layer(name).channels:,} units" for name in layers],
         captions=[f"{chosen.brief(one.layer)}: {one.channel} answers your picture most" for one in strongest_units],
-        selected=layers.index(layer), on_pick=lambda place: go(layers[place]), tile=96, gap=10,
+        selected=layers.index(layer), on_pick=lambda place: go(layers[place]), tile=84, gap=10,
     )  # fmt: skip
     places = found_places(text) if text else order
     wants = atlas_chip.hints(probe, layer, places)

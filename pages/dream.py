@@ -87,7 +87,8 @@ def layers_asked():
         return dials.choose("layer", listed, key="dream.layer", default=usual, format=chosen.brief)
     if not set(st.session_state.get(LAYERS, [usual])) <= {*listed}:  # of another network
         state.release(LAYERS)
-    wanted = st.multiselect("layers", listed, [usual], chosen.brief, key=LAYERS, bind="query-params")
+    with st.container(width=250):
+        wanted = st.multiselect("layers", listed, [usual], chosen.brief, key=LAYERS, bind="query-params")
     return wanted or [usual]
 
 
@@ -131,7 +132,7 @@ with calm():
     frame = job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
-    named = layers if isinstance(layers, str) else " and ".join(chosen.brief(name) for name in layers)
+    named = " and ".join(chosen.brief(name) for name in ([layers] if isinstance(layers, str) else layers))
     learn.below(
         method,
         seen=SEEN.get(method, "").format(layers=show.plain(named)),

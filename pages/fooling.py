@@ -72,7 +72,7 @@ def bred(frame) -> None:
     shares = archive.probability.tolist()
     show.numbers(
         {
-            f"classes at {show.percent(SURE)} and more": f"{archive.sure} of {len(known):,}",
+            f"classes at {100 * SURE:.0f} % and more": f"{archive.sure} of {len(known):,}",
             "median over all classes": show.percent(archive.median),
             "images shown to the network": archive.shown,
         }

@@ -35,7 +35,7 @@ def draw(frame) -> None:
     if frame.picture is None:
         show.legend(zip(told, [""] * len(inks), inks, strict=True))
     else:
-        show.row(frame.picture, told, width=150, pixels=False, alt="what a group wants to see", inks=inks)
+        show.row(frame.picture, told, width=140, pixels=False, alt="what a group wants to see", inks=inks)
 
 
 def places(found) -> None:

@@ -31,7 +31,7 @@ def draw(frame) -> None:
             components.Panel("How far each layer's representation moves", lines, height=2),
             components.Panel(title, {"": curves.values}, low=low, high=high, ticks=TICKS[unit.is_class]),
         ],
-        key="invariance curves", label=f"{chosen.picture}, {curves.change}", start=curves.unchanged,
+        key="invariance curves", label=f"{chosen.called}, {curves.change}", start=curves.unchanged,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Why is it so easy?"""
+"""Why is it so easy to fool?"""
 
 import html
 
@@ -239,7 +239,7 @@ DATA = {
 }
 chosen = selection()
 unit = chosen.unit  # asked before a job keeps the network busy
-show.question("Why is it so easy?", "Linearity: many steps too small to see, all in the same direction, add up")
+show.question("Why is it so easy to fool?", "Linearity: many steps too small to see, all in the same direction, add up")
 with dials.row():
     method = dials.method(METHODS, key=METHOD, label="look at", letters=60)
     turned = turn()

@@ -53,7 +53,7 @@ def query(index):
     """The picture that is asked about: what identifies it, what is searched with, its pixels, its label, words."""
     kind = st.session_state.get("neighbors.of", COLLECTION)
     if kind == OWN:
-        return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.picture}"
+        return chosen.picture, chosen.image, chosen.image, "", f"your picture: {chosen.called}"
     if kind == DRAW:
         levels = st.session_state.get(DRAWN)
         if levels:
@@ -154,7 +154,7 @@ with calm():
         st.stop()
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
-    with spots[1], st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with spots[1], st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         method = dials.method(SEARCHES, key="neighbors.method")
         turned = dials.draw(method, without=("space",)) | {"layer": None if layer == LAST else layer}
     left, right = st.columns([1, 3], gap="large")

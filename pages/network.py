@@ -140,7 +140,7 @@ show.numbers(
     }
 )
 st.space("small")
-left, right = st.columns([7, 3], gap="large")
+left, right = st.columns([10, 3], gap="medium")
 with left:
     show.heading("Every layer")
     rows = [list(chosen.probe.layers).index(layer)]
@@ -171,7 +171,7 @@ learn.below(
     seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "
     "they gain channels; the frame on the picture is all that the central cell of the chosen layer can see.",
     tries=[
-        learn.Try("What the first layer sees", unit=Unit(next(iter(chosen.probe.layers)), 0)),
+        learn.Try("What the first layer sees", unit=Unit(chosen.first, 0)),
         learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0)),
         learn.Try("The answer itself", unit=TOP),
     ],

@@ -92,7 +92,7 @@ def miniature(chapter: str, network: str, picture: str, unit: str, _chosen) -> t
 chosen = selection()
 top = chosen.predictions[0]
 show.question("What does the network see?")
-with st.container(key="answer"):
+with st.container(key="top-answer"):
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
 with left:
     show.picture(chosen.prepared, f"all it is shown: {show.size(chosen.prepared)} pixels")

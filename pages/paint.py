@@ -94,7 +94,7 @@ def path(frame) -> None:
             components.Panel(f"How probable it is a {name}", probable, height=2),
             components.Panel("How far from your picture, in L2", far, ticks=range(0, int(highest) + 1, 2)),
         ],
-        key="paint path", label=f"{chosen.picture} on its way to {name}", start=turned_at[TWINS[0]] or last_step,
+        key="paint path", label=f"{chosen.called} on its way to {name}", start=turned_at[TWINS[0]] or last_step,
         heads=[[f"{title}: {said}" for title, said in zip(TWINS, both, strict=True)]
                for both in zip(*(one.said for one in paths), strict=True)],
         pixels=True,
@@ -148,7 +148,7 @@ with dials.row():
     if method is FILL:
         painted = st.session_state.get(hole_in)
     turned = dials.draw(
-        method, probes[0], without=() if painted is None else SQUARE, in_sight=1 if method is FILL else 3
+        method, probes[0], without=() if painted is None else SQUARE, in_sight=1 if method is FILL else 2
     )
 
 with calm():

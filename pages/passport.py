@@ -142,6 +142,12 @@ def whole_network(index) -> None:
                 )  # fmt: skip
 
 
+def flipped(count: int, of: str = "") -> str:
+    """How many pictures get another answer, as a sentence goes on."""
+    among = f" of {of}" if of else ""
+    return f"{count or 'none'}{among} get{'s' * (count == 1)} another answer"
+
+
 def remarks(found) -> list[str]:
     """What stands out, in sentences."""
     removal = found.removal
@@ -150,14 +156,13 @@ def remarks(found) -> list[str]:
         said.append(f"It stays silent on every picture of {found.corpus}: here it is dead.")
     if found.duplicates:
         said.append(f"It says the same as {', '.join(f'channel {unit.channel}' for unit in found.duplicates)}.")
-    said.append(
-        f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer; the first "
-        f"answers fall from {show.percent(removal.before)} to {show.percent(removal.after)} on average."
-        if removal.after < removal.before
-        else f"Without it {removal.flipped or 'none'} of these {removal.pictures} pictures get another answer."
-    )
+    without = f"Without it {flipped(removal.flipped, f'these {removal.pictures} pictures')}"
+    if removal.after < removal.before:
+        fall = f"from {show.percent(removal.before)} to {show.percent(removal.after)}"
+        without += f"; the first answers fall {fall} on average"
+    said.append(f"{without}.")
     spread = found.everywhere
-    of_all = f"Of {spread.pictures} pictures spread over {found.corpus} {spread.flipped or 'none'} get another answer"
+    of_all = f"Of {spread.pictures} pictures spread over {found.corpus} {flipped(spread.flipped)}"
     if spread.labelled:
         right = f"{spread.right_after} of {spread.labelled} are right then, and {spread.right} before"
     said.append(f"{of_all}; {right}." if spread.labelled else f"{of_all}.")
@@ -250,7 +255,7 @@ with calm():
             natural.kinds(chosen, unit, index, key=KINDS)
     tries = [
         learn.Try("The strongest of what it adds up", unit=incoming[0].unit) if incoming else
-        learn.Try("A unit of the first layer", unit=Unit(next(iter(chosen.probe.layers)), 0)),
+        learn.Try("A unit of the first layer", unit=Unit(chosen.first, 0)),
         learn.Try("The class that the picture is taken for", unit=Unit("scores", chosen.predictions[0].index)),
     ]  # fmt: skip
     if index and index.complete:

@@ -6,7 +6,6 @@ from pages.parts import dials, jobs, learn, networks, pictures, show, state, upl
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.glance import glance
 from pages.parts.selection import selection
-from pages.parts.uploads import OWN
 from vizcore.adversarial.people import METHODS, both, masks, read_answers, tally, trials
 from vizcore.imaging import bundled_names
 from vizcore.method import titled
@@ -29,8 +28,8 @@ def pictures_of(group: str) -> list:
     """The reader's choice of pictures that show a group, of the gallery and their own."""
     offered = [*bundled_names(), *pictures.own()]
     names = st.multiselect(
-        f"pictures of a {group}", offered, [group] if group in bundled_names() else [], key=f"people.of.{group}",
-        format_func=lambda name: pictures.own()[name].called if name.startswith(OWN) else name,
+        f"{group} pictures", offered, [group] if group in bundled_names() else [], key=f"people.of.{group}",
+        format_func=pictures.called,
     )  # fmt: skip
     return [(name, pictures.picture(name)) for name in names]
 
@@ -98,7 +97,9 @@ def results() -> None:
         lasted = [row["shown"] for row in mine]
         times = f" On your screen a picture stayed {min(lasted)} to {max(lasted)} milliseconds." if lasted else ""
         st.caption(f"{len(mine)} answers of yours, {len(added)} added.{times}")
-    uploads.uploader("Add others' answers, a CSV taken away from this page", type=["csv"], key="people", take=add)
+    uploads.uploader(
+        "Add others' answers, a CSV taken away from this page", type=["csv"], key="people", take=add, max_upload_size=1
+    )
     if rows:
         st.button("Count anew", type="tertiary", on_click=calmly(forget))
 

@@ -112,7 +112,7 @@ def keeping(text: str) -> None:
             key="scalpel save", disabled=not text, on_click="ignore",
         )  # fmt: skip
         with st.popover("Saved ones", type="tertiary"):
-            uploads.uploader("A file of edits", type=["json"], key="edits",
+            uploads.uploader("A file of edits", type=["json"], key="edits", max_upload_size=1,
                              take=lambda file: take_in(file.getvalue()))  # fmt: skip
 
 
@@ -184,7 +184,7 @@ with calm():
         jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, layer, **turned))
         jobs.watch(JOB, course, what=method.title)
     with right:
-        show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels} channels, {len(here)} edited")
+        show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels:,} channels, {len(here)} edited")
         components.grid(
             drawn(chosen.network, chosen.picture, layer, chosen),
             key="scalpel grid",

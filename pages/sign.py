@@ -122,7 +122,8 @@ with dials.row():
     turned = dials.draw(METHOD, probe, in_sight=1)
 if not knows:
     st.caption(
-        f"{show.plain(chosen.title)} knows no road signs; asked is {networks.title(NETWORK)}, which comes along."
+        f"{show.plain(chosen.title)} knows no road signs, so the small network that does is asked: "
+        f"{networks.title(NETWORK)}."
     )
 
 with calm():

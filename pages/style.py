@@ -48,7 +48,7 @@ def draw(frame) -> None:
     with left:
         show.picture(frame.picture, width=560, pixels=False, alt="painted")
     with right:
-        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.picture}", width=240,
+        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.called}", width=240,
                      pixels=False, alt="your picture")  # fmt: skip
         if styled:
             show.picture(pattern_picture(), f"style: {pattern}", width=240, pixels=False, alt="the style")
@@ -72,7 +72,7 @@ def shelf() -> None:
         pictures.thumbnails(tuple(names), lambda: [picture(name) for name in names]),
         key=f"{key} shelf", label="pictures to take the style of", captions=list(names),
         selected=names.index(pattern), on_pick=lambda number: state.put(key, names[number]),
-        tile=96 if learned else 56, gap=6 if learned else 3,
+        tile=84 if learned else 56, gap=6 if learned else 3,
     )  # fmt: skip
 
 

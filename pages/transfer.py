@@ -93,7 +93,7 @@ def answer(index, fresh) -> None:
         jobs.watch(LAYERS, lambda frame: layer_shares(frame.picture), what="Layers")
     confusions(found)
     new_network(found, layer)
-    below(method, found, layer, each, seed)
+    below(method, found, layers, layer, each, seed)
 
 
 def layer_shares(accuracies: dict) -> None:
@@ -174,14 +174,14 @@ def new_network(found, layer: str) -> None:
         st.caption(f"{len(content):,} bytes; it opens as a network on every page.")
 
 
-def below(method, found, layer: str, each: int, seed: int) -> None:
+def below(method, found, layers: list[str], layer: str, each: int, seed: int) -> None:
     """What you see, and what may be taken away."""
     learn.below(
         method,
         seen=SEEN.format(corpus=show.plain(corpus.name)),
         tries=[
             learn.Try("Five examples of a class", session={"transfer.each": 5}),
-            learn.Try("Cut after the first layer", session={"transfer.layer": next(iter(chosen.probe.layers))}),
+            learn.Try("Cut after the first layer", session={"transfer.layer": layers[0]}),
             learn.Try("Another draw of the examples", method=method, dials={"seed": 1}),
         ],
         data=lambda: found.weight,

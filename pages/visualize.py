@@ -146,7 +146,7 @@ def asked_beside(steps: dict) -> None:
 chosen = selection()
 unit, middle = chosen.unit, chosen.middle  # asked before a job keeps the network busy
 show.question("What does it want to see?", "Activation maximisation: a picture painted to excite a unit, as you watch")
-ROW = {"horizontal": True, "gap": "large", "vertical_alignment": "bottom"}
+ROW = {"horizontal": True, "gap": "medium", "vertical_alignment": "bottom"}
 above = st.container(key="dials", gap="small")
 row = above.container(**ROW)
 offered = (*METHODS, *(GENERATORS if decoded_layers(chosen.probe) else ()), *ACCENTS)  # others it hardly excites

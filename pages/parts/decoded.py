@@ -118,7 +118,7 @@ def way(chosen: Selection, layer: str, other: str, **turned: Any) -> tuple:
     place = st.slider("how far on the way", 0, last, last // 2, key=f"{PLACE} {last}")
     show.row(
         [chosen.prepared, found[place], chosen.probe.prepare(pictures.bundled(other))],
-        [chosen.picture, f"step {place} of {last}: {told[place]}", other],
+        [chosen.called, f"step {place} of {last}: {told[place]}", other],
         width=220, alt="on the way between two pictures",
     )  # fmt: skip
     show.row(found, told, width=94, alt="a step of the way")

@@ -29,7 +29,7 @@ def key(method: Method, name: str) -> str:
 
 def row():
     """Where the dials of a page stand: beside one another, above the answer."""
-    return st.container(key="dials", horizontal=True, gap="large", vertical_alignment="bottom")
+    return st.container(key="dials", horizontal=True, gap="medium", vertical_alignment="bottom")
 
 
 def method(

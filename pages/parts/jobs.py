@@ -172,13 +172,22 @@ def forget(name: str) -> None:
         job.stop()
 
 
+def in_words(seconds: float | None) -> str:
+    """How long a run will still take, to stand after its name; nothing where that cannot be said.
+
+    >>> in_words(4.2), in_words(99.4), in_words(2201), in_words(None)
+    (': 4 s left', ': 99 s left', ': 37 min left', '')
+    """
+    if seconds is None:
+        return ""
+    return f": {seconds:.0f} s left" if seconds < 100 else f": {seconds / 60:.0f} min left"
+
+
 def tell(name: str, job: Job, frame: Any, what: str) -> None:
     """How far a job is, and its Stop; or that it was stopped, and the way to run it again; or what went wrong."""
     step, of = (frame.step, frame.of) if frame else (0, 0)
     if job.going:
-        left = job.seconds_left
-        told = f"{show.plain(what)}  {'' if left is None else f'{left:.0f} s left'}"
-        st.progress(min(1.0, step / of) if of else 0.0, told)
+        st.progress(min(1.0, step / of) if of else 0.0, show.plain(what) + in_words(job.seconds_left))
         st.button("Stop", key=f"stop {name}", on_click=calmly(job.stop))
     elif job.stopped and job.question is not None and (step < of or frame is None):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):

@@ -124,7 +124,7 @@ def picker(chosen: str, select) -> None:
     offered = {name: title(name) for name in names}
     state.place("network picker", chosen)
     st.selectbox(
-        "Network", names, key="network picker", format_func=offered.get, on_change=calmly(lambda: choose(select))
+        "Network", names, key="network picker", format_func=offered.get, on_change=calmly(lambda: choose(names, select))
     )
     wanted = st.session_state.get("network wanted")
     if wanted:
@@ -147,9 +147,10 @@ def picker(chosen: str, select) -> None:
             st.code(findings, language=None, wrap_lines=True)
 
 
-def choose(select) -> None:
+def choose(names: list[str], select) -> None:
     """A network was picked: ask for it, or offer to fetch it first."""
-    ask(st.session_state["network picker"], select)
+    if name := state.picked("network picker", names):
+        ask(name, select)
 
 
 def call(select) -> None:

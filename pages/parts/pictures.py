@@ -2,6 +2,7 @@
 
 picture(name)     the pixels (3, H, W) of a picture by its name
 known(name)       whether there is one of that name here
+called(name)      what its reader calls it
 picker(...)       the strip of thumbnails, with upload and camera
 """
 
@@ -23,6 +24,11 @@ def own() -> dict[str, uploads.Upload]:
 def known(name: str) -> bool:
     """Whether there is a picture of that name in this session."""
     return name in bundled_names() or name in own() or corpora.known(name)
+
+
+def called(name: str) -> str:
+    """What a picture is called where a reader sees it: their own by its file's name."""
+    return own()[name].called if name in own() else name
 
 
 def missing(name: str) -> str:

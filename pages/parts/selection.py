@@ -81,9 +81,20 @@ class Selection:
         return middle(self.network, self.picture, self.probe, self.prepared)
 
     @property
+    def first(self) -> str:
+        """The network's first layer that does more than lay a border round the picture."""
+        layers = self.probe.layers
+        return next((name for name, layer in layers.items() if layer.kind != "padding"), next(iter(layers)))
+
+    @property
     def title(self) -> str:
         """What the network is called."""
         return networks.title(self.network)
+
+    @property
+    def called(self) -> str:
+        """What the picture is called where a reader sees it; what is asked of a thread goes by `picture`."""
+        return pictures.called(self.picture)
 
     @property
     def follows(self) -> bool:

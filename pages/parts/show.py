@@ -115,9 +115,9 @@ def bars(predictions: Iterable, *, chosen: int | None = None) -> None:
     rows = []
     for prediction in predictions:
         mark = " chosen" if prediction.index == chosen else ""
-        share = 100 * prediction.probability
+        share, label = 100 * prediction.probability, html.escape(prediction.label)
         rows.append(
-            f'<div class="bar{mark}"><span class="name">{html.escape(prediction.label)}</span>'
+            f'<div class="bar{mark}"><span class="name" title="{label}">{label}</span>'
             f'<span class="track"><i style="width:{share:.2f}%"></i></span>'
             f'<span class="share">{percent(prediction.probability)}</span></div>'
         )
@@ -196,7 +196,7 @@ def accent() -> str:
 
 def quiet() -> str:
     """The grey of everything in a chart that is not the point."""
-    return "rgba(128,128,128,0.45)"
+    return "rgba(128,128,128,0.6)"
 
 
 def in_two_lines(name: str) -> str:

@@ -90,9 +90,8 @@ def unit_picker(chosen: Selection) -> None:
         key="layer picker",
         format_func=lambda name: layer_title(probe, name),
         help=FOLDED if len(layers) <= len(spatial) else None,
-        on_change=calmly(lambda: select(unit=Unit(st.session_state["layer picker"], 0)
-                                        if st.session_state["layer picker"] != SCORES else TOP)),
-    )  # fmt: skip
+        on_change=calmly(lambda: pick_layer(state.picked("layer picker", layers))),
+    )
     if unit.is_class:
         state.place("class picker", TOP if chosen.follows else unit.channel)
         titles = class_titles(chosen)
@@ -102,7 +101,7 @@ def unit_picker(chosen: Selection) -> None:
             key="class picker",
             label_visibility="collapsed",
             format_func=titles.get,
-            on_change=calmly(lambda: select(unit=st.session_state["class picker"])),
+            on_change=calmly(lambda: select(unit=state.picked("class picker", titles))),
         )
         return
     state.place("channel picker", unit.channel)
@@ -120,6 +119,12 @@ def unit_picker(chosen: Selection) -> None:
             type="tertiary",
             on_click=calmly(lambda: select(unit=Unit(unit.layer, unit.channel))),
         )
+
+
+def pick_layer(layer: str | None) -> None:
+    """A layer was picked: its first channel is asked about, and among the scores the top answer."""
+    if layer:
+        select(unit=TOP if layer == SCORES else Unit(layer, 0))
 
 
 def class_titles(chosen: Selection) -> dict[int | str, str]:

@@ -4,11 +4,13 @@ put(key, value)       for callbacks: set a widget when the whole page runs next
 place(key, value)     for a page that runs: set a widget drawn further down, or remember something that is no widget
 stands(key)           what a widget stands at, was set to, or is asked to be by the address
 kept(name, default)   what is remembered; the default from now on where there is nothing
+picked(key, options)  for callbacks: what was picked in a list, or None
 release(name)         forget it, and give it back
 
 The frame calls `settle` before anything is drawn. No other file writes to `st.session_state`.
 """
 
+from collections.abc import Container
 from typing import Any
 
 import streamlit as st
@@ -33,6 +35,16 @@ def stands(key: str) -> Any:
     if key in waiting():
         return waiting()[key]
     return st.session_state.get(key) or st.query_params.get(key)
+
+
+def picked(key: str, options: Container[Any]) -> Any:
+    """What was picked in a list; None where it is none of the options.
+
+    The words of a list may change with the picture. A browser that has not drawn them yet tells of those before with
+    whatever it asks for, and Streamlit takes words that it does not find for a choice.
+    """
+    value = st.session_state.get(key)
+    return value if value in options else None
 
 
 def kept(name: str, default: Any = None) -> Any:

@@ -80,9 +80,13 @@ def table(found: Mapping[Method, Meter | None], picked: Method) -> None:
     """What is known of every method: a sentence on how it can mislead, and three verdicts."""
     rows = []
     for method, known in found.items():
-        cells = "".join(f"<td>{meters.verdict(reading)}</td>" for reading in (known or Meter()).readings)
+        cells = "".join(
+            f'<td data-test="{reading.test}">{meters.verdict(reading)}</td>' for reading in (known or Meter()).readings
+        )
         kind = ' class="chosen"' if method is picked else ""
         name, sentence = html.escape(method.title), html.escape(method.misleads)
         rows.append(f"<tr{kind}><th>{name}</th><td>{sentence}</td>{cells}</tr>")
     heads = "".join(f"<th>{head}</th>" for head in ("", "how it can mislead", *(one.test for one in Meter().readings)))
-    show.markup(f'<table class="meters"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
+    show.markup(
+        f'<table class="meters sentences"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )

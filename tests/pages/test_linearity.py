@@ -17,7 +17,7 @@ def test_the_ten_numbers_and_as_many_as_a_photograph_has():
     assert numbers(app)["the answer flips at"] == "0.300" and "<td>−4</td>" in drawn(app)
     app.button("try ten_numbers 1").click().run()
     app = finished(app)
-    assert "4.7 % → 100 %" in drawn(app) and numbers(app)["score after"] == "1 502"
+    assert "4.7 % → 100 %" in drawn(app) and numbers(app)["score after"] == "1,502"
     assert "went wrong" not in said(app)
 
 

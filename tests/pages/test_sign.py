@@ -19,6 +19,6 @@ def test_the_stickers_and_the_drive_are_what_the_notebook_gives():
     for name in drive.pictures:
         assert numbers(app)[f"taken for stop, {name}"] == percent(drive.share(name, "stop"))
     assert drive.said("bare", 3) in drawn(app) and "went wrong" not in said(app)
-    assert any("Road signs, which comes along" in caption.value for caption in app.caption)
+    assert any("is asked: Road signs" in caption.value for caption in app.caption)
     assert canvas(app, "sign scene")["pictureWidth"] == 256
     assert "drive_by(signs, found.signs, pictures=8, seed=0)" in snippet(app)

@@ -35,6 +35,13 @@ def test_it_opens_with_a_painting_in_one_pass_and_another_style_is_one_click():
     assert "style: ink" in drawn(app) and "went wrong" not in said(app)
 
 
+def test_a_readers_own_picture_is_called_by_its_files_name():
+    app = opened(PAGE, **ONCE)
+    app.file_uploader("upload 0").upload("the beach.png", encoded(to_picture(bundled_image("coffee")), "PNG")).run()
+    app = finished(app)
+    assert "content: the beach.png" in drawn(app) and "own-" not in drawn(app)
+
+
 def test_live_its_frames_are_painted_by_the_stream_of_the_session():
     app = opened(PAGE, **{"style.live": "true", "style.painter": "dots"})
     drawn = canvas(app, "live painting")
