@@ -182,8 +182,9 @@ def contact_sheet(images: Sequence[torch.Tensor], side: int = 96) -> Sheet:
 
     Where all are made smaller, the sheet is a JPEG: their single pixels are gone anyway.
 
-    >>> contact_sheet([torch.zeros(3, 40, 90), torch.ones(3, 7, 5)], side=16).count
-    2
+    >>> wide, small = torch.zeros(3, 40, 90), torch.ones(3, 7, 5)
+    >>> contact_sheet([wide, small], side=16).kind, contact_sheet([wide, wide], side=16).kind
+    ('image/png', 'image/jpeg')
     """
     reduced = all(min(image.shape[-2:]) > side for image in images)
     return sheet(torch.stack([middle(image, side) for image in images]), largest=side, photographs=reduced)
