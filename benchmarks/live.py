@@ -1,9 +1,9 @@
-"""How live the toolbox is, in a real browser: `python -m benchmarks.live [SECONDS] [READERS]`.
+"""How live the toolbox and the decoders are, in a real browser: `python -m benchmarks.live [SECONDS] [READERS]`.
 
-Chromium plays a test picture as its camera. For each network, without and with a way back to the picture, printed are
-the frames a second, and the median of the milliseconds from the moment a picture is grabbed to the moment that what the
-network made of it is drawn, as the page itself counts both over its last two seconds. Several readers get a line each.
-What they are worth depends on what else the machine does.
+Chromium plays a test picture as its camera. For each network, without and with a way back to the picture, and for the
+decoders of the small one, printed are the frames a second, and the median of the milliseconds from the moment a picture
+is grabbed to the moment that what the network made of it is drawn, as the page itself counts both over its last two
+seconds. Several readers get a line each. What they are worth depends on what else the machine does.
 """
 
 import os
@@ -21,14 +21,21 @@ ASKED = (
     ("tiny-vgg", "conv4.relu:7"),
 )
 WAYS_BACK = ("off", "guided backprop")
-BOX = ".toolbox[data-rate]"
+TOOLBOX = {
+    f"{network:<20}{back}": f"toolbox?network={network}&unit={unit}&look.back={back.replace(' ', '+')}"
+    for network, unit in ASKED
+    for back in WAYS_BACK
+}
+LIVE = "inversion.method=Up-convolutional+decoder&inversion.live=true"
+DECODERS = {f"{'tiny-vgg':<20}decoders": f"inversion?network=tiny-vgg&{LIVE}"}
+BOX = "section[data-rate]"
 
 
-def open_toolbox(page: Page, url: str, network: str, unit: str, back: str) -> None:
+def opens(page: Page, address: str) -> None:
     """Open the page, choose the camera, and wait until it is at its pace."""
-    page.goto(f"{url}/toolbox?network={network}&unit={unit}&look.back={back.replace(' ', '+')}")
+    page.goto(address)
     page.wait_for_selector(BOX)
-    page.get_by_role("button", name="Camera").click()
+    page.locator(BOX).get_by_role("button", name="Camera").click()
     page.wait_for_timeout(4000)
 
 
@@ -45,7 +52,7 @@ def counted(pages: list[Page], seconds: int) -> list[tuple[float, float]]:
 
 
 def main(seconds: int, readers: int) -> None:
-    """Print one line for every network, way back and reader."""
+    """Print one line for everything that is live, and every reader."""
     path = chromium()
     if path is None:
         sys.exit(NO_CHROMIUM)
@@ -55,17 +62,16 @@ def main(seconds: int, readers: int) -> None:
         open_chromium(path) as browser,
         serve(Path(folder, "log.txt"), Path(folder, "cache"), patience=300) as url,
     ):
-        for network, unit in ASKED:
-            for back in WAYS_BACK:
-                contexts = [browser.new_context(viewport={"width": 1440, "height": 1000}) for _ in range(readers)]
-                pages = [context.new_page() for context in contexts]
-                for page in pages:
-                    page.set_default_timeout(300_000)
-                    open_toolbox(page, url, network, unit, back)
-                for rate, delay in counted(pages, seconds):
-                    print(f"{network:<20}{back:<18}{rate:5.0f} frames a second {delay:6.0f} ms", flush=True)
-                for context in contexts:
-                    context.close()
+        for name, address in (TOOLBOX | DECODERS).items():
+            contexts = [browser.new_context(viewport={"width": 1440, "height": 1000}) for _ in range(readers)]
+            pages = [context.new_page() for context in contexts]
+            for page in pages:
+                page.set_default_timeout(300_000)
+                opens(page, f"{url}/{address}")
+            for rate, delay in counted(pages, seconds):
+                print(f"{name:<38}{rate:5.0f} frames a second {delay:6.0f} ms", flush=True)
+            for context in contexts:
+                context.close()
 
 
 if __name__ == "__main__":

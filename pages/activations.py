@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, dials, learn, show, state
+from pages.parts import atlas_chip, beside, components, dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.question import Question
 from pages.parts.selection import select, selection
@@ -18,6 +18,7 @@ from vizcore.inspection.activations import (
     strongest,
     summaries,
 )
+from vizcore.laboratory.compare import counterpart
 from vizcore.method import Method
 from vizcore.overview import middle_layer
 from vizcore.probe import SCORES
@@ -60,28 +61,88 @@ def follow(unit: Unit) -> None:
             state.place(LAYER, unit.layer)
 
 
-def maps_of(channel: int, at: tuple[int, int] | None) -> None:
+def named(probe) -> list[str]:
+    """The layers of a network, the last one as its scores."""
+    last = probe.layer(SCORES).name
+    return [SCORES if name == last else name for name in probe.layers]
+
+
+def look(one) -> tuple:
+    """The layer of a network, its maps, their summaries, and the channel that is looked at; in another network than the
+    first, the layer that stands where the first one's does."""
+    at = layer if one is chosen else counterpart(probe, layer, one.probe, named(one.probe))
+    maps, summary = answer(one.network, one.picture, at, method.name, method, one)
+    return at, maps, summary, one.unit.channel if one.unit.layer == at else strongest(maps, at).channel
+
+
+def draw(one, mark: str) -> None:
+    """All channels of a layer, and beside them one of them large. In the second network there is nothing to pick."""
+    at, maps, summary, channel = look(one)
+    facts, same = one.probe.layer(at), common or not one.probe.layer(at).spatial
+    asked = one.network, one.picture, at, method.name, order, same
+    grid, channels, silent = drawn(*asked, maps)
+    here = one.unit.layer == at
+    cell = one.unit.at if here and facts.spatial else None
+    names = one.probe.labels if at == SCORES else [f"channel {number}" for number in range(facts.channels)]
+    left, right = (st.container(), st.container()) if second else st.columns([4, 5], gap="large")
+    with left:
+        size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
+        show.heading(f"{facts.brief}: {facts.channels:,} {size}" + (f", {len(silent)} dead" if silent else ""))
+        components.grid(
+            grid,
+            key=f"activations grid{mark}",
+            label=f"channels of {at}",
+            captions=[f"{names[number]}: {show.figures(summary['peak'][number])}" for number in channels],
+            selected=channels.index(channel),
+            dim=silent if facts.spatial else (),
+            on_pick=None if mark else lambda place: select(unit=Unit(at, channels[place], cell)),
+            tile=next(side for most, side in TILES.items() if facts.channels <= most) if facts.spatial else STRIP,
+            gap=3 if facts.spatial else 1,
+            height=560,
+            hints=atlas_chip.hints(one.probe, at, channels),
+        )
+    with right:
+        show.heading(names[channel].capitalize() if facts.spatial else names[channel])
+        if not here:
+            st.caption("The strongest in this layer." + ("" if mark else " Pick another, and it becomes the unit."))
+        if facts.spatial:
+            maps_of(one, mark, at, maps, channel, cell)
+            numbers = {
+                "mean": summary["mean"][channel],
+                "peak": summary["peak"][channel],
+                "silent cells": show.percent(summary["silent"][channel]),
+            }
+            if cell:
+                numbers[f"row {cell[0]}, column {cell[1]}"] = maps[channel][cell].item()
+            show.numbers(numbers)
+        else:
+            show.numbers({"value": summary["mean"][channel]})
+            if at == SCORES:
+                answers(one)
+
+
+def maps_of(one, mark: str, at: str, maps, channel: int, cell: tuple[int, int] | None) -> None:
     """One channel enlarged, and beside it laid over the picture; a cell picked in either becomes the unit."""
     map = channel_map(maps, channel)
     with st.container(horizontal=True, gap="small"):
         alone, over = st.container(), st.container()
     both = {
-        "field": facts.field,
-        "cell": at,
+        "field": one.probe.layer(at).field,
+        "cell": cell,
         "extent": extent(maps) if common else None,
-        "on_pick": lambda cell: select(unit=Unit(layer, channel, cell)),
+        "on_pick": None if mark else lambda picked: select(unit=Unit(at, channel, picked)),
     }
-    label = f"channel {channel} of {layer}"
+    label = f"channel {channel} of {at}"
     with alone:
         components.map_view(
-            chosen.prepared, map, key="activations alone", label=label, smooth=False, solid=True, **both
+            one.prepared, map, key=f"activations alone{mark}", label=label, smooth=False, solid=True, **both
         )
-    seen = cell_box(probe, layer, at) if at else None
-    everything = seen == (0, 0, probe.input_size, probe.input_size)
+    seen = cell_box(one.probe, at, cell) if cell else None
+    everything = seen == (0, 0, one.probe.input_size, one.probe.input_size)
     with over:
-        boxes = [seen] if at and not everything else ()
+        boxes = [seen] if cell and not everything else ()
         components.map_view(
-            chosen.prepared, map, key="activations over", label=f"{label} over the picture", boxes=boxes, **both
+            one.prepared, map, key=f"activations over{mark}", label=f"{label} over the picture", boxes=boxes, **both
         )
     if everything:
         st.caption("This cell can see the whole picture.")
@@ -91,8 +152,7 @@ chosen = selection()
 probe, unit = chosen.probe, chosen.unit
 show.question("What does every channel answer?", "Activations: all feature maps of one layer")
 follow(unit)
-last = probe.layer(SCORES).name
-layers = [SCORES if name == last else name for name in probe.layers]
+layers = named(probe)
 spatial = [name for name in layers if probe.layer(name).spatial]
 layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
 facts = probe.layer(layer)
@@ -100,55 +160,17 @@ with st.container(key="dials", horizontal=True, gap="medium"):
     method = dials.method(METHODS, key="activations.method")
     order = dials.draw(RANKING)["order"]
     common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
-maps, summary = answer(chosen.network, chosen.picture, layer, method.name, method, chosen)
-grid, channels, silent = drawn(chosen.network, chosen.picture, layer, method.name, order, common, maps)
+    second = beside.choose(chosen)
+beside.each(chosen, second, draw, about=False)
 
-here = unit.layer == layer
-channel = unit.channel if here else strongest(maps, layer).channel
-at = unit.at if here and facts.spatial else None
-names = probe.labels if layer == SCORES else [f"channel {number}" for number in range(facts.channels)]
-left, right = st.columns([4, 5], gap="large")
-with left:
-    size = f"channels of {facts.cells[0]} × {facts.cells[1]} cells" if facts.spatial else "values"
-    show.heading(f"{facts.brief}: {facts.channels:,} {size}" + (f", {len(silent)} dead" if silent else ""))
-    components.grid(
-        grid,
-        key="activations grid",
-        label=f"channels of {layer}",
-        captions=[f"{names[number]}: {show.figures(summary['peak'][number])}" for number in channels],
-        selected=channels.index(channel),
-        dim=silent if facts.spatial else (),
-        on_pick=lambda place: select(unit=Unit(layer, channels[place], at)),
-        tile=next(side for most, side in TILES.items() if facts.channels <= most) if facts.spatial else STRIP,
-        gap=3 if facts.spatial else 1,
-        height=560,
-        hints=atlas_chip.hints(probe, layer, channels),
-    )
-with right:
-    show.heading(names[channel].capitalize() if facts.spatial else names[channel])
-    if not here:
-        st.caption("The strongest in this layer. Pick another, and it becomes the unit.")
-    if facts.spatial:
-        maps_of(channel, at)
-        numbers = {
-            "mean": summary["mean"][channel],
-            "peak": summary["peak"][channel],
-            "silent cells": show.percent(summary["silent"][channel]),
-        }
-        if at:
-            numbers[f"row {at[0]}, column {at[1]}"] = maps[channel][at].item()
-        show.numbers(numbers)
-    else:
-        show.numbers({"value": summary["mean"][channel]})
-        if layer == SCORES:
-            answers(chosen)
-
+_, maps, _, channel = look(chosen)
+silent = dead(maps)
 learn.below(
     method,
     seen=(SEEN if facts.spatial else SEEN_VALUES).format(
         layer=show.plain(layer),
         dark="blue where it found the opposite, white" if channel_map(maps, channel).signed else "black",
-        dead=f"{len(silent)} of {len(channels)} are struck out: silent in every cell. " if silent else "",
+        dead=f"{len(silent)} of {len(maps)} are struck out: silent in every cell. " if silent else "",
     ),
     tries=[
         learn.Try("Begin at the first layer", session={LAYER: chosen.first}),

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, dials, learn, networks, show, state
+from pages.parts import atlas_chip, beside, components, dials, learn, networks, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.imaging import contact_sheet, render
 from vizcore.inspection.activations import activations, strongest
+from vizcore.laboratory.compare import counterpart
 from vizcore.method import titled
 from vizcore.overview import atlas_layers
 from vizcore.probe import SCORES
@@ -53,14 +54,14 @@ def follow(unit: Unit) -> None:
             state.place(LAYER, unit.layer)
 
 
-def called(channel: int) -> str:
-    """A unit of the layer in words."""
-    return probe.labels[channel] if layer == SCORES else f"channel {channel}"
+def called(one, at: str, channel: int) -> str:
+    """A unit of a layer in words."""
+    return one.probe.labels[channel] if at == SCORES else f"channel {channel}"
 
 
-def stage(name: str) -> str:
+def stage(one, name: str) -> str:
     """A layer's name below a small picture, as far as there is room."""
-    return show.in_two_lines(chosen.brief(name)).splitlines()[0]
+    return show.in_two_lines(one.brief(name)).splitlines()[0]
 
 
 def go(to: str) -> None:
@@ -69,9 +70,73 @@ def go(to: str) -> None:
     state.put(LAYER, to)
 
 
-def found_places(text: str) -> list[int]:
-    """The classes in whose names the text stands, in the order of the layer."""
-    return [channel for channel in order if text.lower() in probe.labels[channel].lower()]
+def laid_out(one, at: str, sheet) -> tuple[list[int], int]:
+    """The channels of a layer in the order asked for, those found where something is sought, and how many there are."""
+    order = ordered(one.network, at, sheet.path.stat().st_mtime, by, one.probe, sheet)
+    found = [number for number in order if text.lower() in one.probe.labels[number].lower()] if text else order
+    return found, len(order)
+
+
+def look(one) -> tuple:
+    """The atlas of a network, the layer of it that is shown, its pictures, and which of them in which order; of another
+    network than the first, the layer that stands where the first one's does."""
+    drawn = open_atlas(one.probe)
+    if drawn is None:
+        raise ValueError(f"There is no atlas of {one.title} yet; its page tells how to paint one.")
+    at = layer if one is chosen else counterpart(probe, layer, one.probe, list(drawn.layers))
+    return drawn, at, drawn.sheet(at), *laid_out(one, at, drawn.sheet(at))
+
+
+def in_focus(one, at: str, places: list[int], strongest_units: list[Unit]) -> Unit:
+    """The unit that is shown large: the one asked about where it is among those shown, else the strongest."""
+    if one.unit.layer == at and one.unit.channel in places:
+        return one.unit
+    return next(unit for unit in strongest_units if unit.layer == at)
+
+
+def draw(one, mark: str) -> None:
+    """The layers of a network, and the pictures of one of them. In the second network there is nothing to pick."""
+    drawn, at, sheet, places, count = look(one)
+    names = list(drawn.layers)
+    strongest_units, pictures = stages(one.network, one.picture, tuple(names), one, drawn)
+    components.grid(
+        pictures, key=f"atlas stages{mark}",
+        label="the layers, each by the unit that answers your picture most strongly",
+        titles=[f"{stage(one, name)}\n{one.probe.layer(name).channels:,} units" for name in names],
+        captions=[f"{one.brief(part.layer)}: {part.channel} answers your picture most" for part in strongest_units],
+        selected=names.index(at), on_pick=None if mark else lambda place: go(names[place]), tile=84, gap=10,
+    )  # fmt: skip
+    wants = atlas_chip.hints(one.probe, at, places)
+    here = in_focus(one, at, places, strongest_units) == one.unit
+    left, right = (st.container(), st.container()) if second else st.columns([13, 7], gap="large")
+    with left:
+        which = "classes" if at == SCORES else "channels"
+        if second:
+            which += f" of {one.brief(at)}"
+        show.heading(f"{len(places)} of {count:,} {which}" if text else f"{count:,} {which}, sorted by {by}")
+        if places:
+            components.grid(
+                wants, key=f"atlas grid{mark}", label=f"what the units of {at} want to see", hints=wants,
+                captions=[called(one, at, channel) for channel in places],
+                titles=[called(one, at, channel) for channel in places] if len(places) <= 24 and at == SCORES else (),
+                selected=places.index(one.unit.channel) if here else None,
+                on_pick=None if mark else lambda place: select(unit=Unit(at, places[place])),
+                tile=next(side for most, side in TILES.items() if len(places) <= most), gap=3, height=760,
+            )  # fmt: skip
+        else:
+            apology(f"No class of {one.title} has {text!r} in its name.")
+    with right:
+        asked = in_focus(one, at, places, strongest_units)
+        show.heading(called(one, at, asked.channel).capitalize())
+        show.picture(sheet.picture(asked.channel), width=LARGE, alt=f"what {asked} wants to see")
+        if mark:
+            return
+        if here:
+            st.page_link("visualize.py", label="Draw it larger, step by step")
+            st.page_link("examples.py", label="Photographs that excite it most")
+            st.page_link("passport.py", label="Its passport")
+        else:
+            st.caption("It answers your picture most strongly in this layer. Pick another, and it becomes the unit.")
 
 
 chosen = selection()
@@ -92,44 +157,11 @@ with dials.row():
         text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...").strip()
         layer = SCORES if text else layer
     by = dials.draw(ORDER, probe, Unit(layer, 0))["by"]
+    second = beside.choose(chosen)
 with calm():
-    sheet = atlas.sheet(layer)
-    order = ordered(chosen.network, layer, sheet.path.stat().st_mtime, by, probe, sheet)
-    strongest_units, pictures = stages(chosen.network, chosen.picture, tuple(layers), chosen, atlas)
-    components.grid(
-        pictures, key="atlas stages", label="the layers, each by the unit that answers your picture most strongly",
-        titles=[f"{stage(name)}\n{probe.layer(name).channels:,} units" for name in layers],
-        captions=[f"{chosen.brief(one.layer)}: {one.channel} answers your picture most" for one in strongest_units],
-        selected=layers.index(layer), on_pick=lambda place: go(layers[place]), tile=84, gap=10,
-    )  # fmt: skip
-    places = found_places(text) if text else order
-    wants = atlas_chip.hints(probe, layer, places)
-    here = unit.layer == layer and unit.channel in places
-    left, right = st.columns([13, 7], gap="large")
-    with left:
-        which = "classes" if layer == SCORES else "channels"
-        show.heading(f"{len(places)} of {len(order):,} {which}" if text else f"{len(order):,} {which}, sorted by {by}")
-        if places:
-            components.grid(
-                wants, key="atlas grid", label=f"what the units of {layer} want to see", hints=wants,
-                captions=[called(channel) for channel in places],
-                titles=[called(channel) for channel in places] if len(places) <= 24 and layer == SCORES else (),
-                selected=places.index(unit.channel) if here else None,
-                on_pick=lambda place: select(unit=Unit(layer, places[place])),
-                tile=next(side for most, side in TILES.items() if len(places) <= most), gap=3, height=760,
-            )  # fmt: skip
-        else:
-            apology(f"No class of {chosen.title} has {text!r} in its name.")
-    with right:
-        asked = unit if here else next(one for one in strongest_units if one.layer == layer)
-        show.heading(called(asked.channel).capitalize())
-        show.picture(sheet.picture(asked.channel), width=LARGE, alt=f"what {asked} wants to see")
-        if here:
-            st.page_link("visualize.py", label="Draw it larger, step by step")
-            st.page_link("examples.py", label="Photographs that excite it most")
-            st.page_link("passport.py", label="Its passport")
-        else:
-            st.caption("It answers your picture most strongly in this layer. Pick another, and it becomes the unit.")
+    beside.each(chosen, second, draw, about=False)
+    _, _, sheet, places, _ = look(chosen)
+    asked = in_focus(chosen, layer, places, stages(chosen.network, chosen.picture, tuple(layers), chosen, atlas)[0])
     missing = [name for name in atlas_layers(probe) if name not in layers]
     st.caption(
         f"Painted in {show.figures(atlas.card['processor seconds'] / 60)} minutes of one processor core, "
@@ -145,7 +177,7 @@ with calm():
             *([learn.Try("Every class that is some kind of bear", session={FIND: "bear"})] if SCORES in layers else []),
         ],
         picture=lambda: render.grid(sheet.pictures()[places], 16, gap=2),
-        data=[{"layer": layer, "place": place, "channel": channel, "name": called(channel)}
+        data=[{"layer": layer, "place": place, "channel": channel, "name": called(chosen, layer, channel)}
               for place, channel in enumerate(places)],
         snippet="atlas = vizcore.synthesis.open_atlas(probe)\npicture = atlas.picture(unit)",
         unit=asked,

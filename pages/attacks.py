@@ -4,7 +4,7 @@ import inspect
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show, state, xray
+from pages.parts import beside, dials, jobs, learn, show, state, xray
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.adversarial import control, lasting
@@ -46,30 +46,30 @@ def by_chance(question: tuple, seed: int, _probe, _attack):
     return control(_probe, _attack, seed=seed)
 
 
-def draw(frame) -> None:
+def draw(frame, one, asked: dict, question: tuple) -> None:
     """The pictures on the way, and at the end the panels."""
     if frame.picture is None:
         show.row(
-            [chosen.prepared, frame.detail[0]], ["the original", f"after {frame.step} steps of {frame.of}"], width=WIDTH
+            [one.prepared, frame.detail[0]], ["the original", f"after {frame.step} steps of {frame.of}"], width=WIDTH
         )
         return
     attack = frame.picture
-    after = probe.predict(attack.saved[0], k=5)
-    panels(attack, after[0])
+    after = one.probe.predict(attack.saved[0], k=5)
+    panels(attack, one.predictions[0], after[0])
     verdict(attack, after[0], frame.terms.get("mended", 0))
-    random = by_chance(question, turned.get("seed", 0), probe, attack)
-    for column, heading, answers in zip(
-        st.columns(3, gap="large"),
+    random = by_chance(question, asked.get("seed", 0), one.probe, attack)
+    for place, heading, answers in zip(
+        [st.container() for _ in range(3)] if second else st.columns(3, gap="large"),
         ("The original", "After the attack", "After the same change with random signs"),
-        (chosen.predictions, after, probe.predict(random.saved[0], k=5)),
+        (one.predictions, after, one.probe.predict(random.saved[0], k=5)),
         strict=True,
     ):
-        with column:
+        with place:
             show.heading(heading)
             show.bars(answers, chosen=attack.aims.item() if attack.targeted else after[0].index)
 
 
-def panels(attack, now) -> None:
+def panels(attack, before, now) -> None:
     """The four panels of the lecture: the original, the fooled one, the difference, and ten times the difference."""
     show.row(
         [attack.before[0], attack.saved[0], attack.difference()[0], attack.difference(10)[0]],
@@ -79,7 +79,7 @@ def panels(attack, now) -> None:
             "the difference; mid-grey is none",
             "ten times the difference",
         ],
-        width=WIDTH,
+        width="calc(50% - 0.5rem)" if second else WIDTH,
     )
 
 
@@ -103,6 +103,34 @@ def verdict(attack, now, mended: int) -> None:
     )
 
 
+def against(one) -> tuple[dict, tuple]:
+    """With what one network is attacked, and what that attack is known by. The other network is led to the class of the
+    same name, or where it has none, to anything else."""
+    given, aimed, pictures = turned, target, one.prepared[None]
+    if one is not chosen:
+        given = dials.suited(method, turned, (probe,), (one.probe,))
+        aimed = None if target is None else numbered(one.probe, probe.labels[target])
+        aimed = None if aimed == one.predictions[0].index else aimed
+    found = {**({"epsilon": radius(change / 255, pictures, norm)} if norm else {}), **given}
+    found |= {"target": aimed} if "target" in accepted else {}
+    return found, (one.network, one.picture, method.title, tuple(found.items()))
+
+
+def numbered(other, name: str) -> int | None:
+    """The number of another network's class of that name, if it has one."""
+    return other.labels.index(name) if name in other.labels else None
+
+
+def answer(one, mark: str) -> None:
+    """The attack on one network."""
+    found, question = against(one)
+    probe, images, label = one.probe, one.prepared[None], one.predictions[0].index
+    run = lambda: lasting(method.frames(probe, images, label, **found), probe)  # noqa: E731 (for a thread)
+    jobs.ask(JOB + mark, question, run, patience=1.5)
+    told = f"{method.title}{mark and f', {one.title}'}"
+    jobs.answer(JOB + mark, lambda frame: draw(frame, one, found, question), what=told, mark=mark)
+
+
 def label(number: int) -> str:
     """A target by its name."""
     return "anything else" if number == ANY else probe.labels[number]
@@ -114,7 +142,7 @@ def written(value) -> str:
 
 
 chosen = selection()
-probe, before, images = chosen.probe, chosen.predictions[0], chosen.prepared[None]
+probe, before = chosen.probe, chosen.predictions[0]
 show.question("How little fools it?", "Adversarial examples: the smallest steps against the answer, or towards another")
 with dials.row():
     method = dials.method(METHODS, key=METHOD, default="PGD")
@@ -129,19 +157,14 @@ with dials.row():
         target = dials.choose("make it", [ANY, *others], key=TARGET, default=usual, format=label)
         target = None if target == ANY else target
     turned = dials.draw(method, probe, without=("epsilon",), in_sight=2)
+    second = beside.choose(chosen)
 
 with calm():
     norm = turned.get("norm", "Linf") if "epsilon" in accepted else None
-    asked = {
-        **({"epsilon": radius(change / 255, images, norm)} if norm else {}),
-        **turned,
-        **({"target": target} if "target" in accepted else {}),
-    }
-    question = (chosen.network, chosen.picture, method.title, tuple(asked.items()))
-    run = lambda: lasting(method.frames(probe, images, before.index, **asked), probe)  # noqa: E731 (for a thread)
-    job = jobs.ask(JOB, question, run, patience=1.5)
-    jobs.answer(JOB, draw, what=method.title)
-    attack = job.latest and job.latest.picture
+    beside.each(chosen, second, answer, about=False)
+    asked, question = against(chosen)
+    job = jobs.running(JOB)
+    attack = job and job.latest and job.latest.picture
     if attack and not job.going:
         xray.below(chosen, question, attack)
     aim = "takes the answer away"

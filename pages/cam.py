@@ -60,7 +60,7 @@ def one_unit():
 def asked_beside() -> None:
     """The same question to another network, at the layer that suits it."""
     [map] = class_maps.maps(second, method, (second.unit,), (None,), {})
-    show.heading(f"{second.title}, asked about {second.name}")
+    beside.named(second, chosen)
     components.map_view(second.prepared, map, key="cam beside", label=f"{method.title} of {second.name}", width=460)
     st.caption(f"{map.measure} {show.figures(second.value)}, peak of the map {show.figures(map.extent)}")
     beside.why(chosen, second)
@@ -131,12 +131,13 @@ with st.container(key="dials", horizontal=True, gap="medium", vertical_alignment
     layers, layer = class_maps.layer_of(chosen, method, units)
     scale = SCALES[0] if asked == RATHER else dials.choose("scale", SCALES, key="cam.scale")
     turned = dials.draw(method, chosen.probe, unit, without=("layer",)) if asked == ONE else {}
-    second = beside.choose(chosen, key="cam.beside") if asked == ONE and method.at_once else None
+    second = beside.choose(chosen) if asked == ONE and method.at_once else None
 
 with calm():
     question = Question(chosen, method, ({"layer": layer} if layer else {}) | turned)
     left, right = st.columns([1, 1], gap="large")
     with left:
+        beside.named(chosen, second)
         pair.chips(chosen, other, {ONE: "", TWO: "and", RATHER: "rather than"}[asked])
     map = picture = None
     if asked == TWO:

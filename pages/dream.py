@@ -4,7 +4,7 @@ import inspect
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, pictures, show, state
+from pages.parts import beside, dials, jobs, learn, pictures, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.cloud import MARKS, painting
 from pages.parts.question import written
@@ -12,6 +12,7 @@ from pages.parts.selection import selection
 from vizcore import load_image
 from vizcore.imaging import bundled_names, gif, image_digest, mp4, thumbnail
 from vizcore.inspection.blocks import outline, stage_ends
+from vizcore.laboratory.compare import counterpart
 from vizcore.method import titled
 from vizcore.synthesis.any_size import convolutional_layers
 from vizcore.synthesis.dream import METHODS
@@ -25,6 +26,7 @@ MASK = """from vizcore.synthesis.paint import marked
 
 mask = marked(vizcore.load_image("painted.png"))
 """
+NOWHERE = "{title} has no layer that can be asked about a picture of any size; one of maps is needed."
 SEEN = {
     DREAM: """Each step changes the picture so that **{layers}** finds more of whatever it finds there already: a
 hint of an eye becomes an eye. Shallow layers draw strokes, deep ones what they were trained on; a guide says which.""",
@@ -55,6 +57,31 @@ def draw(frame) -> None:
     show.picture(frame.picture, told, width=WIDTH, pixels=False, alt="dreamt")
 
 
+def answer(one, mark: str) -> None:
+    """What one network dreams; the other in the layers that stand where the first one's do."""
+    asked = layers if one is chosen else theirs(one)
+    question = (one.network, one.picture, method.title, guide, where, str(asked), tuple(turned.items()))
+    jobs.ask(JOB + mark, question, lambda: method.frames(one.probe, one.image, asked, **turned, **given))
+    if mark:
+        st.caption(show.plain(f"in {named(one, asked)}"))
+    jobs.answer(JOB + mark, draw, what=f"{method.title}{mark and f', {one.title}'}", mark=mark)
+
+
+def theirs(one):
+    """The layer, or the layers, of another network that stand where those that are asked stand in the first."""
+    known = convolutional_layers(one.probe)
+    if not known:
+        raise ValueError(NOWHERE.format(title=one.title))
+    if isinstance(layers, str):
+        return counterpart(chosen.probe, layers, one.probe, known)
+    return list(dict.fromkeys(counterpart(chosen.probe, name, one.probe, known) for name in layers))
+
+
+def named(one, asked) -> str:
+    """One layer or several in words."""
+    return one.brief(asked) if isinstance(asked, str) else " and ".join(one.brief(name) for name in asked)
+
+
 def beginning() -> None:
     """The picture it begins with, to paint over where that says where it dreams, and the guide."""
     if painting_on:
@@ -78,7 +105,7 @@ def layers_asked():
     """The dial for the layer, or for several that are mixed."""
     known = convolutional_layers(chosen.probe)
     if not known:
-        apology(f"{chosen.title} has no layer that can be asked about a picture of any size; one of maps is needed.")
+        apology(NOWHERE.format(title=chosen.title))
         st.stop()
     ends = [name for name in stage_ends(chosen.probe) if name in known] or known[-1:]
     usual = ends[len(ends) * 3 // 4]
@@ -116,26 +143,29 @@ with calm():
         if painting_on:
             painted = st.session_state.get(free_in)
         turned = dials.draw(method, chosen.probe, in_sight=2)
+        second = beside.choose(chosen)
     given = {}
     if guide != NONE:
         given["guide"] = pictures.bundled(guide)
     if painted is not None:
         given["mask"] = marked(painted)
     where = image_digest(painted) if painted is not None else ""
-    question = (chosen.network, chosen.picture, method.title, guide, where, str(layers), tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, layers, **turned, **given))
-    left, right = st.columns([11, 5], gap="large")
-    with left:
-        jobs.answer(JOB, draw, what=method.title)
-    with right:
+    if second:
+        beside.each(chosen, second, answer, about=False)
         beginning()
-    frame = job.latest
+    else:
+        left, right = st.columns([11, 5], gap="large")
+        with left:
+            answer(chosen, "")
+        with right:
+            beginning()
+    job = jobs.running(JOB)
+    frame = job and job.latest
     if frame and not job.going and method is ZOOM:
         film(frame)
-    named = " and ".join(chosen.brief(name) for name in ([layers] if isinstance(layers, str) else layers))
     learn.below(
         method,
-        seen=SEEN.get(method, "").format(layers=show.plain(named)),
+        seen=SEEN.get(method, "").format(layers=show.plain(named(chosen, layers))),
         tries=[
             learn.Try("A caricature: the same, only louder", session={METHOD: CARICATURE.title}),
             learn.Try("Guided by a flower", session={METHOD: DREAM.title, GUIDE: "flower"}),

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import components, corpora, dials, jobs, learn, show, state
+from pages.parts import beside, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import calm, calmly
 from pages.parts.cloud import Panel, cloud
 from pages.parts.question import Question, collection
 from pages.parts.selection import selection
 from vizcore.imaging import sheet
+from vizcore.laboratory.compare import counterpart
 from vizcore.method import titled
 from vizcore.representation.arrangement import (
     BY,
@@ -21,6 +22,7 @@ from vizcore.representation.arrangement import (
 )
 from vizcore.representation.embedding import METHODS
 from vizcore.representation.mosaic import grid_places, grid_side
+from vizcore.representation.neighbors import SPACES
 
 JOB, LASSO = "embedding", "embedding lasso"
 POINTS, PICTURES, GRID = "points", "pictures", "grid"
@@ -44,20 +46,20 @@ def cells(question: tuple, _points):
 
 def lasso(places: list[int]) -> None:
     """Keep which pictures were drawn round."""
-    state.place(LASSO, (question[:3], places))
+    state.place(LASSO, ((chosen.network, corpus.digest, index.done), places))
 
 
 def drawn_round() -> list[int]:
-    """The places of the pictures that were drawn round, on these maps."""
+    """The places of the pictures that were drawn round, on any of the maps."""
     asked, places = st.session_state.get(LASSO, (None, []))
-    return places if asked == question[:3] else []
+    return places if asked == (chosen.network, corpus.digest, index.done) else []
 
 
 def notes(frame) -> list[str]:
     """Below every map: how faithful it is, once that is known, and until then how far it is."""
     if not frame.detail:
         divergence = frame.terms.get("divergence")
-        return [f"step {frame.step} of {frame.of}" if divergence is not None else ""] * len(where)
+        return [f"step {frame.step} of {frame.of}" if divergence is not None else ""] * len(frame.picture)
     return [
         f"trustworthiness {judged.trustworthiness:.3f}, neighbour recall {judged.recall:.2f} (of {judged.k} nearest)"
         if judged
@@ -66,24 +68,44 @@ def notes(frame) -> list[str]:
     ]
 
 
-def draw(frame) -> None:
+def draw(frame, one, mark: str, where: tuple, question: tuple) -> None:
     """The maps as far as they are."""
     if frame.picture is None:
         return
-    rests = not jobs.running(JOB).going
+    rests = not jobs.running(JOB + mark).going
     in_cells = shown == GRID and rests
     laid = cells((*question, frame.step), frame.picture) if in_cells else frame.picture
-    titles = [TITLES.get(space, f"Layer {chosen.brief(space)}") for space in where]
+    titles = [TITLES.get(space, f"Layer {one.brief(space)}") for space in where]
     cloud(
         [Panel(points, title, note) for points, title, note in zip(laid, titles, notes(frame), strict=True)],
-        colours.kinds, colours.colours, captions, key="cloud",
+        colours.kinds, colours.colours, captions, key=f"cloud{mark}",
         sheet=thumbnails(index.corpus.digest, tuple(numbers), index) if rests else None,
         thumbnails=shown != POINTS, cells=grid_side(len(numbers)) if in_cells else None,
         selected=drawn_round(), on_lasso=lasso,
     )  # fmt: skip
+    if mark:
+        return
     st.caption(f"How it can mislead: {show.prose(method.misleads)}")
     if rests:
         contact_sheet()
+
+
+def answer(one, mark: str) -> None:
+    """The maps of one network; of the second, once it has seen the same pictures, by the layers that stand where the
+    first one's do. Pixels are the same for both."""
+    seen = index if one is chosen else corpora.grown(one.network, one.probe, corpus, mark)
+    if seen is None or seen.done < index.done:
+        st.caption("Its maps are drawn as soon as it has seen the same pictures.")
+        return
+    where = (left, right)
+    if one is not chosen:
+        own = [space for space in where if space != "pixels"] or ["features"]
+        where = tuple(space if space in SPACES else counterpart(chosen.probe, space, one.probe, seen.layers)
+                      for space in dict.fromkeys(own))  # fmt: skip
+    question = (one.network, index.corpus.digest, index.done, where, method.name, tuple(turned.items()))
+    jobs.ask(JOB + mark, question, lambda: arranged(seen, numbers, where, method=method.function, **turned))
+    told = f"{len(numbers)} of {index.done} pictures find their places"
+    jobs.watch(JOB + mark, lambda frame: draw(frame, one, mark, where, question), what=told)
 
 
 def contact_sheet() -> None:
@@ -133,21 +155,20 @@ with calm():
         by = dials.choose("coloured by", ways, key="embedding.by", default=ways[0])
     with tuning:
         turned = dials.draw(method, in_sight=2)
-    where = left, right
+        second = beside.choose(chosen)
     numbers = chosen_pictures(index)
-    question = (chosen.network, index.corpus.digest, index.done, where, method.name, tuple(turned.items()))
     colours = colouring(index, numbers, by)
     captions = [told(index, number) for number in numbers]
     kinds = [(name, show.percent(share), colour) for name, share, colour in colours.shares]
     show.legend(kinds[:NAMED] + ([(f"and {len(kinds) - NAMED} more", "", "transparent")] if kinds[NAMED:] else []))
-    job = jobs.ask(JOB, question, lambda: arranged(index, numbers, where, method=method.function, **turned))
-    jobs.watch(JOB, draw, what=f"{len(numbers)} of {index.done} pictures find their places")
-    maps = job.latest.picture if job.latest and not job.going else None
+    beside.each(chosen, second, answer, stacked=True, about=False)
+    job = jobs.running(JOB)
+    maps = job.latest.picture if job and job.latest and not job.going else None
     rows = {"pixels": "vizcore.representation.pixels(corpus)", "features": "index.features()"}
     lines = Question(chosen, method, turned).lines("points", features=rows.get(right, f"index.features({right!r})"))
     learn.below(
         method,
-        seen=SEEN.format(count=len(numbers), left=show.plain(where[0]), right=show.plain(where[1])),
+        seen=SEEN.format(count=len(numbers), left=show.plain(left), right=show.plain(right)),
         tries=[
             learn.Try("Too few neighbours: a perplexity of 2", method=titled(METHODS)["t-SNE"],
                       dials={"perplexity": 2.0}),

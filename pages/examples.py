@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, corpora, dials, learn, show, state
+from pages.parts import atlas_chip, beside, components, corpora, dials, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.question import Question, collection
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.corpora import canonical
 from vizcore.imaging import render, sheet
-from vizcore.inspection.examples import METHODS, beside, histogram, patches, selectivity, table, wholes
+from vizcore.inspection.examples import METHODS, histogram, patches, selectivity, table, wholes
+from vizcore.inspection.examples import beside as beside_it
 
 ROWS, MOST, WISHED = 5, 8, 84  # units shown, labels named, and the width of what a unit wants to see
 WAYS = {"patches": patches, "whole pictures": wholes}
@@ -35,25 +36,35 @@ def preference(network: str, digest: str, done: int, unit: str, _index) -> tuple
     return histogram(_index, unit), selectivity(_index, unit)
 
 
-def asked_for(index, one: Unit) -> tuple:
+def unit_of(one) -> Unit:
+    """The unit that is asked about: where the reader has named none, a channel of the middle."""
+    unit = one.middle if one.follows or chosen.follows else one.unit
+    return Unit(canonical(one.probe, unit.layer), unit.channel)
+
+
+def called(one, unit: Unit) -> str:
+    """A unit in words."""
+    return one.probe.labels[unit.channel] if unit.is_class else f"{one.brief(unit.layer)}, channel {unit.channel}"
+
+
+def asked_for(one, index, unit: Unit) -> tuple:
     """What the caches tell one question from another by."""
-    return chosen.network, corpus.digest, index.done, str(one)
+    return one.network, corpus.digest, index.done, str(unit)
 
 
-def row(index, one: Unit) -> list:
+def row(one, mark: str, index, unit: Unit) -> list:
     """One unit and its examples side by side."""
-    found, pictures = drawn(*asked_for(index, one), method.name, tuple(turned.items()), way, method, index)
+    found, pictures = drawn(*asked_for(one, index, unit), method.name, tuple(turned.items()), way, method, index)
     names = [corpora.name_of(corpus, example.number) if bundled else "" for example in found]
-    label = index.probe.labels[one.channel] if one.is_class else f"{chosen.brief(one.layer)}, channel {one.channel}"
     components.grid(
         pictures,
-        key=f"examples {one}",
-        label=f"{label}, {turned['order']}",
+        key=f"examples {unit}{mark}",
+        label=f"{called(one, unit)}, {turned['order']}",
         captions=[caption(index, example) for example in found],
         titles=[show.figures(example.value) for example in found],
-        selected=names.index(chosen.picture) if bundled and chosen.picture in names else None,
-        on_pick=lambda place: pick(one, found[place]),
-        columns=len(found),
+        selected=names.index(one.picture) if bundled and one.picture in names else None,
+        on_pick=None if mark else lambda place: pick(unit, found[place]),
+        columns=-(-len(found) // 2) if second else len(found),
         tile=96,
         gap=6,
     )
@@ -68,54 +79,64 @@ def caption(index, example) -> str:
     return f"{named}: {show.figures(example.value)}; taken for {seen}"
 
 
-def pick(one: Unit, example) -> None:
+def pick(unit: Unit, example) -> None:
     """Ask about this picture from now on, and look at it closely here."""
-    state.place("example", (corpus.digest, str(one), example))
-    select(image=corpora.name_of(corpus, example.number), unit=one)
+    state.place("example", (corpus.digest, str(unit), example))
+    select(image=corpora.name_of(corpus, example.number), unit=unit)
 
 
-def closer(index, first: list) -> None:
+def closer(mark: str, index, unit: Unit, first: list) -> None:
     """One example whole, with the patch that its strongest cell sees."""
     digest, whose, picked = st.session_state.get("example", ("", "", None))
-    same = digest == corpus.digest and whose == str(unit) and picked.number < index.done
+    same = not mark and digest == corpus.digest and whose == str(unit) and picked.number < index.done
     example = picked if same else first[0]
     show.heading("The picture you picked" if same else "The first, whole")
     components.map_view(
-        index.probe.prepare(corpus[example.number]), key="example whole", label="the whole picture",
+        index.probe.prepare(corpus[example.number]), key=f"example whole{mark}", label="the whole picture",
         boxes=[(example.box, show.figures(example.value))], width=300, smooth=False,
     )  # fmt: skip
     st.caption(show.plain(caption(index, example)))
-    if not same:
+    if not same and not mark:
         st.caption("Click any picture, here or on the left, and every other page asks about it.")
 
 
-def draw(index) -> None:
+def draw(index, one, mark: str) -> None:
     """The rows on the left; on the right one picture whole, and which classes the unit prefers."""
-    left, right = st.columns([13, 7], gap="large")
-    units = beside(index.probe, unit, ROWS)
+    unit = unit_of(one)
+    if second:
+        show.label(called(one, unit))
+    left, right = (st.container(), st.container()) if second else st.columns([13, 7], gap="large")
+    units = beside_it(index.probe, unit, ROWS)
     with left:
         show.heading(TITLES[turned["order"]])
         found = []
-        for number, one in enumerate(units):
+        for number, other in enumerate(units):
             if number == 1:
                 show.heading("Its neighbours in the layer")
-            words = index.probe.labels[one.channel] if one.is_class else f"channel {one.channel}"
-            show.label(words)
+            show.label(index.probe.labels[other.channel] if other.is_class else f"channel {other.channel}")
             with st.container(horizontal=True, gap="small"):
                 with st.container(width="content"):
-                    atlas_chip.wish(chosen.probe, one, "wants to see", width=WISHED)
+                    atlas_chip.wish(one.probe, other, "wants to see", width=WISHED)
                 with st.container():
-                    found.append(row(index, one))
+                    found.append(row(one, mark, index, other))
     with right:
-        closer(index, found[0])
-        shares, prefers = preference(*asked_for(index, unit), index)
+        closer(mark, index, unit, found[0])
+        shares, prefers = preference(*asked_for(one, index, unit), index)
         if shares:
             show.heading("Labels of its strongest pictures")
             show.bars(shares[:MOST])
         if prefers:
             index_of_it = "none" if prefers.index is None else prefers.index
             show.numbers({"class selectivity": index_of_it, "answers most on average to": prefers.label})
-    below(index, units, found)
+    if not second:
+        below(index, units, found)
+
+
+def answer(one, mark: str) -> None:
+    """The examples of one network, as far as it has looked through the collection."""
+    corpora.watch(
+        one.network, one.probe, corpus, lambda index: draw(index, one, mark), layers=[unit_of(one).layer], mark=mark
+    )
 
 
 def below(index, units: list, found: list) -> None:
@@ -136,19 +157,28 @@ def below(index, units: list, found: list) -> None:
     )
 
 
+def below_both() -> None:
+    """The same where two networks stand side by side, once the first one's index is there."""
+    index = corpora.there(chosen.probe, corpus)
+    if index is not None and unit.layer in index.layers:
+        units = beside_it(index.probe, unit, ROWS)
+        below(index, units, [method.function(index, other, **turned) for other in units])
+
+
 chosen = selection()
-unit = chosen.middle if chosen.follows else chosen.unit
-unit = Unit(canonical(chosen.probe, unit.layer), unit.channel)
-name = chosen.probe.labels[unit.channel] if unit.is_class else f"{chosen.brief(unit.layer)}, channel {unit.channel}"
-show.question("What does this unit like best?", f"Maximally activating patches of {name}")
+unit = unit_of(chosen)
+show.question("What does this unit like best?", f"Maximally activating patches of {called(chosen, unit)}")
 with dials.row():
     corpus = corpora.picker()
     way = dials.choose("show", list(WAYS), key="examples.way")
     method = dials.method(METHODS, key="examples.method")
     turned = dials.draw(method, in_sight=1)
+    second = beside.choose(chosen)
 if corpus is not None:
     bundled = corpora.comes_along(corpus)
     with calm():
         if chosen.follows:
             st.caption("No unit is chosen, so this is the channel that answers your picture most strongly.")
-        corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])
+        beside.each(chosen, second, answer, about=False)
+        if second:
+            below_both()

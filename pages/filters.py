@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, dials, learn, networks, show, state
+from pages.parts import atlas_chip, beside, components, dials, learn, networks, show, state
+from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import select, selection
 from vizcore import Map, Unit, zoo
@@ -19,6 +20,7 @@ from vizcore.inspection.filters import (
     properties,
     reads_most,
 )
+from vizcore.laboratory.compare import counterpart
 
 CLASSICS = ("alexnet", "resnet101", "densenet121")
 ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown at once
@@ -150,14 +152,15 @@ def growing():
     return chosen.probe if epoch == trained else zoo.open_probe(stages[epoch])
 
 
-def beside() -> dict[str, str]:
-    """Which other networks' first filters are wanted beside these."""
+def more() -> dict[str, str]:
+    """Which further networks' first filters are wanted below these."""
     shelf = [network for network in zoo.networks() if network.available and "@" not in network.name]
-    here = {network.name: network.title for network in shelf if network.name != chosen.network}
+    shown = (chosen.network, second and second.network)
+    here = {network.name: network.title for network in shelf if network.name not in shown}
     if not here:
         return {}
-    wanted = st.multiselect("beside them", here, format_func=here.get, key="filters.beside", bind="query-params")
-    return {name: here[name] for name in wanted}
+    wanted = st.multiselect("and more", here, format_func=here.get, key="filters.beside", bind="query-params")
+    return {name: here[name] for name in wanted if name in here}
 
 
 def measured(weights) -> str:
@@ -177,11 +180,38 @@ def classics() -> None:
 def theirs(name: str, title: str, *, large: bool = False) -> None:
     """The first filters of another network, in the same order."""
     other = zoo.open_probe(name)
-    layer = first_convolution(other)
-    weights = method.function(other, layer)
+    at = first_convolution(other)
     show.heading(title)
-    pictures(name, layer, order(weights, by if by in properties(weights) else "number"), weights, large=large)
+    firsts(name, other, at, large=large)
+
+
+def firsts(name: str, other, at: str, *, large: bool = False) -> None:
+    """Another network's filters that look at pixels, in the same order."""
+    weights = method.function(other, at)
+    pictures(name, at, order(weights, by if by in properties(weights) else "number"), weights, large=large)
     st.caption(measured(weights))
+
+
+def second_answer() -> None:
+    """The filters of the network beside this one: its first where these are the first, else those that stand where
+    these do."""
+    other = second.probe
+    at = first_convolution(other) if pixels else counterpart(chosen.probe, layer, other, convolutions(other))
+    show.heading(f"{second.title}, {second.brief(at)}")
+    if looks_at_pixels(other, at):
+        firsts(second.network, other, at, large=True)
+        return
+    weights = method.function(other, at)
+    known = properties(weights, coloured=False)
+    count, inputs = weights.shape[:2]
+    rows, across = order(weights, by if by in known else "number", coloured=False)[:ROWS], min(inputs, ACROSS)
+    components.grid(
+        render.kernels(weights[rows], common=scale == "common")[:, :across].flatten(0, 1),
+        key=f"filters{beside.MARK}", label=f"filters of {at}, one a row",
+        captions=[f"filter {row}, what it reads of channel {column}" for row in rows for column in range(across)],
+        columns=across, gap=3, hints=atlas_chip.hints(other, at, [row for row in rows for _ in range(across)]),
+    )  # fmt: skip
+    st.caption(f"The first {len(rows)} of {count} filters, and {across} of the {inputs} channels they read.")
 
 
 chosen = selection()
@@ -195,13 +225,16 @@ with st.container(horizontal=True, gap="medium", key="dials"):
     found = properties(weights, coloured=pixels)
     by = dials.choose("sorted by", ["number", *found], key="filters.sort")
     scale = dials.choose("scale", ["own", "common"], key="filters.scale", help="Each filter's own, or one for all.")
-    others = beside() if pixels else {}
+    second = beside.choose(chosen)
+    others = more() if pixels else {}
 first = first_convolution(chosen.probe)
 ranked = order(weights, by, coloured=pixels)
 channel = chosen.unit.channel if chosen.unit.layer == layer else ranked[0]
 twin = zoo.twin(chosen.network)
-left, right = st.columns([1, 1] if twin in others else [3, 2], gap="large")
+left, right = st.columns([1, 1] if second else [3, 2], gap="large")
 with left:
+    if second:
+        show.heading(f"{chosen.title}, {chosen.brief(layer)}")
     probe = growing()
     shown = method.function(probe, layer)
     if pixels or weights.shape[1] == 1:
@@ -211,10 +244,11 @@ with left:
     if pixels:
         st.caption(measured(shown))
         classics()
-with right:
-    if twin in others:
-        theirs(twin, others.pop(twin), large=True)
+with left if second else right:
     closer(shown, properties(shown, coloured=pixels))
+if second:
+    with right, calm():
+        second_answer()
 if others:
     for column, name in zip(st.columns(len(others), gap="large"), others, strict=True):
         with column:
@@ -228,8 +262,7 @@ learn.below(
     "Deeper filters read channels instead of colours, so each is a row of grey squares; mid-grey is a weight of zero.",
     tries=[
         *(
-            [learn.Try("Its twin's filters beside these",
-                       session={"filters.layer": first, "filters.beside": [twin]})]
+            [learn.Try("Its twin's filters beside these", session={"filters.layer": first, "beside": twin})]
             if twin
             else []
         ),

@@ -93,7 +93,7 @@ def large(map, of, key: str = "gradients map") -> None:
 def asked_beside(other) -> None:
     """The same question to another network."""
     asked = Question(other, method, turned)
-    show.heading(f"{other.title}, asked about {other.name}")
+    beside.named(other, chosen)
     if method.at_once:
         large(answer(asked.key, asked), other, BESIDE)
     else:
@@ -127,11 +127,13 @@ with dials.row():
     view = dials.choose("shown as", render.VIEWS, key=VIEW)
     place = dials.choose("laid", PLACES, key=PLACE)
     turned = dials.draw(method, chosen.probe, unit, in_sight=2)
+    second = beside.choose(chosen)
 
 with calm():
     question = Question(chosen, method, turned)
     left, right = st.columns([1, 1], gap="large")
     with left:
+        beside.named(chosen, second)
         show.chip(chosen)
         if method.at_once:
             map, done = answer(question.key, question), True
@@ -149,8 +151,8 @@ with calm():
                 }
             )
     with right:
-        if other := beside.choose(chosen, key="gradients.beside"):
-            asked_beside(other)
+        if second:
+            asked_beside(second)
         show.heading("The quick methods side by side")
         shared, known = {"begin": turned.get("begin", "value")}, {name: map} if method.at_once else {}
         of = chosen.network, chosen.picture, unit, *shared.values()
@@ -172,7 +174,7 @@ with calm():
         ),
         tries=[
             *(
-                [learn.Try("Does a network trained under attack look elsewhere?", session={"gradients.beside": twin})]
+                [learn.Try("Does a network trained under attack look elsewhere?", session={"beside": twin})]
                 if (twin := zoo.twin(chosen.network))
                 else []
             ),

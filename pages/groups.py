@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import beside, components, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import select, selection
@@ -17,12 +17,20 @@ SEEN = """Places of one colour are one thing to **{layer}**: the same channels f
 colour is what these channels want to see together. The numbers say how much each group adds to **{unit}**."""
 
 
-def draw(frame) -> None:
+def answer(one, mark: str) -> None:
+    """The groups of one network."""
+    asked = beside.question(question, one)
+    asked.ask(JOB + mark)
+    told = f"{method.title}{mark and f', {one.title}'}"
+    jobs.answer(JOB + mark, lambda frame: draw(frame, one, mark), what=told, mark=mark)
+
+
+def draw(frame, chosen, mark: str) -> None:
     """The picture in the colours of the groups, and each group: what it wants to see, and what it adds."""
     found = frame.detail
     inks = render.palette(len(found.maps))
     told = [adds(found, group) for group in range(len(inks))]
-    left, right = st.columns([5, 6], gap="large")
+    left, right = (st.container(), st.container()) if second else st.columns([5, 6], gap="large")
     with left:
         picture = render.in_hues(chosen.prepared, found.maps)
         show.picture(picture, "every place in the colour of its group", pixels=False, alt="groups of channels")
@@ -30,7 +38,7 @@ def draw(frame) -> None:
         show.heading(f"What speaks for {chosen.name}")
         show.numbers({"all groups add": found.effects.sum().item(), "the rest adds": found.rest})
         show.numbers({"of what the layer found is in the groups": show.percent(found.kept)})
-        places(found)
+        places(found, chosen, mark)
     show.heading("What every group wants to see, and how much it adds")
     if frame.picture is None:
         show.legend(zip(told, [""] * len(inks), inks, strict=True))
@@ -38,8 +46,9 @@ def draw(frame) -> None:
         show.row(frame.picture, told, width=140, pixels=False, alt="what a group wants to see", inks=inks)
 
 
-def places(found) -> None:
-    """At every place what the channel wants to see that fires most there; drawn as large as it fires."""
+def places(found, chosen, mark: str) -> None:
+    """At every place what the channel wants to see that fires most there; drawn as large as it fires. A click asks the
+    first network about it."""
     atlas = open_atlas(chosen.probe)
     sheet = atlas and atlas.sheet(found.layer)
     if not sheet:
@@ -48,14 +57,14 @@ def places(found) -> None:
     show.heading("At every place: what the strongest channel wants to see")
     components.grid(
         render.sized(sheet.of(channels), values / values.max()),
-        key="groups places",
+        key=f"groups places{mark}",
         label="the strongest channel at every place",
         captions=[f"channel {channel}: {show.figures(value)}"
                   for channel, value in zip(channels, values.tolist(), strict=True)],
         columns=found.values.shape[1],
         tile=TILE,
         gap=1,
-        on_pick=lambda place: select(unit=Unit(found.layer, channels[place])),
+        on_pick=None if mark else lambda place: select(unit=Unit(found.layer, channels[place])),
     )  # fmt: skip
 
 
@@ -80,19 +89,20 @@ with calm():
     with dials.row():
         method = dials.method(METHODS, key="groups.method")
         turned = dials.draw(method, chosen.probe, chosen.unit, in_sight=3)
+        second = beside.choose(chosen)
     question = Question(chosen, method, turned)
-    job = question.ask(JOB)
-    jobs.answer(JOB, draw, what=method.title)
-    frame = job.latest
+    beside.each(chosen, second, answer)
+    job = jobs.running(JOB)
+    frame = job and job.latest
     layers = next(dial.allows.options for dial in method.dials(chosen.probe, chosen.unit) if dial.name == "layer")
-    second = chosen.predictions[-1] if len(chosen.predictions) < 2 else chosen.predictions[1]
+    guess = chosen.predictions[-1] if len(chosen.predictions) < 2 else chosen.predictions[1]
     learn.below(
         method,
         seen=SEEN.format(layer=show.plain(chosen.brief(turned["layer"])), unit=show.plain(chosen.name)),
         tries=[
             learn.Try("In the middle of the network", method=method, dials={"layer": layers[len(layers) * 2 // 3]}),
             learn.Try("Three groups only", method=method, dials={"groups": 3}),
-            learn.Try(f"What speaks for {show.plain(second.label)} instead?", unit=second.index),
+            learn.Try(f"What speaks for {show.plain(guess.label)} instead?", unit=guess.index),
             learn.Try("A cup of coffee", image="coffee"),
         ],
         picture=frame and (lambda: render.in_hues(chosen.prepared, frame.detail.maps)),

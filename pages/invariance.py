@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show
+from pages.parts import beside, components, dials, jobs, learn, show
 from pages.parts.calm import calm
 from pages.parts.question import Question
 from pages.parts.selection import selection
@@ -18,30 +18,30 @@ TICKS = {True: (0, 0.5, 1), False: (0,)}
 PROBABILITY, VALUE = "Probability of {unit}", "Value of {unit}"
 
 
-def draw(frame) -> None:
+def draw(frame, one, mark: str) -> None:
     """The picture under its slider, and the curves as far as they are."""
-    curves = frame.picture
+    curves, unit = frame.picture, one.unit
     low, high = (0, 1) if unit.is_class else curves.ends
-    lines = {chosen.brief(layer): curve for layer, curve in curves.distances.items()}
-    title = (PROBABILITY if unit.is_class else VALUE).format(unit=chosen.name)
+    lines = {one.brief(layer): curve for layer, curve in curves.distances.items()}
+    title = (PROBABILITY if unit.is_class else VALUE).format(unit=one.name)
     components.scrub(
-        changed(chosen.prepared, curves.change, curves.amounts),
+        changed(one.prepared, curves.change, curves.amounts),
         [in_words(curves.change, amount) for amount in curves.amounts.tolist()],
         [
             components.Panel("How far each layer's representation moves", lines, height=2),
             components.Panel(title, {"": curves.values}, low=low, high=high, ticks=TICKS[unit.is_class]),
         ],
-        key="invariance curves", label=f"{chosen.called}, {curves.change}", start=curves.unchanged,
+        key=f"invariance curves{mark}", label=f"{one.called}, {curves.change}", start=curves.unchanged,
     )  # fmt: skip
 
 
-def along(change: str) -> None:
+def along(one, change: str) -> None:
     """Layer by layer: do the maps stay where they are, or go along with the picture?"""
-    found = equivariance(chosen.probe, chosen.image, change=change)
+    found = equivariance(one.probe, one.image, change=change)
     guess = "the maps times the best factor" if change == "brighten" else "the maps, changed like the picture"
     show.heading("Stays, or goes along?")
     show.shares(
-        {chosen.brief(one.layer): {"the maps as they were": one.stays, guess: one.goes_along} for one in found},
+        {one.brief(part.layer): {"the maps as they were": part.stays, guess: part.goes_along} for part in found},
         stacked=False, most=1.3,
     )  # fmt: skip
     st.caption(
@@ -50,16 +50,32 @@ def along(change: str) -> None:
     )
 
 
-def shares(frame) -> None:
+def shares(frame, one) -> None:
     """How the variance of every layer divides among the changes."""
     show.heading("Which change does each layer follow?")
     if not frame.picture:
         return
-    show.shares({chosen.brief(one.layer): {**one.shares, "only together": one.together} for one in frame.picture})
+    show.shares({one.brief(part.layer): {**part.shares, "only together": part.together} for part in frame.picture})
     st.caption(
         f"The picture moved, scaled and brightened in all {frame.of} combinations: how much of what varies in a layer "
         "each change explains alone."
     )
+
+
+def answer(one, mark: str) -> None:
+    """The curves of one network, and once they are complete what its layers follow."""
+    show.chip(one)
+    job = beside.question(question, one).ask(CURVES + mark)
+    jobs.watch(CURVES + mark, lambda frame: draw(frame, one, mark), what=f"{method.title}{mark and f', {one.title}'}")
+    if job.latest is None or job.going:
+        return
+    st.space("small")
+    left, right = st.columns(2, gap="large")
+    with left:
+        along(one, turned["change"])
+    with right:
+        jobs.ask(GRID + mark, (one.network, one.picture), lambda: grid.frames(one.probe, one.image))
+        jobs.watch(GRID + mark, lambda frame: shares(frame, one), what="Combinations")
 
 
 chosen = selection()
@@ -70,21 +86,13 @@ show.question(
 with dials.row():
     method = dials.method(METHODS, key="invariance.method")
     turned = dials.draw(method, chosen.probe, unit)
+    second = beside.choose(chosen)
 
 with calm():
-    show.chip(chosen)
     question = Question(chosen, method, turned)
-    job = question.ask(CURVES)
-    jobs.watch(CURVES, draw, what=method.title)
-    frame = job.latest
-    if frame and not job.going:
-        st.space("small")
-        left, right = st.columns(2, gap="large")
-        with left:
-            along(turned["change"])
-        with right:
-            jobs.ask(GRID, (chosen.network, chosen.picture), lambda: grid.frames(chosen.probe, chosen.image))
-            jobs.watch(GRID, shares, what="Combinations")
+    beside.each(chosen, second, answer, stacked=True)
+    job = jobs.running(CURVES)
+    frame = job and job.latest
     learn.below(
         method,
         seen=SEEN.format(unit=show.plain(chosen.name)),

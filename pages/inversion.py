@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import decoded, dials, jobs, learn, show, state
+from pages.parts import beside, decoded, dials, jobs, learn, show, state
 from pages.parts.calm import calm
 from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore.imaging import render
 from vizcore.inspection.blocks import outline, stage_ends
+from vizcore.laboratory.compare import counterpart
 from vizcore.method import titled
 from vizcore.synthesis import relative_error
 from vizcore.synthesis.inversion import METHODS, PRIORS, mean_colour
@@ -33,69 +34,88 @@ def of_mean_colour(network: str, picture: str, layer: str, _chosen) -> float:
     return relative_error(_chosen.probe, mean_colour(_chosen.prepared)[None], _chosen.image, layer).item()
 
 
-def answer(image) -> str:
-    """What the network takes a picture for."""
-    return decoded.answer(chosen.probe, image)
+def told(one, image) -> str:
+    """What a network takes a picture for."""
+    return decoded.answer(one.probe, image)
 
 
-def pair(frame) -> None:
+def original(one) -> str:
+    """What stands below the original: what a network takes it for."""
+    best = one.predictions[0]
+    return f"the original: {best.label}, {show.percent(best.probability)}"
+
+
+def pair(frame, one, layer: str) -> None:
     """The original and what is being found for one layer, from one seed or from several."""
     found = frame.picture if frame.picture.ndim == 4 else frame.picture[None]
-    told = [f"error {show.figures(error)}: {answer(image)}"
-            for image, error in zip(found, frame.detail.tolist(), strict=True)]  # fmt: skip
-    trained, said = decoded.beside(chosen, layer)
+    words = [f"error {show.figures(error)}: {told(one, image)}"
+             for image, error in zip(found, frame.detail.tolist(), strict=True)]  # fmt: skip
+    trained, said = decoded.beside(one, layer)
     width = {1: 380, 2: 300}.get(len(found) + len(trained), 232)
     show.row(
-        [chosen.prepared, *found, *trained], [original, *told, *said], width=width, alt="searched for a layer's answer"
-    )
-    figures(frame)
+        [one.prepared, *found, *trained], [original(one), *words, *said], width=width,
+        alt="searched for a layer's answer",
+    )  # fmt: skip
+    figures(frame, one, layer)
 
 
-def priors(frame) -> None:
+def priors(frame, one, layer: str) -> None:
     """The original, and what is being found with each of the priors."""
     found = zip(PRIORS.values(), frame.picture, frame.detail.tolist(), strict=True)
-    told = [f"{name}: error {show.figures(error)}, {answer(image)}" for name, image, error in found]
-    show.row([chosen.prepared, *frame.picture], [original, *told], width=232, alt="searched for a layer's answer")
-    figures(frame)
+    words = [f"{name}: error {show.figures(error)}, {told(one, image)}" for name, image, error in found]
+    show.row([one.prepared, *frame.picture], [original(one), *words], width=232, alt="searched for a layer's answer")
+    figures(frame, one, layer)
 
 
-def figures(frame) -> None:
+def figures(frame, one, layer: str) -> None:
     """How wrong the pictures still are to the layer, and how wrong a picture of one colour is."""
-    mean = of_mean_colour(chosen.network, chosen.picture, layer, chosen)
+    mean = of_mean_colour(one.network, one.picture, layer, one)
     show.numbers(
         {
             "relative error": frame.terms["relative error"],
             "of the mean colour alone": mean,
-            "same answer as the original": f"{same(frame.picture)} of {len(frame.detail)}",
+            "same answer as the original": f"{same(one, frame.picture)} of {len(frame.detail)}",
         }
     )
 
 
-def same(images) -> int:
+def same(one, images) -> int:
     """How many pictures the network takes for what it takes the original for."""
-    best = chosen.predictions[0].index
-    return sum(chosen.probe.predict(image, k=1)[0].index == best for image in images.reshape(-1, *images.shape[-3:]))
+    best = one.predictions[0].index
+    return sum(one.probe.predict(image, k=1)[0].index == best for image in images.reshape(-1, *images.shape[-3:]))
 
 
-def strip(frame) -> None:
+def strip(frame, one, layers: list[str]) -> None:
     """The original, what was found for every layer so far, and what is being found."""
     done = frame.detail
-    told = [f"{chosen.brief(one.layer)}: {one.answer.label}, {show.percent(one.answer.probability)}" for one in done]
-    told += [f"{chosen.brief(name)}: being searched" for name in layers[len(done) : len(done) + 1]]
-    show.row(
-        [chosen.prepared, *frame.picture],
-        [original, *told],
-        width=176,
-        alt="searched for a layer's answer",
-    )
+    words = [f"{one.brief(part.layer)}: {part.answer.label}, {show.percent(part.answer.probability)}" for part in done]
+    words += [f"{one.brief(name)}: being searched" for name in layers[len(done) : len(done) + 1]]
+    show.row([one.prepared, *frame.picture], [original(one), *words], width=176, alt="searched for a layer's answer")
     if done:
         show.heading("How far each layer's answer is from its answer to the original")
         show.shares(
-            {chosen.brief(one.layer): {"what was found": one.error, "the mean colour": one.mean_error} for one in done},
-            stacked=False, most=max(1.0, *(one.mean_error for one in done)),
+            {one.brief(part.layer): {"what was found": part.error, "the mean colour": part.mean_error}
+             for part in done},
+            stacked=False, most=max(1.0, *(part.mean_error for part in done)),
         )  # fmt: skip
-        kept = sum(one.answer.index == chosen.predictions[0].index for one in done)
+        kept = sum(part.answer.index == one.predictions[0].index for part in done)
         show.numbers({"layers that kept the answer": f"{kept} of {len(done)}"})
+
+
+def answer(one, mark: str) -> None:
+    """What is found for one network, in the other at the layer that stands where the first one's does."""
+    where = layers if all_layers else layer
+    if one is not chosen:
+        theirs = list(one.probe.layers)
+        where = stage_ends(one.probe) if all_layers else counterpart(chosen.probe, layer, one.probe, theirs)
+    question = (one.network, one.picture, method.title, str(where), tuple(turned.items()))
+    jobs.ask(JOB + mark, question, lambda: method.frames(one.probe, one.image, where, **turned))
+    draw = strip if all_layers else priors if method is PRIORS_OF_ONE else pair
+    if second and not all_layers:
+        st.caption(show.plain(f"at {one.brief(where)}"))
+    jobs.answer(
+        JOB + mark, lambda frame: draw(frame, one, where), what=f"{method.title}{mark and f', {one.title}'}", mark=mark
+    )
 
 
 def rows(frame) -> list[dict]:
@@ -117,8 +137,6 @@ def lines() -> str:
 
 
 chosen = selection()
-best = chosen.predictions[0]
-original = f"the original: {best.label}, {show.percent(best.probability)}"
 layers = stage_ends(chosen.probe)
 tries = [
     learn.Try("The strip of all layers, as in the paper", session={METHOD: STRIP.title}),
@@ -141,17 +159,16 @@ with dials.row():
             listed = outline(chosen.probe, asked if asked in chosen.probe.layers else usual)
             layer = dials.choose("layer", listed, key=LAYER, default=usual, format=chosen.brief)
         turned = dials.draw(method, chosen.probe, in_sight=3)
+        second = beside.choose(chosen)
 
 with calm():
     if trained:
-        decoded.draw(chosen, method, turned, original, tries)
+        decoded.draw(chosen, method, turned, original(chosen), tries)
         st.stop()
-    where = layers if all_layers else layer
-    question = (chosen.network, chosen.picture, method.title, str(where), tuple(turned.items()))
-    job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, chosen.image, where, **turned))
-    jobs.answer(JOB, strip if all_layers else priors if method is PRIORS_OF_ONE else pair, what=method.title)
+    beside.each(chosen, second, answer, stacked=True, about=False)
     decoded.elsewhere(chosen)
-    frame = job.latest
+    job = jobs.running(JOB)
+    frame = job and job.latest
     error = show.percent(frame.terms["relative error"]) if frame else "a part"
     learn.below(
         method,

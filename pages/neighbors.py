@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from pages.parts import cloud, components, corpora, dials, jobs, learn, show, state
+from pages.parts import beside, cloud, components, corpora, dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.question import Question, collection
 from pages.parts.selection import selection
 from vizcore.corpora import pixels
 from vizcore.imaging import contact_sheet, render
+from vizcore.laboratory.compare import counterpart
 from vizcore.representation.agreement import agreement
 from vizcore.representation.arrangement import chosen_pictures, told
 from vizcore.representation.drawing import drawn
@@ -90,21 +91,29 @@ def asked_about(index):
     return wanted
 
 
-def nearest(index, wanted, space: str):
+def looked_at(one, index) -> dict:
+    """The dials of a search in a network: the second is asked at the layer that stands where the first one's does."""
+    if one is chosen or layer == LAST:
+        return turned
+    return turned | {"layer": counterpart(chosen.probe, layer, one.probe, index.layers)}
+
+
+def nearest(one, index, wanted, space: str):
     """What was found in a space for the picture that is asked about."""
     name, search, *_ = wanted
-    about = chosen.network, index.corpus.digest, index.done, method.name, name, space, tuple(turned.items())
-    return found(*about, method, index, search)
+    given = tuple(looked_at(one, index).items())
+    return found(one.network, index.corpus.digest, index.done, method.name, name, space, given, method, index, search)
 
 
-def row(index, wanted, space: str) -> None:
+def row(one, mark: str, index, wanted, space: str) -> None:
     """The nearest pictures in one space, those with the label of the one asked about marked."""
-    (neighbors, sheet), label = nearest(index, wanted, space), wanted[3]
+    (neighbors, sheet), label = nearest(one, index, wanted, space), wanted[3]
     hits = [place for place, neighbor in enumerate(neighbors) if label and neighbor.label == label]
-    title = "Nearest as pixels" if space == "pixels" else f"Nearest to the network, {chosen.brief(layer)}"
+    whose, at = one.title if second else "the network", looked_at(one, index)["layer"]
+    title = "Nearest as pixels" if space == "pixels" else f"Nearest to {whose}, {one.brief(at) if at else LAST}"
     show.heading(title + (f": {len(hits)} of {len(neighbors)} are {label!r} too" if label else ""))
     components.grid(
-        sheet, key=f"nearest by {space}", label=f"the {len(neighbors)} nearest by {space}",
+        sheet, key=f"nearest by {space}{mark}", label=f"the {len(neighbors)} nearest by {space}",
         captions=[f"{told(index, one.number)}; distance {show.figures(one.distance)}" for one in neighbors],
         titles=[one.label or " " for one in neighbors], marked=hits,
         on_pick=lambda place: ask(neighbors[place].number), columns=min(10, len(neighbors)), gap=6,
@@ -121,21 +130,21 @@ def readable(index) -> bool:
     return read
 
 
-def over_all(index) -> None:
+def over_all(one, mark: str, index) -> None:
     """The label agreement of both spaces over the whole collection."""
     if not index.corpus.labels:
         return
-    k = 5
-    asked = (chosen.network, index.corpus.digest, index.done, turned["measure"], turned["layer"])
-    job = jobs.ask(JOB, asked, lambda: agreement.frames(index, k=k, measure=turned["measure"], layer=turned["layer"]))
+    k, given = 5, {name: looked_at(one, index)[name] for name in ("measure", "layer")}
+    asked = (one.network, index.corpus.digest, index.done, *given.values())
+    job = jobs.ask(JOB + mark, asked, lambda: agreement.frames(index, k=k, **given))
     all_of_them = "the whole collection" if index.complete else f"the first {index.done:,} pictures"
     show.heading(f"Over {all_of_them}: how many of the {k} nearest carry the same label")
-    jobs.watch(JOB, lambda frame: None, what="every picture's neighbours are looked up")
+    jobs.watch(JOB + mark, lambda frame: None, what="every picture's neighbours are looked up")
     result = job.latest.picture if job.latest and not job.going else None
     if result:
         show.numbers({
             "as pixels": show.percent(result.pixels),
-            "to the network": show.percent(result.features),
+            f"to {one.title if second else 'the network'}": show.percent(result.features),
             "that is": (f"{show.figures(result.gain)} ×", "as often"),
             "by chance": show.percent(result.chance),
         })  # fmt: skip
@@ -157,6 +166,7 @@ with calm():
     with spots[1], st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         method = dials.method(SEARCHES, key="neighbors.method")
         turned = dials.draw(method, without=("space",)) | {"layer": None if layer == LAST else layer}
+        second = beside.choose(chosen)
     left, right = st.columns([1, 3], gap="large")
     with left:
         wanted = asked_about(index)
@@ -166,10 +176,15 @@ with calm():
             apology("Draw a digit on the left, and its neighbours appear here.")
         else:
             for space in shown:
-                row(index, wanted, space)
+                row(chosen, "", index, wanted, space)
+        other = corpora.grown(second.network, second.probe, corpus, beside.MARK) if second else None
+        if wanted and other:
+            row(second, beside.MARK, other, wanted, "features")
         if "pixels" in shown:
             st.space("small")
-            over_all(index)
+            over_all(chosen, "", index)
+            if other:
+                over_all(second, beside.MARK, other)
     query = str(wanted[0]) if wanted and isinstance(wanted[0], int) else "image"
     learn.below(
         method,
@@ -185,7 +200,7 @@ with calm():
         data=wanted and [
             {"space": space, "number": one.number, "label": one.label, "distance": one.distance}
             for space in shown
-            for one in nearest(index, wanted, space)[0]
+            for one in nearest(chosen, index, wanted, space)[0]
         ],
         snippet=collection(corpus.name)
         + "\n".join(Question(chosen, method, {"space": space, **turned}).lines(space, query=query)

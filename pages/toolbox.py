@@ -13,10 +13,11 @@ from vizcore.method import titled
 from vizcore.probe import SCORES
 
 METHOD = titled(METHODS)["Deep Visualization Toolbox"]  # the one that runs frame by frame
-BACK = dials.key(METHOD, "back")
+BACK, PATTERNS = dials.key(METHOD, "back"), "toolbox.patterns"
 SEEN = """Every tile is one channel of **{layer}**, drawn anew for every frame: {tone}. The framed one is enlarged, and
 what in the picture it answers to is traced back to the pixels. Faint cells are brightened (the key `t` changes how
-much), and nothing is recorded: a frame is looked at and let go."""
+much), and nothing is recorded: a frame is looked at and let go. Below stand the photographs that excite it most,
+each with what the channel answers to in it."""
 TONES = "bright where it found what it looks for, black where it did not", "orange above zero, blue below, white at it"
 
 
@@ -36,8 +37,10 @@ def go(unit: str) -> None:
 chosen = selection()
 unit = chosen.middle if chosen.follows else chosen.unit
 show.question("What does the network see right now?", "Deep Visualization Toolbox: every channel of a layer, live")
-with st.container(key="dials", horizontal=True, gap="large"), st.container(width=260):
-    back = dials.draw(METHOD)["back"]
+with st.container(key="dials", horizontal=True, gap="large"):
+    with st.container(width=260):
+        back = dials.draw(METHOD)["back"]
+    patterns = dials.choose("top patterns", natural.SHOWN, key=PATTERNS, default=natural.BOTH)
 with calm():
     layers = {name: called(name) for name in walked_layers(chosen.probe, unit.layer)}
     live_view.toolbox(
@@ -49,8 +52,11 @@ with calm():
         pictures=lambda: squares([pictures.picture(name) for name in bundled_names()], live_sources.CLIP_SIDE),
         on_pick=go,
         on_turn=lambda way: state.put(BACK, way),
+        patterns=patterns,
+        all_patterns=natural.SHOWN,
+        on_patterns=lambda shown: state.put(PATTERNS, shown),
     )
-    natural.best(chosen, unit)
+    natural.top(chosen, unit, patterns, back)
     learn.below(
         METHOD,
         seen=SEEN.format(

@@ -76,6 +76,7 @@ def draw(frame) -> None:
     """The pictures as far as they are, or of the step gone back to, and beside them the network's answers."""
     left, right = st.columns([13, 7], gap="large")
     with left:
+        beside.named(chosen, second)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             with st.container(width="content"):
                 show.chip(chosen)
@@ -128,7 +129,7 @@ def strip(frame) -> None:
 
 def asked_beside(steps: dict) -> None:
     """What another network wants to see, by the same recipe at the size that suits it."""
-    show.heading(f"{second.title}, asked about {second.name}")
+    beside.named(second, chosen)
     probe, about = second.probe, second.unit
     begin = chosen.image if start == YOURS else start
     question = (second.network, str(about), method.title, chosen.picture if start == YOURS else start, *steps.values())
@@ -167,7 +168,7 @@ with row:
 with above.container(**ROW):
     turned = dials.draw(method, chosen.probe, unit, without=("start",), in_sight=3, family=FAMILY)
     deep = st.toggle("At every stage", key=STAGES, bind="query-params")
-    second = beside.choose(chosen, key="visualize.beside")
+    second = beside.choose(chosen)
 
 with calm():
     weights = {ALONE: (), WITH: (1, 1), LESS: (1, -1)}[target]

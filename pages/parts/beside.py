@@ -1,33 +1,96 @@
-"""Beside: the same question to another network, side by side.
+"""Beside: the same question to another network, side by side, on every page that asks one. Which network that is
+travels from page to page, and stands in the address.
 
-choose(chosen, key=...)    draws the choice; a selection that asks the other network the same, where one is chosen
-moved(chosen, name)        a selection with another network in the network's place
-why(chosen, other)         why a network and its robust twin answer differently, in two sentences
+choose(chosen)                 draws the switch; a selection that asks the other network the same, where one is chosen
+each(chosen, other, answer)    draws a page's answer, once, or once for each network under its name
+named(one, other)              draws above an answer which network gave it, where there are two
+question(asked, other)         the same question to the other network, its dials where they suit it
+moved(chosen, name)            a selection with another network in the network's place
+why(chosen, other)             why a network and its robust twin answer differently, in two sentences
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import dials, networks
+from pages.parts import dials, jobs, networks, show, state
+from pages.parts.calm import calm
+from pages.parts.question import Question
 from pages.parts.selection import TOP, Selection
 from vizcore import zoo
 from vizcore.probe import SCORES, Unit
 
-NOBODY = "no other network"
+KEY, LAST, NOBODY = "beside", "last beside", "no other network"
+FORMER = ("cam.beside", "gradients.beside", "visualize.beside")  # the switch, while each page had its own
+WIDTH = 220  # of the switch, in pixels
+MARK = " beside"  # what the keys and jobs of the second answer end with
 WHY = """The robust twin was trained on pictures that had been changed against it a little, all along
 (Madry et al. 2018). Noise too faint to see tells it nothing, so its gradient has to follow what we see as well:
 contours, eyes, wheels (Tsipras et al. 2019)."""
 
 
-def choose(chosen: Selection, *, key: str, label: str = "beside") -> Selection | None:
+def choose(chosen: Selection, *, key: str = KEY, label: str = "beside") -> Selection | None:
     """Draw the choice of a second network, a twin first; where one is chosen, a selection that asks it the same."""
     here = [name for name, row in networks.shelf().items() if row.available and "@" not in name]
     others = sorted((name for name in (*here, *networks.own()) if name != chosen.network),
                     key=lambda name: name != zoo.twin(chosen.network))  # fmt: skip
     titles = {NOBODY: NOBODY} | {name: networks.title(name) for name in others}
-    name = dials.choose(label, list(titles), key=key, format=titles.get)
-    return None if name == NOBODY else moved(chosen, name)
+    asked = None if key != KEY or key in st.query_params else former(titles) or state.kept(LAST)
+    if (stands := st.session_state.get(key) or asked) in titles:
+        state.place(key, stands)  # a widget that another page drew begins anew on this one
+    with st.container(width=WIDTH):
+        name = dials.choose(label, list(titles), key=key, format=titles.get)
+    if key == KEY:
+        state.place(LAST, name)
+    if name != NOBODY:
+        return moved(chosen, name)
+    for job in [one for one in jobs.session_jobs() if key == KEY and one.endswith(MARK)]:
+        jobs.forget(job)  # nobody waits for what the other network was asked
+    return None
+
+
+def former(titles: dict[str, str]) -> str | None:
+    """The network that a link of the former kind names by its title."""
+    asked = {st.query_params[key] for key in FORMER if key in st.query_params}
+    return next((name for name, title in titles.items() if title in asked), None)
+
+
+def each(
+    chosen: Selection,
+    other: Selection | None,
+    answer: Callable[[Selection, str], None],
+    *,
+    stacked: bool = False,
+    about: bool = True,
+) -> None:
+    """Draw a page's answer for the network that is asked and, where there is one, for the other: side by side or, where
+    an answer is as wide as the page, `stacked`. Each stands under its name, and where it is `about` a unit, that.
+
+    `answer(one, mark)` draws it for a selection; keys and jobs that it uses end with the mark.
+    """
+    if other is None:
+        answer(chosen, "")
+        return
+    places = [st.container(), st.container()] if stacked else st.columns(2, gap="large")
+    for one, place, mark in zip((chosen, other), places, ("", MARK), strict=True):
+        with place, calm():
+            named(one, other, about=about)
+            answer(one, mark)
+
+
+def named(one: Selection, other: Selection | None, *, about: bool = True) -> None:
+    """Draw above an answer which network gave it, and about which unit, where there are two."""
+    if other is not None:
+        show.heading(f"{one.title}, asked about {one.name}" if about else one.title)
+
+
+def question(asked: Question, other: Selection) -> Question:
+    """The same question to another network, its dials where they suit that network."""
+    if other is asked.chosen:
+        return asked
+    about = [(one.probe, *([one.unit] if "unit" in asked.method.takes else [])) for one in (asked.chosen, other)]
+    return replace(asked, chosen=other, turned=dials.suited(asked.method, asked.turned, *about))
 
 
 def moved(chosen: Selection, name: str) -> Selection:

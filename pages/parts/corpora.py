@@ -141,11 +141,19 @@ def name_of(found, number: int) -> str:
 
 
 def watch(
-    network: str, probe, found, draw: Callable, *, layers: Sequence[str] | None = None, what: str = "Index"
+    network: str,
+    probe,
+    found,
+    draw: Callable,
+    *,
+    layers: Sequence[str] | None = None,
+    what: str = "Index",
+    mark: str = "",
 ) -> None:
     """Draw the index of a network and a corpus as far as it is; what is missing of it is built in the background.
 
-    `layers` are those that the page needs; without, whatever was indexed will do.
+    `layers` are those that the page needs; without, whatever was indexed will do. `mark` tells a second network's job
+    from that of the first.
     """
     index = there(probe, found)
     enough = index is not None and set(layers or ()) <= set(index.layers)
@@ -153,19 +161,21 @@ def watch(
         draw(index)
         return
     question = (network, found.digest, () if enough or index is None else tuple(layers))
-    job = jobs.running(JOB)
+    name = JOB + mark
+    job = jobs.running(name)
     asked = job is not None and job.question == question
     pictures = len(found) - (index.done if enough else 0)
     if not asked and pictures * sum(layer.operations for layer in probe.layers.values()) > QUICK:
         if enough:
             draw(index)
-        begin(question, probe, found, f"{found.name} is {len(found):,} pictures; {pictures:,} are not indexed yet.")
+        why = f"{found.name} is {len(found):,} pictures; {pictures:,} are not indexed yet."
+        begin(name, question, probe, found, why)
         return
-    jobs.ask(JOB, question, lambda: build_index(probe, found, layers=question[2] or None), behind=True)
-    jobs.watch(JOB, lambda frame: growing(frame, draw, layers), what=f"{what} of {found.name}")
+    jobs.ask(name, question, lambda: build_index(probe, found, layers=question[2] or None), behind=True)
+    jobs.watch(name, lambda frame: growing(name, frame, draw, layers), what=f"{what} of {found.name}")
 
 
-def grown(network: str, probe, found):
+def grown(network: str, probe, found, mark: str = ""):
     """The index of a network and a corpus; while it is built, of its first 250 pictures, then 500, 1,000, and so on.
 
     What is made of an index, like a map, needs a collection that stays as it is for a while. None before the first 250.
@@ -176,12 +186,12 @@ def grown(network: str, probe, found):
     seen = doubled(index)
 
     def look(further) -> None:
-        job = jobs.running(JOB)  # none where the index is another reader's doing
+        job = jobs.running(JOB + mark)  # none where the index is another reader's doing
         if doubled(further) > seen and job is not None and job.going:
             run_again()
 
-    watch(network, probe, found, look)
-    job = jobs.running(JOB)
+    watch(network, probe, found, look, mark=mark)
+    job = jobs.running(JOB + mark)
     if job is None or not job.going:
         return there(probe, found)  # it may have ended since the index was first looked at
     return index.first(seen) if seen else None
@@ -195,21 +205,21 @@ def doubled(index) -> int:
     return pictures
 
 
-def growing(frame, draw: Callable, layers: Sequence[str] | None) -> None:
+def growing(name: str, frame, draw: Callable, layers: Sequence[str] | None) -> None:
     """Draw an index that grows, once it has what is needed; one that is complete is for the whole page to draw."""
     index = frame.picture
     if index is not None and set(layers or ()) <= set(index.layers):
-        if index.complete and jobs.running(JOB).going:
+        if index.complete and jobs.running(name).going:
             run_again()
         draw(index)
 
 
-def begin(question: tuple, probe, found, why: str) -> None:
+def begin(name: str, question: tuple, probe, found, why: str) -> None:
     """Offer to build an index that takes long."""
     apology(why)
     st.button(
-        "Build the index", key="begin index", on_click=calmly(jobs.start),
-        args=(JOB, lambda: build_index(probe, found, layers=question[2] or None), question),
+        "Build the index", key=f"begin {name}", on_click=calmly(jobs.start),
+        args=(name, lambda: build_index(probe, found, layers=question[2] or None), question),
     )  # fmt: skip
 
 

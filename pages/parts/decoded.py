@@ -12,18 +12,20 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts import dials, learn, networks, pictures, show, state
+from pages.parts import dials, learn, live_decoder, live_sources, networks, pictures, show, state
 from pages.parts.calm import calmly
 from pages.parts.question import written
 from pages.parts.selection import TEACHING, Selection, select
 from vizcore.imaging import bundled_names, render
+from vizcore.laboratory.clip import squares
 from vizcore.method import Method, titled
 from vizcore.synthesis import decode_depths, decoded_layers, relative_error, walk
 from vizcore.synthesis.decoder import METHODS
 from vizcore.synthesis.inversion import mean_colour
 
 DECODER, WALK = (titled(METHODS)[title] for title in ("Up-convolutional decoder", "Latent walk"))
-METHOD, LAYER, OTHER, PLACE = (f"inversion.{name}" for name in ("method", "code", "other", "place"))
+METHOD, LAYER, OTHER, PLACE, LIVE = (f"inversion.{name}" for name in ("method", "code", "other", "place", "live"))
+DEPTHS = "pictures = vizcore.synthesis.decode_depths(probe, image)"
 SEEN = {
     DECODER: """A network was trained on photographs to turn a layer's answer back into the picture, and where the
 layer does not say, it draws what it has learned to expect. From left to right the layers are deeper: first what is
@@ -71,8 +73,10 @@ def beside(chosen: Selection, layer: str) -> tuple[list, list[str]]:
 def turned(chosen: Selection, method: Method) -> dict[str, Any]:
     """Draw the dials of a method that decodes, where the network has decoders."""
     layers = decoded_layers(chosen.probe)
-    if method is DECODER or not layers:
+    if not layers:
         return {}
+    if method is DECODER:
+        return {"live": st.toggle("live", key=LIVE, bind="query-params")}
     layer = dials.choose("layer", layers, key=LAYER, default=layers[len(layers) // 2], format=chosen.brief)
     others = [name for name in bundled_names() if name != chosen.picture]
     other = dials.choose("to", others, key=OTHER, default="coffee")
@@ -84,10 +88,23 @@ def draw(chosen: Selection, method: Method, turned: dict[str, Any], original: st
     if not decoded_layers(chosen.probe):
         elsewhere(chosen)
         return
-    images, data, snippet = depths(chosen, original) if method is DECODER else way(chosen, **turned)
+    if turned.get("live"):
+        live(chosen)
+        images, data = None, None
+    else:
+        images, data = depths(chosen, original) if method is DECODER else way(chosen, **turned)
     learn.below(
-        method, seen=SEEN.get(method, ""), tries=tries, picture=lambda: render.grid(images, 4, gap=4), data=data,
-        snippet=snippet,
+        method, seen=SEEN.get(method, ""), tries=tries,
+        picture=None if images is None else lambda: render.grid(images, 4, gap=4), data=data,
+        snippet=DEPTHS if method is DECODER else steps(**turned),
+    )  # fmt: skip
+
+
+def live(chosen: Selection) -> None:
+    """What the camera sees, decoded picture by picture."""
+    live_decoder.decoder(
+        chosen, decoded_layers(chosen.probe),
+        pictures=lambda: squares([pictures.picture(name) for name in bundled_names()], live_sources.CLIP_SIDE),
     )  # fmt: skip
 
 
@@ -108,7 +125,7 @@ def depths(chosen: Selection, original: str) -> tuple:
                                       "the mean colour": row["of the mean colour"]} for row in rows},
         stacked=False, most=max(1.0, *(mean for _, mean in pairs)),
     )  # fmt: skip
-    return images, rows, "pictures = vizcore.synthesis.decode_depths(probe, image)"
+    return images, rows
 
 
 def way(chosen: Selection, layer: str, other: str, **turned: Any) -> tuple:
@@ -122,15 +139,21 @@ def way(chosen: Selection, layer: str, other: str, **turned: Any) -> tuple:
         width=220, alt="on the way between two pictures",
     )  # fmt: skip
     show.row(found, told, width=94, alt="a step of the way")
+    return found, found
+
+
+def steps(layer: str, other: str, **turned: Any) -> str:
+    """The notebook lines of a walk."""
     given = ["probe", "image", f'vizcore.bundled_image("{other}")', repr(layer), *written(turned)]
-    return found, found, f"pictures = vizcore.synthesis.walk({', '.join(given)})"
+    return f"pictures = vizcore.synthesis.walk({', '.join(given)})"
 
 
 def tries(chosen: Selection) -> list[learn.Try]:
     """The experiments that lead to decoders, in a network that has some."""
     network = chosen.network if decoded_layers(chosen.probe) else TEACHING
     return [
-        learn.Try("Three depths, decoded at once", network=network, session={METHOD: DECODER.title}),
+        learn.Try("Three depths, decoded at once", network=network, session={METHOD: DECODER.title, LIVE: False}),
+        learn.Try("The same live, from your camera", network=network, session={METHOD: DECODER.title, LIVE: True}),
         learn.Try("From this picture to a cup of coffee", network=network,
                   session={METHOD: WALK.title, OTHER: "coffee"}),
     ]  # fmt: skip

@@ -5,10 +5,11 @@ method(METHODS, key=...)           which method of a family is asked, where ther
 draw(method, probe, unit)          all its dials, five in sight, the rest under "More"; gives the keyword arguments
 choose(name, options, key=...)     one dial that depends on the network, such as a layer
 walk(name, options, key=...)       the same for many in an order, such as all layers: a slider, and a step either way
+suited(method, turned, ...)        where the dials of a method stand for another network that is asked the same
 turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -142,6 +143,26 @@ def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, h
                 on_click=calmly(state.put), args=(key, options[min(max(place + step, 0), len(options) - 1)]),
             )  # fmt: skip
     return chosen
+
+
+def suited(method: Method, turned: Mapping[str, Any], asked: tuple, others: tuple) -> dict[str, Any]:
+    """Where dials stand for another network, a probe and units as `asked` are.
+
+    What stands where it suits the one stands where it suits the other, the rest as it is turned, if the other allows.
+    """
+    here, there = ({dial.name: dial for dial in method.dials(*one)} for one in (asked, others))
+    found = dict(turned)
+    for name, dial in there.items():
+        if name in turned and (turned[name] == here[name].default or not allowed(dial, turned[name])):
+            found[name] = dial.default
+    return found
+
+
+def allowed(dial: Dial, value: Any) -> bool:
+    """Whether a dial may stand at a value."""
+    if isinstance(dial.allows, Choice):
+        return value in dial.allows.options
+    return not isinstance(dial.allows, Range) or dial.allows.low <= value <= dial.allows.high
 
 
 def turn(method: Method, **values: Any) -> None:

@@ -197,9 +197,9 @@ def tell(name: str, job: Job, frame: Any, what: str) -> None:
         st.text(job.problem)
 
 
-def answer(name: str, draw: Callable[[Any], None], *, what: str) -> None:
-    """Draw a job as the page's answer."""
-    with st.container(key="answer"):
+def answer(name: str, draw: Callable[[Any], None], *, what: str, mark: str = "") -> None:
+    """Draw a job as the page's answer; `mark` tells a second answer on the page from the first."""
+    with st.container(key=f"answer{mark}"):
         watch(name, draw, what=what)
 
 

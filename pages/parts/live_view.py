@@ -20,6 +20,7 @@ KEYS = (
     ("← → ↑ ↓", "another channel"),
     ("u  o", "the layer before, the layer after"),
     ("b", "the next way back to the picture: off, gradient, guided backprop, deconvnet, Grad-CAM"),
+    ("s", "what excites it most: patches, traced back to the pixels, or both"),
     ("f", "freeze the picture, and go on"),
     ("t", "brighten what is faint, more, or not at all (gamma)"),
     ("n", "a brightness scale of its own for each channel, or one for all"),
@@ -38,11 +39,14 @@ def toolbox(
     pictures: Callable[[], Any],
     on_pick: Callable[[str], None],
     on_turn: Callable[[str], None],
+    patterns: str,
+    all_patterns: Sequence[str],
+    on_patterns: Callable[[str], None],
     key: str = "toolbox",
 ) -> None:
     """Draw the toolbox on a selection. `layers` are those to walk through, by name and as they are called; `pictures`
-    gives the photographs of the clip (N, 3, S, S). `on_pick` hears of a unit that was gone to, `on_turn` of a way
-    back, both once the keys rest."""
+    gives the photographs of the clip (N, 3, S, S). `on_pick` hears of a unit that was gone to once the keys rest,
+    `on_turn` of a way back, `on_patterns` of what is shown of the unit's top patterns."""
     probe = chosen.probe
     TOOLBOX(
         key=key,
@@ -57,6 +61,8 @@ def toolbox(
             "channel": unit.channel,
             "back": back,
             "ways": list(ways),
+            "patterns": patterns,
+            "allPatterns": list(all_patterns),
             "ramps": {
                 "grey": text(ramp_bytes("grey", solid=True)),
                 "signed": text(ramp_bytes("signed", signed=True, solid=True)),
@@ -68,6 +74,7 @@ def toolbox(
         },
         on_picked_change=calmly(lambda: told(key, "picked", on_pick)),
         on_turned_change=calmly(lambda: told(key, "turned", on_turn)),
+        on_patterns_change=calmly(lambda: told(key, "patterns", on_patterns)),
     )
 
 

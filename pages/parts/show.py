@@ -73,29 +73,36 @@ def row(
     pixels: bool | None = None,
     alt: str = "",
     inks: Sequence[str] = (),
+    beneath: Sequence = (),
+    beneath_alt: str = "",
 ) -> None:
     """Pictures side by side, each as wide as `width` in pixels or as CSS says it, wrapping where the page ends; `inks`
-    are their colours."""
+    are their colours, and what lies `beneath` each stays with it."""
     images = list(images)
-    captions, inks = ([*given, *[""] * len(images)] for given in (captions, inks))
+    captions, inks, lower = ([*given, *[""] * len(images)] for given in (captions, inks, ()))
+    if len(beneath):
+        lower = [image_of(image, pixels, beneath_alt) for image in beneath]
     drawn = [
-        figure_of(image, caption, width, pixels, alt, ink)
-        for image, caption, ink in zip(images, captions, inks, strict=False)
+        figure_of(image, caption, width, pixels, alt, ink, under)
+        for image, caption, ink, under in zip(images, captions, inks, lower, strict=False)
     ]
     markup(f'<div class="pictures">{"".join(drawn)}</div>')
 
 
-def figure_of(image, caption: str, width: int | str, pixels: bool | None, alt: str, ink: str = "") -> str:
-    """A picture and its caption as markup."""
-    height, across = image.shape[-2:]
-    whole = max(height, across) <= 128 if pixels is None else pixels
+def image_of(image, pixels: bool | None, alt: str) -> str:
+    """A picture as markup. Small ones are drawn in whole pixels."""
+    whole = max(image.shape[-2:]) <= 128 if pixels is None else pixels
+    return f'<img class="{"pixels" if whole else "smooth"}" src="{data_address(png(image))}" alt="{html.escape(alt)}">'
+
+
+def figure_of(
+    image, caption: str, width: int | str, pixels: bool | None, alt: str, ink: str = "", under: str = ""
+) -> str:
+    """A picture, what lies under it, and its caption as markup."""
     width = f"{width}px" if isinstance(width, int) else width
     mark = f";border-top:5px solid {ink}" if ink else ""
     words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return (
-        f'<figure style="width:{width}{mark}"><img class="{"pixels" if whole else "smooth"}" '
-        f'src="{data_address(png(image))}" alt="{html.escape(alt or caption)}">{words}</figure>'
-    )
+    return f'<figure style="width:{width}{mark}">{image_of(image, pixels, alt or caption)}{under}{words}</figure>'
 
 
 def numbers(values: dict[str, Any]) -> None:

@@ -224,7 +224,7 @@ def test_a_click_on_a_layer_of_the_row_opens_it_and_on_an_answer_asks_for_it(pag
 
 
 def test_another_network_is_asked_the_same_beside():
-    app = opened(PAGE, unit="scores:16", **{"cam.beside": "Tiny VGG, robust"})
+    app = opened(PAGE, unit="scores:16", **{"beside": "Tiny VGG, robust"})
     expected = grad_cam(open_probe("tiny-vgg-robust"), bundled_image("cat"), 16)
     torch.testing.assert_close(values(canvas(app, "cam beside")), expected.values, rtol=1e-3, atol=1e-4)
     assert "went wrong" not in said(app)

@@ -128,7 +128,7 @@ def test_every_experiment_of_one_click_works():
 
 
 def test_the_robust_twin_answers_the_same_question():
-    app = finished(opened(PAGE, **{"gradients.beside": "Tiny VGG, robust"}))
+    app = finished(opened(PAGE, **{"beside": "Tiny VGG, robust"}))
     twin = open_probe("tiny-vgg-robust")
     mine, theirs = (canvas(app, key) for key in ("gradients map", "gradients beside"))
     unit = probe.predict(cat, 1)[0].index
@@ -136,14 +136,12 @@ def test_the_robust_twin_answers_the_same_question():
         expected = saliency(one, cat, unit).values
         assert torch.allclose(values(drawn), expected, rtol=1e-3, atol=1e-3 * expected.max().item())
     assert "trained on pictures that had been changed" in said(app) + " ".join(one.value for one in app.caption)
-    assert app.selectbox("gradients.beside").options[:2] == ["no other network", "Tiny VGG, robust"], (
-        "the twin is first"
-    )
+    assert app.selectbox("beside").options[:2] == ["no other network", "Tiny VGG, robust"], "the twin is first"
 
 
 def test_a_network_of_other_classes_is_asked_about_the_class_of_that_name():
     unit = f"scores:{probe.labels.index('lemon')}"
-    app = finished(opened(PAGE, unit=unit, **{"gradients.beside": "EfficientNet-Lite0"}))
+    app = finished(opened(PAGE, unit=unit, **{"beside": "EfficientNet-Lite0"}))
     assert "went wrong" not in said(app)
     expected = saliency(open_probe("efficientnet-lite0"), cat, "lemon").values
     drawn = values(canvas(app, "gradients beside"))

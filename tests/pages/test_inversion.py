@@ -1,11 +1,19 @@
 """The page of inversion: what it shows is what `vizcore` finds, for one layer, for four priors and for all layers."""
 
+import re
+
+from playwright.sync_api import Page, expect
+
 from pages.parts.show import figures, percent
-from tests.pages.drawn import drawn, numbers
+from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
-from vizcore import bundled_image, last, open_probe
+from tests.pages.test_shell_browser import opens
+from tests.pages.test_toolbox import sent
+from tests.pictures import encoded
+from vizcore import bundled_image, last, open_probe, to_picture
 from vizcore.inspection.blocks import stage_ends
+from vizcore.laboratory.live_decoding import live_decoding
 from vizcore.synthesis import decode, decode_depths, invert, relative_error, walk
 from vizcore.synthesis.decoder import METHODS as DECODERS
 from vizcore.synthesis.inversion import METHODS, mean_colour
@@ -62,7 +70,7 @@ def test_three_depths_are_there_at_once_and_a_walk_leads_to_another_picture():
     deepest = probe.predict(found["pictures"][2], k=1)[0]
     assert f"pool3: {deepest.label}, {percent(deepest.probability)}" in drawn(app)
 
-    app.button("try decode 5").click().run()
+    app.button("try decode 6").click().run()
     assert app.selectbox("inversion.other").value == "coffee" and "went wrong" not in said(app)
     exec(snippet(app), found)
     assert found["pictures"].equal(walk(probe, cat, bundled_image("coffee"), "conv5.relu"))
@@ -70,6 +78,36 @@ def test_three_depths_are_there_at_once_and_a_walk_leads_to_another_picture():
     app.slider("inversion.place 8").set_value(8).run()
     best = probe.predict(found["pictures"][8], k=1)[0]
     assert f"step 8 of 8: {best.label}, {percent(best.probability)}" in drawn(app)
+
+
+def test_live_its_frames_are_decoded_by_the_stream_of_the_session():
+    app = opened(PAGE, **{"inversion.method": DECODER, "inversion.live": "true"})
+    drawn_live = canvas(app, "live decoder")
+    assert (drawn_live["layers"], drawn_live["side"]) == (["conv3.relu", "conv5.relu", "pool3"], 64) and not said(app)
+    frame = encoded(to_picture(probe.prepare(bundled_image("coffee"))), "PNG")
+    answer = sent(drawn_live["address"], "", frame)
+    assert answer.status_code == 200 and answer.body == live_decoding(probe, frame)
+    assert sent(drawn_live["address"], "", b"no picture").status_code == 400
+    exec(snippet(app), {})
+
+
+def test_in_a_browser_what_the_camera_sees_is_decoded(page: Page):
+    opens(page, f"/inversion?inversion.method={DECODER.replace(' ', '+')}&inversion.live=true")
+    box = page.locator(".decoder")
+    expect(box).to_have_attribute("data-rate", re.compile(r"\d+"))
+    expect(box.locator(".depths canvas")).to_have_count(3)
+    box.get_by_role("button", name="Camera").click()
+    expect(box.get_by_role("button", name="Camera")).to_have_class("on")
+    before = box.get_attribute("data-rate")
+    expect(box.locator(".depths figcaption").first).to_have_text(re.compile(r"conv3\.relu: .+, .+%"))
+    expect(box.locator(".answer")).to_have_text(re.compile(r"what it sees: .+%"))
+    assert before and drawn_something(page)
+
+
+def drawn_something(page: Page) -> bool:
+    """Whether the first decoded picture has more than one colour."""
+    pixels = "it.getContext('2d').getImageData(0, 0, it.width, it.height).data.buffer"
+    return page.locator(".depths canvas").first.evaluate(f"it => new Set(new Uint32Array({pixels})).size > 9")
 
 
 def test_a_network_without_decoders_says_which_has_them_and_one_click_leads_there():

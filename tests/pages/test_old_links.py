@@ -35,6 +35,12 @@ def test_a_link_of_the_old_form_opens_what_it_named(page):
     assert not said(app)
 
 
+@pytest.mark.parametrize("page", ["cam", "gradients", "visualize"])
+def test_a_second_network_of_the_old_form_stands_beside(page):
+    app = opened(f"{page}.py", network="tiny-vgg", **{f"{page}.beside": "Tiny VGG, robust"})
+    assert standing(app)["beside"] == "tiny-vgg-robust" and not said(app)
+
+
 def test_a_link_to_somebodys_own_things_of_the_old_form_is_answered_by_a_sentence():
     app = opened(image="own-0123456789abcdef0123")
     assert "own picture" in said(app) and asked(app.run(), "image") == "cat"

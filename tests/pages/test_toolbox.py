@@ -17,7 +17,12 @@ from tests.pages.test_shell import opened, said, snippet
 from tests.pages.test_shell_browser import asked, opens
 from tests.pictures import encoded
 from tests.served import awaited
-from vizcore import bundled_image, open_probe, to_picture
+from vizcore import Unit, bundled_image, open_probe, to_picture
+from vizcore.imaging import data_address, png
+from vizcore.inspection.examples import patches
+from vizcore.laboratory import back_projections
+from vizcore.laboratory.back_projection import projected_patches
+from vizcore.representation import open_corpus, open_index
 from vizcore.synthesis import open_atlas
 
 PAGE = "toolbox.py"
@@ -78,6 +83,31 @@ def test_a_unit_that_was_gone_to_is_taken_along_and_what_is_no_unit_is_told():
     app.selectbox("look.back").set_value("deconvnet").run()
     again = canvas(app, "toolbox")
     assert again["back"] == "deconvnet" and again["address"] == first["address"]
+
+
+def test_beneath_the_patches_that_excite_it_most_stands_what_it_answers_to_in_each(digits_indexed, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(digits_indexed))
+    index = open_index(open_probe("tiny-vgg"), open_corpus("digits"))
+    best, unit = index.top("conv4.relu:5", 9), Unit("conv4.relu", 5)
+    maps = [back_projections(index, unit, back=way) for way in ("guided backprop", "deconvnet")]
+    guided, deconvolved, cut = (
+        [data_address(png(one)) for one in found]
+        for found in (*(projected_patches(index, unit, best, one) for one in maps), patches(index, unit, best))
+    )
+
+    app = opened(PAGE, unit="conv4.relu:5", corpus="digits")
+    assert pictures(app) == [one for pair in zip(cut, guided, strict=True) for one in pair] and not said(app)
+    app.button_group("toolbox.patterns").set_value("patches").run()
+    assert pictures(app) == cut
+    app.selectbox("look.back").set_value("Grad-CAM").run()  # ends at a layer, so a deconvnet stands in for it
+    app.button_group("toolbox.patterns").set_value("back-projections").run()
+    assert pictures(app) == deconvolved
+
+
+def pictures(app) -> list[str]:
+    """The addresses of the pictures that the page has drawn of the unit's examples."""
+    bodies = [element.proto.body for element in app.main.get("html") if 'class="pictures"' in element.proto.body]
+    return re.findall(r'src="([^"]+)"', " ".join(bodies))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +171,9 @@ def test_in_a_browser_frames_come_and_keys_move_the_unit(page: Page):
     expect(page.locator(".answers .answer")).to_have_count(5)
     box.get_by_role("button", name="Camera").click()
     expect(box.get_by_role("button", name="Camera")).to_have_class("on")
+    box.press("s")
+    expect(page.get_by_role("radio", name="patches")).to_be_checked()
+    assert asked(page, "toolbox.patterns") == "patches"
     box.focus()
     box.press("ArrowRight")
     expect(page.locator(".unit-name")).to_have_text("channel 6")

@@ -82,7 +82,7 @@ def test_the_picture_grows_in_a_browser(page: Page):
 
 
 def test_another_network_paints_the_same_beside():
-    app = finished(opened(PAGE, unit="scores:16", **{"visualize.steps": "16", "visualize.beside": "Tiny VGG, robust"}))
+    app = finished(opened(PAGE, unit="scores:16", **{"visualize.steps": "16", "beside": "Tiny VGG, robust"}))
     assert "Tiny VGG, robust, asked about tabby" in drawn(app) and drawn(app).count("painted to excite tabby") == 2
     assert "went wrong" not in said(app)
 

@@ -1,6 +1,6 @@
 """Gradients: how the answer would change if a pixel did."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -156,24 +156,43 @@ def pixel_gradient(
 
 
 def gradients_at(
-    probe: Probe, images: torch.Tensor, unit: Unit | int | str, begin: str = "value", wraps: dict | None = None
+    probe: Probe,
+    images: torch.Tensor,
+    unit: Unit | int | str | Sequence[Unit],
+    begin: str = "value",
+    wraps: dict | None = None,
 ) -> torch.Tensor:
-    """The derivative of a unit at several pictures (N, 3, S, S), each for itself."""
+    """The derivative of a unit at several pictures (N, 3, S, S), each for itself; or of a unit of its own at each."""
     images = images.clone().requires_grad_()
     return probe.gradient(values_at(probe, images, unit, begin, wraps), images).cpu()
 
 
 def values_at(
-    probe: Probe, images: torch.Tensor, unit: Unit | int | str, begin: str, wraps: dict | None = None
+    probe: Probe,
+    images: torch.Tensor,
+    unit: Unit | int | str | Sequence[Unit],
+    begin: str,
+    wraps: dict | None = None,
 ) -> torch.Tensor:
-    """What is differentiated: the unit's value, or half its map squared, whose derivative is the map itself: (N,)."""
-    unit = probe.unit(unit)
-    _, found = probe.run(images, [unit.layer], wraps or {}, scores=False)
+    """What is differentiated: the unit's value, or half its map squared, whose derivative is the map itself: (N,).
+
+    Several units, one for each picture, are of one layer.
+    """
+    units = [probe.unit(one) for one in ([unit] if isinstance(unit, (Unit, int, str)) else unit)]
+    layer = units[0].layer
+    _, found = probe.run(images, [layer], wraps or {}, scores=False)
+    if len(units) == 1:
+        return value_of(probe, units[0], found[layer], begin)
+    return torch.cat([value_of(probe, one, found[layer][place : place + 1], begin) for place, one in enumerate(units)])
+
+
+def value_of(probe: Probe, unit: Unit, activation: torch.Tensor, begin: str) -> torch.Tensor:
+    """What is differentiated of a unit, from its layer's activation: (N,)."""
     if begin == "value":
-        return probe.read(unit, found[unit.layer])
+        return probe.read(unit, activation)
     if begin != "own map":
         raise ValueError(f"begin={begin!r} is neither 'value' nor 'own map'.")
-    return probe.layer(unit.layer).maps(found[unit.layer])[:, unit.channel].square().sum((1, 2)) / 2
+    return probe.layer(unit.layer).maps(activation)[:, unit.channel].square().sum((1, 2)) / 2
 
 
 def traced_back(probe: Probe, image: torch.Tensor, unit: Unit | int | str, rule: Callable, begin: str) -> Map:

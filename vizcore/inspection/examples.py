@@ -83,9 +83,14 @@ def patch(image: torch.Tensor, box: tuple[int, int, int, int], size: tuple[int, 
 
 def patches(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> torch.Tensor:
     """The patches of several examples of one unit, all of one size: (N, 3, h, w)."""
+    return cut(index, unit, found, [index.probe.prepare(index.corpus[one.number]) for one in found])
+
+
+def cut(index: Index, unit: Unit | int | str, found: Sequence[Example], images: Sequence[torch.Tensor]) -> torch.Tensor:
+    """What the strongest cell saw of each example, cut out of images (3, S, S), all of one size: (N, 3, h, w)."""
     probe, facts = index.probe, index.probe.layer(index.probe.unit(unit).layer)
     size = facts.field.size if facts.field else (probe.input_size, probe.input_size)
-    return torch.stack([patch(probe.prepare(index.corpus[one.number]), one.box, size) for one in found])
+    return torch.stack([patch(image, one.box, size) for image, one in zip(images, found, strict=True)])
 
 
 def wholes(index: Index, unit: Unit | int | str, found: Sequence[Example]) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Laboratory: what if? A network live, cut into, and set beside another."""
 
+from vizcore.laboratory.back_projection import back_projections
 from vizcore.laboratory.circuit import Incoming, Outgoing
 from vizcore.laboratory.clip import filmed
 from vizcore.laboratory.compare import Similarity, cka, similarity
@@ -23,6 +24,7 @@ __all__ = [
     "Similarity",
     "ablate",
     "aligned_tsne",
+    "back_projections",
     "boost",
     "cka",
     "combined",

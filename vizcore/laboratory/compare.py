@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from vizcore.frames import Frame, framed, pictures_a_frame
-from vizcore.laboratory.toolbox import walked_layers
+from vizcore.laboratory.toolbox import WALKED, walked_layers
 from vizcore.method import Method
 from vizcore.probe import Probe
 
@@ -101,6 +101,35 @@ def compared(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) ->
     one, two = (torch.stack([alikeness(rows) for rows in found.values()]) for found in (first, second))
     answers, other_answers = (found["scores"].argmax(1) for found in (first, second))
     return Similarity(tuple(first), tuple(second), (one @ two.T).float(), answers, other_answers)
+
+
+def counterpart(probe: Probe, layer: str, other: Probe, among: Sequence[str]) -> str:
+    """The layer of another network that stands where this one stands: that of the same name, or the one as deep.
+
+    One of the same kind is taken where there is any, such as a rectifier for a rectifier, else one whose maps are
+    results for one whose are. How deep a layer is, is its
+    place among the layers of its network, from the pictures to the scores. `among` are the other network's layers that
+    are in question.
+
+    >>> from vizcore import open_probe
+    >>> probe, other = open_probe("tiny-vgg"), open_probe("efficientnet-lite0")
+    >>> counterpart(probe, "scores", other, ["stem.conv", "scores"])
+    'scores'
+    >>> counterpart(probe, "conv4.relu", other, list(other.layers))
+    'stages.stage5.0.depthwise.relu'
+    """
+    if layer in among:
+        return layer
+
+    def depth(network: Probe, name: str) -> float:
+        names = list(network.layers)
+        return names.index(network.layer(name).name) / max(1, len(names) - 1)
+
+    kind = probe.layer(layer).kind
+    kinds = {name: other.layer(name).kind for name in among}
+    alike = [name for name in among if kinds[name] == kind]
+    results = [name for name in among if kind in WALKED and kinds[name] in WALKED]
+    return min(alike or results or among, key=lambda name: abs(depth(other, name) - depth(probe, layer)))
 
 
 def named_by_both(found: Similarity, labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, str, str]]:

@@ -1,6 +1,7 @@
 """Decoders: up-convolutional networks that were trained to turn a layer's answer back into the picture it came from."""
 
 import json
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -126,9 +127,7 @@ def decode(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:
     >>> probe.predict(decode(probe, cat, "conv3.relu"))[0].label
     'tabby'
     """
-    decoder = decoder_of(probe, layer)
-    images = image if image.ndim == 4 else image[None]
-    pictures = drawn(decoder, codes(probe, images, layer))
+    [pictures] = decoded(probe, image if image.ndim == 4 else image[None], [layer])
     return pictures if image.ndim == 4 else pictures[0]
 
 
@@ -143,7 +142,7 @@ def decode_depths(probe: Probe, image: torch.Tensor) -> torch.Tensor:
     >>> away[0] < away[1] < away[2]
     tensor(True)
     """
-    return torch.stack([decode(probe, image, layer) for layer in decoded_layers(probe)])
+    return torch.cat(decoded(probe, image[None], decoded_layers(probe)))
 
 
 def walk(
@@ -166,15 +165,21 @@ def walk(
     ['tabby', 'espresso']
     """
     decoder = decoder_of(probe, layer)
-    first, second = codes(probe, torch.stack([probe.prepare(image), probe.prepare(other)]), layer)
+    [(first, second)] = codes(probe, torch.stack([probe.prepare(image), probe.prepare(other)]), [layer])
     along = torch.linspace(0, 1, steps, device=first.device).view(-1, 1, 1, 1)
     return drawn(decoder, torch.lerp(first[None], second[None], along))
 
 
-def codes(probe: Probe, images: torch.Tensor, layer: str) -> torch.Tensor:
-    """A layer's answers to images (N, 3, H, W): (N, C, h, w)."""
-    _, found = probe.run(torch.stack([probe.prepare(one) for one in images]), [layer], scores=False)
-    return found[layer].detach()
+def decoded(probe: Probe, images: torch.Tensor, layers: Sequence[str]) -> list[torch.Tensor]:
+    """What the decoders of some layers draw of images (N, 3, H, W), all from one pass: (N, 3, S, S) of each layer."""
+    of_layers = [decoder_of(probe, layer) for layer in layers]
+    return [drawn(decoder, code) for decoder, code in zip(of_layers, codes(probe, images, layers), strict=True)]
+
+
+def codes(probe: Probe, images: torch.Tensor, layers: Sequence[str]) -> list[torch.Tensor]:
+    """The answers of some layers to images (N, 3, H, W), from one pass: (N, C, h, w) of each."""
+    _, found = probe.run(torch.stack([probe.prepare(one) for one in images]), layers, scores=False)
+    return [found[layer].detach() for layer in layers]
 
 
 def drawn(decoder: Decoder, code: torch.Tensor) -> torch.Tensor:
@@ -191,7 +196,7 @@ METHODS = (
         paper=PAPER,
         misleads="Where the layer does not say, it draws what photographs are like on average, so that blur is doubt "
         "and a detail may come from the pictures it was trained on.",
-        engine=(decode, codes, drawn),
+        engine=(decoded, codes, drawn),
     ),
     Method(
         "Latent walk",

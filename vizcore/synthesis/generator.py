@@ -102,7 +102,7 @@ def first_code(decoder: Decoder, start: str | torch.Tensor, chance: Sequence[tor
     if isinstance(start, torch.Tensor):
         *_, layer = decoders()[NETWORK]
         images = start if start.ndim == 4 else start[None]
-        found = codes(open_probe(NETWORK, device=decoder.mean.device), images, layer)
+        found = codes(open_probe(NETWORK, device=decoder.mean.device), images, [layer])[0]
         found = found / decoder.deviation.view(shape)
         if len(found) not in (1, len(chance)):
             raise ValueError(

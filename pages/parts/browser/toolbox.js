@@ -168,6 +168,7 @@ class Toolbox extends Live {
       u: () => this.walk(-1),
       o: () => this.walk(1),
       b: () => this.turn(),
+      s: () => this.pattern(),
       f: () => this.root.classList.toggle("frozen", (this.frozen = !this.frozen)),
       t: () => {
         this.gamma = (this.gamma + 1) % GAMMAS.length
@@ -192,6 +193,12 @@ class Toolbox extends Live {
     this.way = ways[(ways.indexOf(this.way) + 1) % ways.length]
     this.asked()
     this.tell("turned", this.way)
+  }
+
+  pattern() {
+    const { patterns, allPatterns } = this.data
+    this.data.patterns = allPatterns[(allPatterns.indexOf(patterns) + 1) % allPatterns.length]
+    this.tell("patterns", this.data.patterns)
   }
 
   help() {
