@@ -166,7 +166,7 @@ with dials.row():
     method = dials.method(METHODS, key=METHOD, label="how")
     several, alone = "probes" in method.takes, method is SUBSTITUTED
     change = 0 if alone else st.slider("largest change, of 255", 1, 24, 4, key=CHANGE, bind="query-params")
-    turned = dials.draw(method) if alone else dials.draw(method, without=("epsilon",), in_sight=1)
+    turned = dials.draw(method, in_sight=3) if alone else dials.draw(method, without=("epsilon",), in_sight=1)
 names = asked_networks() if several else []
 
 with calm():

@@ -209,7 +209,9 @@ def growing(name: str, frame, draw: Callable, layers: Sequence[str] | None) -> N
     """Draw an index that grows, once it has what is needed; one that is complete is for the whole page to draw."""
     index = frame.picture
     if index is not None and set(layers or ()) <= set(index.layers):
-        if index.complete and jobs.running(name).going:
+        job = jobs.running(name)
+        if index.complete and not job.seen:  # also where it ended just now: the way to stop it stands here already
+            job.seen = True
             run_again()
         draw(index)
 

@@ -114,6 +114,25 @@ def test_pages_answer_while_an_index_is_being_built(building, page):
     assert any(button.label == "Stop" for button in app.button) == (page in ("examples.py", "transfer.py"))
 
 
+def test_an_index_that_is_complete_is_for_the_whole_page_to_draw_also_where_its_job_has_just_ended():
+    def page():
+        from types import SimpleNamespace
+
+        import streamlit as st
+
+        from pages.parts import corpora, jobs, state
+        from vizcore.frames import Frame
+
+        state.place("runs", state.kept("runs", 0) + 1)
+        whole = SimpleNamespace(complete=True, layers=("conv1",))
+        job = jobs.ask(corpora.JOB, "whose", lambda: iter([Frame(1, 1, whole)]))
+        job.thread.join(5)
+        corpora.growing(job.latest, lambda index: st.text("drawn"), ["conv1"])
+
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert (app.session_state["runs"], said(app)) == (2, "drawn")
+
+
 def test_what_fails_while_a_job_is_watched_is_a_sentence():
     def page():
         from pages.parts import jobs

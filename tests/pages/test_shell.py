@@ -7,9 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Selectbox
 
 from pages.parts.selection import DEFAULTS
 from pages.parts.show import percent
@@ -225,25 +223,6 @@ def test_choosing_in_the_sidebar_writes_the_address():
     assert asked(app, "unit") == "top"
     app.selectbox("class picker").select(4).run()
     assert asked(app, "unit") == "scores:4"
-
-
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [
-        ("class picker", "tabby  12.3 %"),
-        ("layer picker", "conv1.relu  4 × 1 × 1"),
-        ("network picker", "ResNet-18, 48 MB to fetch"),
-    ],
-)
-def test_a_browser_that_tells_of_the_words_before_has_picked_nothing(monkeypatch, key, words):
-    app = opened("activations.py", unit="scores:19")
-    stale, fresh = WidgetState(id=app.selectbox(key).id, string_value=words), Selectbox._widget_state.fget
-    told = property(lambda box: stale if box.id == stale.id else fresh(box))
-    with monkeypatch.context() as patch:
-        patch.setattr(Selectbox, "_widget_state", told)
-        app.run()
-    assert (asked(app, "network"), asked(app, "unit")) == ("tiny-vgg", "scores:19")
-    assert not said(app) and not said(app.run())
 
 
 def test_a_network_that_is_not_here_says_how_large_it_is_and_is_not_selected():

@@ -1,7 +1,11 @@
 """State: what a callback puts reaches its widget, also when a run is cut off before it is drawn, and only once."""
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
+
+from tests.pages.test_shell import asked, opened, said
 
 
 def page(ending: str) -> None:
@@ -96,3 +100,22 @@ def test_what_stands_at_the_top_stays_when_the_page_runs_again_by_itself_and_goe
     app.button[0].click().run()
     assert app.session_state["ended"] == 1 and [text.value for text in app.text] == ["Read me."]
     assert not app.run().text
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("class picker", "tabby  12.3 %"),
+        ("layer picker", "conv1.relu  4 × 1 × 1"),
+        ("network picker", "ResNet-18, 48 MB to fetch"),
+    ],
+)
+def test_a_browser_that_tells_of_the_words_before_has_picked_nothing(monkeypatch, key, words):
+    app = opened("activations.py", unit="scores:19")
+    stale, fresh = WidgetState(id=app.selectbox(key).id, string_value=words), Selectbox._widget_state.fget
+    told = property(lambda box: stale if box.id == stale.id else fresh(box))
+    with monkeypatch.context() as patch:
+        patch.setattr(Selectbox, "_widget_state", told)
+        app.run()
+    assert (asked(app, "network"), asked(app, "unit")) == ("tiny-vgg", "scores:19")
+    assert not said(app) and not said(app.run())

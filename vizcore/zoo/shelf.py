@@ -244,5 +244,5 @@ def bundled_network(name: str, path: Path) -> Network:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118 (a file, no dictionary)
     counted = sum(math.prod(shape) for key, shape in shapes.items() if key.endswith(("weight", "bias")))
     whole, _, stage = name.partition("@")
-    title = TITLES[whole] + (f" after {stage} epochs" if stage else "")
+    title = TITLES[whole] + (f" after {stage} epoch{'s' * (stage != '1')}" if stage else "")
     return Network(name, title, None, "trained by this project", str(path), megabytes, counted)
