@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.adversarial.linear import bent, three_classes, wide
+from tests.adversarial.linear import bent, three_classes, two_classes, wide
 from vizcore import bundled_image, open_probe
 from vizcore.adversarial import ddn, deepfool, fmn, pgd, repaired
 from vizcore.adversarial.norms import POWERS, sizes
@@ -59,7 +59,6 @@ def test_the_target_is_reached_and_what_is_there_already_is_left_alone(method, d
 
 
 def test_a_picture_whose_change_has_ceased_to_get_shorter_is_asked_about_no_more():
-    """And one that rests against the edge of the box comes over the border all the same."""
     probe, images = bent(), wide(6)
     labels = probe.run(images)[0].argmax(1)
     for method in (ddn, fmn):
@@ -67,6 +66,18 @@ def test_a_picture_whose_change_has_ceased_to_get_shorter_is_asked_about_no_more
         assert few.gradients < 40 and many.gradients < 200
         assert probe.run(few.images)[0].argmax(1).ne(labels).all()
         assert (many.length <= few.length * 1.02).all()
+
+
+def test_fmn_comes_over_the_border_where_the_edge_of_the_box_takes_a_part_of_every_step():
+    """Half of the values can give no more, so that a linear network's border is further away than its gradient says."""
+    linear, weights = two_classes()
+    grey = torch.full((1, 3, 6, 8), 0.5)
+    towards = weights.sign() * (1 if linear.run(grey)[0][0, 0] > 0 else -1)
+    given = torch.rand(grey.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    image = torch.where(given, (1 - towards) / 2, grey)
+    label = linear.run(image)[0].argmax(1)
+    attack = fmn(linear, image, label, steps=20)
+    assert linear.run(attack.images)[0].argmax(1) != label
 
 
 def test_ddn_keeps_to_pictures_that_8_bits_hold():
