@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from tests.adversarial.linear import bent, three_classes, two_classes, wide
 from vizcore import bundled_image, open_probe
-from vizcore.adversarial import ddn, deepfool, fmn, pgd, repaired
+from vizcore.adversarial import carlini_wagner, ddn, deepfool, fmn, pgd, repaired
 from vizcore.adversarial.norms import POWERS, sizes
 
 DUAL = {"Linf": 1.0, "L2": 2.0, "L1": float("inf")}
@@ -66,6 +66,16 @@ def test_a_picture_whose_change_has_ceased_to_get_shorter_is_asked_about_no_more
         assert few.gradients < 40 and many.gradients < 200
         assert probe.run(few.images)[0].argmax(1).ne(labels).all()
         assert (many.length <= few.length * 1.02).all()
+
+
+@pytest.mark.parametrize("method", [ddn, fmn, carlini_wagner])
+def test_a_picture_is_done_as_early_in_company_as_alone(method):
+    probe, images = bent(), wide(6)
+    labels = probe.run(images)[0].argmax(1)
+    together = method(probe, images, labels, steps=60)
+    alone = [method(probe, image[None], label[None], steps=60) for image, label in zip(images, labels, strict=True)]
+    assert torch.cat([one.images for one in alone]).equal(together.images)
+    assert max(one.gradients for one in alone) == together.gradients > min(one.gradients for one in alone)
 
 
 def test_fmn_comes_over_the_border_where_the_edge_of_the_box_takes_a_part_of_every_step():
