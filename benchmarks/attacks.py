@@ -2,15 +2,17 @@
 
 The same network, pictures, epsilon and steps for each; the pictures are cut-outs of the gallery that the network has
 an answer to, and the answer is to be taken away. A line an attack: how many pictures are fooled before rounding, the
-median size of the change, queries a picture, and the time as a ratio to ours. foolbox is among the requirements for
-development. torchattacks asks for an older `requests` than Streamlit, so it is set beside only where somebody has
-installed it with `pip install --no-deps torchattacks==3.5.1`.
+median size of the change, how often the network was shown an average picture, and two ratios to ours: time of the
+processor, which other programs disturb less, and time by the clock; with `--repeats` the least of so many runs, which
+take turns. foolbox is among the requirements for development. torchattacks asks for an older `requests` than Streamlit,
+so it is set beside only where somebody has installed it with `pip install --no-deps torchattacks==3.5.1`.
 """
 
 import argparse
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import foolbox
 import torch
@@ -25,16 +27,29 @@ TANH_STEP = 0.01  # of Carlini-Wagner, where the peers step in the space of the 
 Images = torch.Tensor
 
 
-class Scores(nn.Module):
-    """A probe as the peers take networks; it counts the pictures that it was shown."""
+class Counting:
+    """A probe that counts the pictures that it is shown."""
 
     def __init__(self, probe: Probe):
-        super().__init__()
         self.probe, self.shown = probe, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.probe, name)
+
+    def run(self, pixels: Images, *asked: Any, **named: Any) -> tuple:
+        self.shown += len(pixels)
+        return self.probe.run(pixels, *asked, **named)
+
+
+class Scores(nn.Module):
+    """A probe as the peers take networks."""
+
+    def __init__(self, probe: Counting):
+        super().__init__()
+        self.probe = probe
         self.eval()
 
     def forward(self, pixels: Images) -> torch.Tensor:
-        self.shown += len(pixels)
         return self.probe.run(pixels)[0]
 
 
@@ -102,16 +117,16 @@ def torchattackss(model: Scores, images: Images, labels: torch.Tensor) -> dict[s
     return {name: lambda attack=attack: attack(images, labels) for name, attack in made.items()}
 
 
-def measured(model: Scores, images: Images, labels: torch.Tensor, norm: str, attack: Callable) -> tuple:
-    """What an attack made, how many are fooled before rounding, their median size, queries a picture, seconds."""
-    model.shown, began = 0, time.perf_counter()
+def measured(probe: Counting, images: Images, labels: torch.Tensor, norm: str, attack: Callable) -> tuple:
+    """What an attack made; how many are fooled before rounding, their median size, how often an average picture was
+    shown; and the seconds of the processor and by the clock."""
+    probe.shown, began, clock = 0, time.process_time(), time.perf_counter()
     made = attack()
-    seconds, queries = time.perf_counter() - began, model.shown / len(images)
-    if isinstance(made, Attack):
-        made, queries = made.images, made.gradients + made.forwards
-    fooled = model.probe.run(made)[0].argmax(1) != labels
+    seconds, queries = (time.process_time() - began, time.perf_counter() - clock), probe.shown / len(images)
+    made = (made.images if isinstance(made, Attack) else made).detach()
+    fooled = probe.run(made)[0].argmax(1) != labels
     size = sizes((made - images)[fooled], norm).median().item() if fooled.any() else float("nan")
-    return made.detach(), int(fooled.sum()), size, queries, seconds
+    return made, (int(fooled.sum()), size, queries), seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,23 +134,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="tiny-vgg")
     parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--attacks", nargs="+", metavar="NAME", help="some of them, as they are called there; else all")
     given = parser.parse_args(arguments)
-    probe = open_probe(given.network, device="cpu")
+    probe = Counting(open_probe(given.network, device="cpu"))
     images = cut_outs(probe, given.pictures)
     labels, model = probe.run(images)[0].argmax(1), Scores(probe)
     peers = {"foolbox": foolboxs(model, images, labels), "torchattacks": torchattackss(model, images, labels)}
     print(f"{probe.name}, {len(images)} pictures, epsilon {EPSILON * 255:.0f}/255, {STEPS} steps, "
           f"{torch.get_num_threads()} threads")  # fmt: skip
-    print(f"{'':16}{'':14}{'fooled':>8}{'median':>10}{'queries':>9}{'time':>7}   furthest from ours")
+    print(f"{'':16}{'':14}{'fooled':>8}{'median':>10}{'shown':>8}{'processor':>11}{'clock':>7}   furthest from ours")
     for name, (norm, attack) in ours(probe, images, labels).items():
-        mine, *found, seconds = measured(model, images, labels, norm, attack)
-        print("{:16}{:14}{:8}{:10.4f}{:9.1f}{:7.2f}".format(name, "ours", *found, 1.0), flush=True)
-        for peer, attacks in peers.items():
-            if name in attacks:
-                theirs, *found, took = measured(model, images, labels, norm, attacks[name])
-                apart = (theirs - mine).abs().max().item()
-                print("{:16}{:14}{:8}{:10.4f}{:9.1f}{:7.2f}   {:.1e}".format("", peer, *found, took / seconds, apart),
-                      flush=True)  # fmt: skip
+        if given.attacks and name not in given.attacks:
+            continue
+        contest = {"ours": attack} | {peer: attacks[name] for peer, attacks in peers.items() if name in attacks}
+        turns = [
+            {who: measured(probe, images, labels, norm, one) for who, one in contest.items()}
+            for _ in range(given.repeats)
+        ]
+        least = {who: [min(turn[who][2][which] for turn in turns) for which in (0, 1)] for who in contest}
+        mine = turns[0]["ours"][0]
+        for who in contest:
+            made, found, _ = turns[0][who]
+            ratios = [its / ours for its, ours in zip(least[who], least["ours"], strict=True)]
+            line = "{:16}{:14}{:8}{:10.4f}{:8.1f}{:11.2f}{:7.2f}".format(
+                name if who == "ours" else "", who, *found, *ratios
+            )
+            print(line + ("" if who == "ours" else f"   {(made - mine).abs().max():.1e}"), flush=True)
 
 
 if __name__ == "__main__":

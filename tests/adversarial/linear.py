@@ -16,21 +16,22 @@ class Weighing(nn.Module):
 
     def __init__(self, weights: torch.Tensor, bend: float = 0.0):
         super().__init__()
-        self.weights = nn.Parameter(weights)  # (classes, 3, *SIDE)
+        self.weights = nn.Parameter(weights)  # (classes, 3, H, W)
         self.others = nn.Parameter(bend * weights.roll(1, 0))
+        self.height, self.width = weights.shape[2:]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        pixels = pixels[:, None, :, : SIDE[0], : SIDE[1]]
+        pixels = pixels[:, None, :, : self.height, : self.width]  # it opens with a square
         straight, bent = ((pixels * weights).flatten(2).sum(2) for weights in (self.weights, self.others))
         return straight + bent * bent
 
 
 def weighing(weights: torch.Tensor, bend: float = 0.0) -> Probe:
-    return Probe(Weighing(weights, bend), name="weighing", input_size=8, mean=(0,) * 3, std=(1,) * 3)
+    return Probe(Weighing(weights, bend), name="weighing", input_size=max(weights.shape[2:]))
 
 
-def weights_of(classes: int, seed: int = 2) -> torch.Tensor:
-    return torch.randn(classes, 3, *SIDE, generator=torch.Generator().manual_seed(seed)) * 0.1
+def weights_of(classes: int, seed: int = 2, side: tuple[int, int] = SIDE) -> torch.Tensor:
+    return torch.randn(classes, 3, *side, generator=torch.Generator().manual_seed(seed)) * 0.1
 
 
 def two_classes() -> tuple[Probe, torch.Tensor]:
@@ -44,9 +45,9 @@ def three_classes() -> tuple[Probe, torch.Tensor]:
     return weighing(weights_of(3)), weights_of(3)
 
 
-def bent(classes: int = 5) -> Probe:
+def bent(classes: int = 5, side: tuple[int, int] = SIDE) -> Probe:
     """A network that is not linear."""
-    return weighing(weights_of(classes), 1.0)
+    return weighing(weights_of(classes, side=side), 1.0)
 
 
 def wide(count: int = 4, seed: int = 1) -> torch.Tensor:

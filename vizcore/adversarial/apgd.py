@@ -55,7 +55,7 @@ def apgd(
     (tensor([True]), 2)
     """
     goal = Goal(probe, images, labels, target)
-    raised = goal.loss
+    raised = goal.unfading
     if loss == "DLR":
         own = classes(labels, len(images), len(probe.labels))
         raised = logit_ratio(own, None if target is None else goal.classes)

@@ -157,11 +157,17 @@ def judged(
     epsilon: float = 1.0,
     *,
     norm: str = "Linf",
+    before: torch.Tensor | None = None,
     gradients: int = 0,
-    forwards: int = 2,
+    forwards: int = 0,
 ) -> Attack:
-    """Run the network on the images before and after, rounded to 8 bits, and judge whether the attack succeeded."""
-    before, after = (probe.run(shown)[0].detach().cpu().argmax(1) for shown in (images, rounded(changed)))
+    """Run the network on the images after an attack, rounded to 8 bits, and judge whether it succeeded.
+
+    It is run on those before as well where their classes (N,) are not known; each run is added to the `forwards`.
+    """
+    after = probe.run(rounded(changed))[0].detach().cpu().argmax(1)
+    forwards += 1 if before is not None else 2
+    before = probe.run(images)[0].detach().cpu().argmax(1) if before is None else before
     aim = classes(labels if target is None else target, len(images), len(probe.labels))
     success = after != aim if target is None else after == aim
     return Attack(

@@ -43,7 +43,7 @@ def fgsm(
     goal = Goal(probe, images, labels, target)
     climb = ascend(
         probe,
-        harm(goal),
+        harm(goal, begun=goal.images),
         (goal.images, lambda pixels: pixels),
         projections=[lambda pixels: pixels.clamp(0, 1)],
         step=sign(epsilon),
@@ -91,7 +91,7 @@ def pgd(
     start = allowed(goal.images + anywhere(goal.images, epsilon, norm, seed)) if random_start else goal.images
     climb = ascend(
         probe,
-        harm(goal),
+        harm(goal, begun=start),
         (start, lambda pixels: pixels),
         projections=[allowed],
         step=lambda gradient, memory: (rate * steepest(gradient, norm), memory),
@@ -194,9 +194,16 @@ def targeted_ascent(
             return
 
 
-def harm(goal: Goal) -> Callable[[Activations], torch.Tensor]:
-    """What an ascent raises to reach a goal with all of its images, (N,)."""
-    return lambda found: goal.loss(found["scores"].cpu(), goal.everyone)
+def harm(goal: Goal, begun: torch.Tensor) -> Callable[[Activations], torch.Tensor]:
+    """What an ascent that begins with some pixels (N, 3, H, W) raises to reach a goal with all of its images, (N,)."""
+
+    def raised(found: Activations) -> torch.Tensor:
+        scores, first = found["scores"].cpu(), not goal.gradients.any()
+        if first:
+            goal.learn(scores, begun)
+        return goal.unfading(scores, goal.everyone)
+
+    return raised
 
 
 def usual_target(probe: Probe, label: int) -> int:

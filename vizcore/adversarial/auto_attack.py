@@ -54,7 +54,7 @@ def auto_attack(
     aims = ranked[:, : min(TARGETS, ranked.shape[1] - 1)].T  # (9, N)
     fooled = {"fooled before": float(len(changed) - len(standing))}
 
-    losses = {"APGD": [goal.loss], "targeted APGD": [logit_ratio(goal.classes, aim) for aim in aims]}
+    losses = {"APGD": [goal.unfading], "targeted APGD": [logit_ratio(goal.classes, aim) for aim in aims]}
     done = 0
     for way, raised in losses.items():
         fooled[way] = 0.0

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from vizcore.adversarial.attack import Attack, Classes, classes, judged, rounded
 from vizcore.probe import Probe
 
+FADED = 1e-6  # a loss; a probability of 1 has about seven digits
 TOGETHER = 256  # pictures that the network is shown at once where no gradient is asked for
 
 Value = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (n,) of the scores (n, classes) of the pictures `among`
@@ -31,6 +32,7 @@ class Goal:
         self.classes = classes(labels if target is None else target, len(images), len(probe.labels))
         self.gradients = torch.zeros(len(images), dtype=torch.long)
         self.forwards = torch.zeros(len(images), dtype=torch.long)
+        self.before: torch.Tensor | None = None  # the images' own classes, once something asked about them
 
     @property
     def everyone(self) -> torch.Tensor:
@@ -41,6 +43,31 @@ class Goal:
         """What an attack raises, (n,): the cross-entropy of the true labels or minus that of the targets."""
         loss = F.cross_entropy(scores, self.classes[among], reduction="none")
         return -loss if self.targeted else loss
+
+    def unfading(self, scores: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """The loss, (n,), or where the cross-entropy has all but come to its end, the logarithm of the odds.
+
+        A cross-entropy of 1e-6 and less is lost in the last digits of a probability of 1, and its gradient with it: a
+        network that is very sure would seem to withstand. The odds go on where the loss ends, below it or above.
+
+        >>> from vizcore import open_probe
+        >>> goal = Goal(open_probe("tiny-vgg"), torch.zeros(2, 3, 64, 64), [0, 1])
+        >>> scores = torch.zeros(2, 64)
+        >>> scores[:, 0] = 40
+        >>> [round(loss, 1) for loss in goal.unfading(scores, goal.everyone).tolist()]
+        [-35.9, 40.0]
+        """
+        loss = self.loss(scores, among)
+        return torch.where(loss.abs() > FADED, loss, self.odds(scores, among))
+
+    def odds(self, scores: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+        """The logarithm of the odds against the true labels or for the targets, (n,).
+
+        Its gradient is the loss's but for the length, and does not fade where the network is all but certain.
+        """
+        its = self.classes[among][:, None]
+        others = scores.scatter(1, its, -torch.inf).logsumexp(1) - scores.gather(1, its)[:, 0]
+        return -others if self.targeted else others
 
     def margin(self, scores: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
         """How far pictures are from what is wanted of them, in score, (n,): below zero where they have reached it."""
@@ -57,13 +84,21 @@ class Goal:
         found = value(scores, among)
         gradient = self.probe.gradient(found, free)
         self.gradients[among] += 1
+        self.learn(scores, pixels)
         return found.detach(), gradient, self.margin(scores.detach(), among)
 
     def scores(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
         """One query for the scores alone: (n, classes)."""
         self.forwards[among] += 1
         batches = [self.probe.run(batch)[0].detach().cpu() for batch in pixels.split(TOGETHER)]
-        return torch.cat(batches) if batches else torch.empty(0, len(self.probe.labels))
+        scores = torch.cat(batches) if batches else torch.empty(0, len(self.probe.labels))
+        self.learn(scores, pixels)
+        return scores
+
+    def learn(self, scores: torch.Tensor, pixels: torch.Tensor) -> None:
+        """Remember what the network takes the images for where a query was about them as they came."""
+        if self.before is None and pixels.equal(self.images):
+            self.before = scores.detach().argmax(1)
 
     def distance(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
         """The margin of pictures once they are saved in 8 bits: (n,)."""
@@ -77,6 +112,6 @@ class Goal:
         """What was made of the images in the end, judged."""
         labels, target = (None, self.classes) if self.targeted else (self.classes, None)
         return judged(
-            self.probe, self.images, changed, labels, target, epsilon, norm=norm,
-            gradients=int(self.gradients.max()), forwards=int(self.forwards.max()) + 2,
+            self.probe, self.images, changed, labels, target, epsilon, norm=norm, before=self.before,
+            gradients=int(self.gradients.max()), forwards=int(self.forwards.max()),
         )  # fmt: skip

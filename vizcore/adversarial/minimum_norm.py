@@ -8,13 +8,15 @@ import torch
 
 from vizcore.adversarial.attack import Classes, rounded
 from vizcore.adversarial.goal import Goal
-from vizcore.adversarial.norms import TINY, Norm, apiece, sizes, steepest, within
+from vizcore.adversarial.norms import TINY, Norm, apiece, radius, sizes, steepest, within
+from vizcore.adversarial.shortest import Shortest
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed
 from vizcore.method import Method
 from vizcore.probe import Probe
 
 BEYOND = 1e-5  # of a length past the border: on it, rounding would decide
+HALF_A_LEVEL = 0.5 / 255  # at every value: of a much shorter change rounding would leave nothing
 DUAL = {"Linf": "L1", "L2": "L2", "L1": "Linf"}  # a change of size e in the one moves w x by e times w's in the other
 
 
@@ -91,30 +93,41 @@ def ddn(
     """Turn the change towards the gradient at every step, and make it shorter while it fools and longer while not.
 
     Rony et al. 2019, decoupled direction and norm: the direction follows the cross-entropy's gradient by steps that
-    fall from 1 to .01 along a cosine, and the length, 1 at first, is multiplied by 1 - shrink or 1 + shrink. With
-    `rounding`, as in the paper, every picture on the way is one that 8 bits can hold, and so is the shortest that
-    fooled, which is the answer. A picture that was never fooled stays as it was.
+    fall from 1 to .01 along a cosine, and the length is multiplied by 1 - shrink or 1 + shrink. The paper begins with
+    a length of 1; here, until a picture was fooled once, its length is where a linear network's border would be, and
+    no step is longer than the change. A picture whose change has ceased to get shorter is done. With `rounding`, as in
+    the paper, every picture on the way is one that 8 bits can hold, and so is the shortest that fooled, which is the
+    answer. A picture that was never fooled stays as it was.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = ddn(probe, cat, probe.labels.index("tabby"), steps=30)
     >>> round(attack.length.item(), 2), attack.success
-    (0.35, tensor([True]))
+    (0.16, tensor([True]))
     """
     goal = Goal(probe, images, labels, target)
-    best, least = goal.images.clone(), torch.full((len(goal.images),), torch.inf)
-    changed, length = goal.images.clone(), torch.ones(len(goal.images))
+    found, going = Shortest(goal.images, steps), goal.everyone
+    changed, length = goal.images.clone(), torch.zeros(len(goal.images))
+    floor = radius(HALF_A_LEVEL, goal.images, "L2") if rounding else 0.0
     for step in range(1, steps + 1):
-        _, gradient, margin = goal.ascent(changed, goal.everyone, goal.loss)
-        change, reached = changed - goal.images, margin < 0
-        keep_shorter(best, least, goal.everyone, changed, sizes(change, "L2"), reached)
-        length = length * torch.where(reached, 1 - shrink, 1 + shrink)
-        change = change + cosine(1, 0.01, (step - 1) / steps) * steepest(gradient, "L2")
-        changed = (goal.images + apiece(length) * steepest(change, "L2")).clamp(0, 1)
+        _, gradient, margin = goal.ascent(changed[going], going, goal.odds)
+        change, reached = changed[going] - goal.images[going], margin < 0
+        size = sizes(change, "L2")
+        found.keep(going, changed[going], size, reached)
+        longer = (1 + shrink) * length[going]
+        border = longer.maximum(size + margin / sizes(gradient, "L2").clamp_min(TINY)).clamp_min(floor)
+        length[going] = torch.where(found.size[going].isinf(), border,
+                                    torch.where(reached, (1 - shrink) * length[going], longer))  # fmt: skip
+        stride = length[going].clamp_max(cosine(1, 0.01, (step - 1) / steps))
+        change = change + apiece(stride) * steepest(gradient, "L2")
+        changed[going] = (goal.images[going] + apiece(length[going]) * steepest(change, "L2")).clamp(0, 1)
         changed = rounded(changed) if rounding else changed
-        attack = goal.attack(best) if step == steps else None
-        yield Frame(step, steps, attack, shortest(least), best.clone())
+        going = going[found.ongoing(going, step)]
+        over = step == steps or not len(going)
+        yield Frame(step, steps, goal.attack(found.pictures) if over else None, found.terms, found.pictures.clone())
+        if over:
+            return
 
 
 @framed
@@ -131,10 +144,11 @@ def fmn(
     """Step up the gradient, then back to a distance that is drawn in while the picture fools and let out while not.
 
     Pintor et al. 2021, fast minimum-norm attack: until a picture was fooled once, its distance is where a linear
-    network's border would be, |change|_p + margin / |gradient|_q; after that it is multiplied by 1 - gamma or
-    1 + gamma. Along a cosine the steps fall from 1 to .01 and gamma from `shrink` to .001. The answer is the shortest
-    change that fooled; a picture that was never fooled stays as it was. Rounding to 8 bits may undo it; `repaired`
-    mends that.
+    network's border would be, |change|_p + margin / |gradient|_q, and longer with every step; after that it goes there
+    as well, but by no more than a share gamma, `shrink`, where the paper always takes all of gamma and lets it fall to
+    .001. The steps fall from 1 to .01 along a cosine; here none is longer than a change of that distance can be. A
+    picture whose change has ceased to get shorter is done. The answer is the shortest change that fooled; a picture
+    that was never fooled stays as it was. Rounding to 8 bits may undo it; `repaired` mends that.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -144,40 +158,26 @@ def fmn(
     0.08
     """
     goal = Goal(probe, images, labels, target)
-    best, least = goal.images.clone(), torch.full((len(goal.images),), torch.inf)
-    changed, distance = goal.images.clone(), least.clone()
+    found, going = Shortest(goal.images, steps), goal.everyone
+    changed, distance = goal.images.clone(), torch.zeros(len(goal.images))
+    longest = radius(1.0, goal.images, "L2") if norm == "Linf" else 1.0  # length of a change whose size is one
     for step in range(1, steps + 1):
-        margin, gradient, _ = goal.ascent(changed, goal.everyone, goal.margin)
-        change, reached = changed - goal.images, margin < 0
+        margin, gradient, _ = goal.ascent(changed[going], going, goal.margin)
+        change, reached = changed[going] - goal.images[going], margin < 0
         size = sizes(change, norm)
-        keep_shorter(best, least, goal.everyone, changed, size, reached)
-        gamma = cosine(shrink, 0.001, (step - 1) / steps)
+        found.keep(going, changed[going], size, reached)
+        narrower, wider = (1 - shrink) * distance[going], (1 + shrink) * distance[going]
         border = size + margin / sizes(gradient, DUAL[norm]).clamp_min(TINY)
-        wider = torch.where(least.isinf(), border, distance * (1 + gamma))
-        distance = torch.where(reached, (distance * (1 - gamma)).minimum(least), wider)
-        change = change - cosine(1, 0.01, (step - 1) / steps) * steepest(gradient, "L2")
-        changed = (goal.images + within(change, distance, norm)).clamp(0, 1)
-        attack = goal.attack(best) if step == steps else None
-        yield Frame(step, steps, attack, shortest(least), best.clone())
-
-
-def keep_shorter(
-    best: torch.Tensor,
-    least: torch.Tensor,
-    among: torch.Tensor,
-    pixels: torch.Tensor,
-    size: torch.Tensor,
-    reached: torch.Tensor,
-) -> None:
-    """Put what fools at a smaller size (n,) than ever before into `best` (N, 3, H, W), and the size into `least`."""
-    better = reached & (size < least[among])
-    best[among[better]], least[among[better]] = pixels[better], size[better]
-
-
-def shortest(least: torch.Tensor) -> dict[str, float]:
-    """What a frame tells: how many pictures were fooled so far, and the median size of their changes."""
-    found = least[least.isfinite()]
-    return {"fooled": len(found)} | ({"median size": found.median().item()} if len(found) else {})
+        known = border.clamp(narrower, wider).minimum(found.size[going])
+        distance[going] = torch.where(found.size[going].isinf(), border.maximum(wider), known)
+        stride = (longest * distance[going]).clamp_max(cosine(1, 0.01, (step - 1) / steps))
+        change = change - apiece(stride) * steepest(gradient, "L2")
+        changed[going] = (goal.images[going] + within(change, distance[going], norm)).clamp(0, 1)
+        going = going[found.ongoing(going, step)]
+        over = step == steps or not len(going)
+        yield Frame(step, steps, goal.attack(found.pictures) if over else None, found.terms, found.pictures.clone())
+        if over:
+            return
 
 
 def cosine(start: float, end: float, progress: float) -> float:
@@ -212,7 +212,7 @@ METHODS = (
         "FMN",
         fmn,
         formula=r"\delta_{i+1} = P_{\epsilon_i}\!\left(\delta_i - \alpha_i \, \frac{g}{\lVert g \rVert_2}\right), "
-        r"\qquad \epsilon_{i+1} = (1 \mp \gamma_i) \, \epsilon_i",
+        r"\qquad \left|\epsilon_{i+1} - \epsilon_i\right| \le \gamma \, \epsilon_i",
         paper="Pintor et al. 2021, *Fast Minimum-norm Adversarial Attacks through Adaptive Norm Constraints*",
         misleads="The least change that it found is an upper bound; another attack may find a smaller one.",
         coarse={"steps": 40},

@@ -8,16 +8,17 @@ import torch
 
 from vizcore.adversarial.attack import Classes
 from vizcore.adversarial.goal import Goal
-from vizcore.adversarial.minimum_norm import keep_shorter, shortest
-from vizcore.adversarial.norms import sizes
+from vizcore.adversarial.minimum_norm import BEYOND
+from vizcore.adversarial.norms import TINY, apiece, radius, sizes, steepest
+from vizcore.adversarial.shortest import GAIN, Shortest
 from vizcore.ascent import adam
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.method import Method
 from vizcore.probe import Probe
 
-WORSE = 0.9999  # a search in which a tenth of the steps gained less than this ends (Carlini and Wagner 2017)
-CLOSE = 1.05  # a weight that is known to within this factor is known
+ENOUGH = 2  # times the weight that would do for a linear network: at the weight itself the border is not crossed
+STRIDE = 1 / 3  # of the change at a value: how far one step of the first search moves it
 
 
 @framed
@@ -45,19 +46,19 @@ def lbfgs(
     (0.66, 'koala')
     """
     goal = Goal(probe, images, labels, target)
-    best, least = goal.images.clone(), torch.full((len(goal.images),), torch.inf)
+    found = Shortest(goal.images, searches)
     standing = goal.everyone[goal.margin(goal.scores(goal.images, goal.everyone), goal.everyone) >= 0].tolist()
     of = searches * max(1, len(standing))
     for place, number in enumerate(standing):
         among, image = goal.everyone[number, None], goal.images[number, None]
-        weights = Weights(1, 0.01)
+        weights = Weights(torch.tensor([0.01]))
         for search in range(1, searches + 1):
             changed = descended(goal, image, among, weights.now.item(), iterations)
             reached = goal.margin(goal.scores(changed, among), among) < 0
-            keep_shorter(best, least, among, changed, sizes(changed - image, "L2"), reached)
+            found.keep(among, changed, sizes(changed - image, "L2"), reached)
             weights.judge(reached, goal.everyone[:1])
-            yield Frame(place * searches + search, of, None, shortest(least), best.clone())
-    yield Frame(of, of, goal.attack(best), shortest(least), best.clone())
+            yield Frame(place * searches + search, of, None, found.terms, found.pictures.clone())
+    yield Frame(of, of, goal.attack(found.pictures), found.terms, found.pictures)
 
 
 def descended(goal: Goal, image: torch.Tensor, among: torch.Tensor, weight: float, iterations: int) -> torch.Tensor:
@@ -90,57 +91,64 @@ def carlini_wagner(
 ) -> Iterator[Frame]:
     """Weigh the length of the change against the margin of the scores, and search for the weight that just suffices.
 
-    Carlini and Wagner 2017, the L2 attack: minimise |r|^2 + c max(margin(x + r), 0) with Adam; c grows tenfold from
-    .001 until the picture is fooled, and is then halved in on. The paper keeps pixels in [0, 1] by a tanh, which
-    holds those at exactly 0 or 1 where they are; here they are clipped after every step. Steps grow shorter over the
-    second half, where a search in which a tenth of them gains next to nothing ends for that picture. The answer is the
-    shortest change that fooled; a picture that was never fooled stays as it was. Rounding to 8 bits may undo it;
-    `repaired` mends that.
+    Carlini and Wagner 2017, the L2 attack: minimise |r|^2 + c max(margin(x + r), 0) with Adam; c grows tenfold until
+    the picture is fooled, and is then halved in on. The paper keeps pixels in [0, 1] by a tanh, which holds those at
+    exactly 0 or 1 where they are; here they are clipped after every step. And here the first search begins with what
+    would do for a linear network, r = -margin g / |g|^2 and twice its c = 2 margin / |g|^2, where g is the margin's
+    gradient, the others with the shortest change so far, and `step_size` is the longest a step may be: a third of what
+    r is at a value, and half as much with every search. A search ends for a picture whose change has ceased to get
+    shorter, and so do all of them after one that gained nothing. The answer is the shortest change that fooled; a
+    picture that was never fooled stays as it was. Rounding to 8 bits may undo it; `repaired` mends that.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = carlini_wagner(probe, cat, probe.labels.index("tabby"), searches=5, steps=30)
     >>> round(attack.length.item(), 2), probe.labels[attack.classes] == "tabby"
-    (0.16, False)
+    (0.09, False)
     """
-    goal = Goal(probe, images, labels, target)
-    best, least = goal.images.clone(), torch.full((len(goal.images),), torch.inf)
-    weights, of = Weights(len(goal.images), 0.001), searches * steps
-    there = goal.margin(goal.scores(goal.images, goal.everyone), goal.everyone) < 0
-    weights.high[there] = 0.0  # no harm is needed
+    goal, of = Goal(probe, images, labels, target), searches * steps
+    found, changed, going = Shortest(goal.images, steps), goal.images.clone(), goal.everyone
+    margin, gradient, _ = goal.ascent(changed, going, goal.margin)
+    found.keep(going, changed, torch.zeros(len(going)), margin < 0)
+    slope = sizes(gradient, "L2").clamp_min(TINY)
+    away = margin.clamp_min(BEYOND) / slope  # from a linear network's border
+    weights = Weights(ENOUGH * 2 * away / slope)
+    changed = (changed - apiece(away) * steepest(gradient, "L2")).clamp(0, 1)
+    rate = (STRIDE * away / radius(1.0, goal.images, "L2")).clamp_max(step_size)
+    standing = going[margin >= 0]
     for search in range(searches):
-        asked = going = weights.unknown
-        hit, before = torch.zeros(len(least), dtype=torch.bool), torch.full((len(least),), torch.inf)
-        changed, climb, memory = goal.images.clone(), adam(step_size, steps), None
+        if not len(standing):
+            break
+        before, hit = found.size.clone(), torch.zeros(len(found.size), dtype=torch.bool)
+        going, climb, memory = standing, adam(1.0, steps), None
+        found.again()
         for step in range(1, steps + 1):
+            pixels, weight = changed[going], apiece(weights.now[going])
+            margin, gradient, _ = goal.ascent(pixels, going, goal.margin)
+            change, reached = pixels - goal.images[going], margin < 0
+            found.keep(going, pixels, sizes(change, "L2"), reached)
+            if step > 1:  # where it begins says nothing of the weight
+                hit[going] |= reached
+            move, memory = climb(-weight * apiece(~reached) * gradient - 2 * change, memory)
+            changed[going] = (pixels + apiece(rate[going]) * move).clamp(0, 1)
+            kept = found.ongoing(going, step)
+            going, memory = going[kept], (memory[0][kept], memory[1][kept], memory[2])
+            yield Frame(search * steps + step, of, None, found.terms, found.pictures.clone())
             if not len(going):
                 break
-            pixels, weight = changed[going], weights.now[going]
-            value, gradient, margin = goal.ascent(
-                pixels, going, lambda scores, among, weight=weight: -weight * goal.margin(scores, among).clamp_min(0)
-            )
-            change = pixels - goal.images[going]
-            size = sizes(change, "L2")
-            keep_shorter(best, least, going, pixels, size, margin < 0)
-            if step > steps // 2:  # at first a step is as long whatever the weight
-                hit[going] |= margin < 0
-            move, memory = climb(gradient - 2 * change, memory)
-            changed[going] = (pixels + move).clamp(0, 1)
-            if step > steps // 2 and step % max(1, steps // 10) == 0:
-                cost = size**2 - value
-                kept = cost <= WORSE * before[going]
-                before[going] = cost
-                going, memory = going[kept], (memory[0][kept], memory[1][kept], memory[2])
-            yield Frame(search * steps + step, of, None, shortest(least), best.clone())
-        weights.judge(hit[asked], asked)
-    yield Frame(of, of, goal.attack(best), shortest(least), best.clone())
+        weights.judge(hit[standing], standing)
+        rate = rate / 2
+        fooled = found.size.isfinite()
+        changed[fooled] = found.pictures[fooled]
+        standing = standing[(~fooled | (found.size < (1 - GAIN) * before))[standing]]
+    yield Frame(of, of, goal.attack(found.pictures), found.terms, found.pictures)
 
 
 class Weights:
     """The weight of the harm for each picture: tenfold until one is fooled, then halfway between too little and enough.
 
-    >>> weights, one = Weights(1, 0.1), torch.tensor([0])
+    >>> weights, one = Weights(torch.tensor([0.1])), torch.tensor([0])
     >>> for reached in (False, True, True, False):
     ...     weights.judge(torch.tensor([reached]), one)
     ...     print(round(weights.now.item(), 4))
@@ -150,13 +158,8 @@ class Weights:
     0.4375
     """
 
-    def __init__(self, count: int, first: float):
-        self.now, self.low, self.high = torch.full((count,), first), torch.zeros(count), torch.full((count,), torch.inf)
-
-    @property
-    def unknown(self) -> torch.Tensor:
-        """The pictures whose least sufficient weight is not known closely."""
-        return (self.high > CLOSE * self.low).nonzero()[:, 0]
+    def __init__(self, first: torch.Tensor):
+        self.now, self.low, self.high = first.clone(), torch.zeros_like(first), torch.full_like(first, torch.inf)
 
     def judge(self, reached: torch.Tensor, among: torch.Tensor) -> None:
         """Take in whether the weights of the pictures `among` all sufficed, and choose the next ones."""
