@@ -174,7 +174,7 @@ def test_a_picture_of_one_pixel_is_a_picture():
 def test_a_click_on_a_channel_and_on_a_cell_makes_it_the_unit(page: Page):
     opens(page, "/activations?unit=conv4.relu:5")
     stages = page.locator(".stage")
-    page.locator(".grid[aria-label='channels of conv4.relu'] canvas").click(position={"x": 50, "y": 20})
+    page.locator(".grid[aria-label='channels of conv4.relu'] canvas").click(position={"x": 75, "y": 20})
     expect(page.get_by_text("Channel 1", exact=True)).to_be_visible()
     rests(page)
     assert asked(page, "unit") == "conv4.relu:1"
