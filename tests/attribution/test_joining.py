@@ -203,7 +203,7 @@ def test_a_method_that_joins_is_put_to_the_test_on_the_page_of_trust(function, j
     app = opened("trust.py", unit="scores:19", **{"trust.method": "Chess"})
 
     def done(app) -> bool:
-        tables = [element for element in app.get("html") if 'class="meters"' in element.proto.body]
+        tables = [element for element in app.get("html") if 'class="meters' in element.proto.body]
         known = "trust film" in canvases(app) and "unchanged when" in canvas(app, "trust map")["stamp"]
         return bool(tables) and known
 

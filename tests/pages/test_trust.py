@@ -68,7 +68,7 @@ def readings(app) -> str:
 
 def table(app) -> str:
     """The table of all methods."""
-    return next((element.proto.body for element in app.get("html") if 'class="meters"' in element.proto.body), "")
+    return next((element.proto.body for element in app.get("html") if 'class="meters' in element.proto.body), "")
 
 
 def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
