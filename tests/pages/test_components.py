@@ -1,6 +1,7 @@
 """Components: what the browser draws was computed and formatted before it was sent."""
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,10 @@ def test_a_chart_knows_where_its_axis_ends_and_how_each_value_is_printed():
 def test_the_browser_formats_no_number(script: Path):
     for way in ("toFixed", "toPrecision", "toExponential", "toLocaleString", "Intl."):
         assert way not in script.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.js")), ids=lambda path: path.stem)
+def test_what_is_drawn_comes_as_a_list_of_one(path):
+    # of a dictionary Streamlit would ask value by value whether it is a table, and import pandas to find out
+    begins = re.findall(r"export default function \((.*?)[,}]", path.read_text())
+    assert begins in ([], ["{ data: [data]"])

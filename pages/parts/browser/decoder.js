@@ -3,7 +3,7 @@
 const PIXELS = 128 // of a side up to which a picture is drawn in whole pixels
 const boxes = new WeakMap()
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   let box = boxes.get(parentElement)
   if (!box) {
     box = new LiveDecoder(parentElement)
