@@ -127,7 +127,7 @@ def test_an_index_that_is_complete_is_for_the_whole_page_to_draw_also_where_its_
         whole = SimpleNamespace(complete=True, layers=("conv1",))
         job = jobs.ask(corpora.JOB, "whose", lambda: iter([Frame(1, 1, whole)]))
         job.thread.join(5)
-        corpora.growing(job.latest, lambda index: st.text("drawn"), ["conv1"])
+        corpora.growing(corpora.JOB, job.latest, lambda index: st.text("drawn"), ["conv1"])
 
     app = AppTest.from_function(page, default_timeout=60).run()
     assert (app.session_state["runs"], said(app)) == (2, "drawn")
