@@ -116,6 +116,7 @@ def test_pages_answer_while_an_index_is_being_built(building, page):
 
 def test_an_index_that_is_complete_is_for_the_whole_page_to_draw_also_where_its_job_has_just_ended():
     def page():
+        import time
         from types import SimpleNamespace
 
         import streamlit as st
@@ -125,7 +126,8 @@ def test_an_index_that_is_complete_is_for_the_whole_page_to_draw_also_where_its_
 
         state.place("runs", state.kept("runs", 0) + 1)
         whole = SimpleNamespace(complete=True, layers=("conv1",))
-        job = jobs.ask(corpora.JOB, "whose", lambda: iter([Frame(1, 1, whole)]))
+        late = (time.sleep(0.3) or frame for frame in [Frame(1, 1, whole)])  # it has not ended when it was asked
+        job = jobs.ask(corpora.JOB, "whose", lambda: late)
         job.thread.join(5)
         corpora.growing(corpora.JOB, job.latest, lambda index: st.text("drawn"), ["conv1"])
 
