@@ -230,14 +230,17 @@ def test_killed_twenty_times_it_ends_as_if_undisturbed(tmp_path, monkeypatch):
         worker = context.Process(target=build, args=(str(path), str(tmp_path / "killed")))
         worker.start()
         before = one.noted()["done"]
-        while one.noted()["done"] == before < COUNT * 4 and worker.is_alive():
+        for _ in range(5_000):  # until it has done something, but not for ever
+            if one.noted()["done"] != before or before >= COUNT * 4 or not worker.is_alive():
+                break
             worker.join(0.002)
         worker.join(moments.uniform(0, 0.04))
         if worker.is_alive():
             os.kill(worker.pid, signal.SIGKILL)
             kills += 1
             reached.append(one.noted()["done"])
-        worker.join()
+        worker.join(60)
+        assert worker.exitcode in (0, -signal.SIGKILL), "it ends by itself or is killed, and does not fail or hang"
         if one.noted()["done"] == len(corpus):  # it got to its end: compare, and begin another
             assert files(corpus) == undisturbed
             forget(probe(), corpus)
