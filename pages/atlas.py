@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import atlas_chip, beside, components, dials, learn, networks, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import apology, calm, end
 from pages.parts.selection import select, selection
 from vizcore import Unit
 from vizcore.imaging import contact_sheet, render
@@ -147,7 +147,7 @@ if atlas is None:
     st.markdown(ABSENT.format(title=show.plain(chosen.title)))
     st.code(f"convscope atlas --network {networks.quoted(chosen.network)}", language=None)
     st.page_link("visualize.py", label="Paint one unit now")
-    st.stop()
+    end()
 layers = list(atlas.layers)
 follow(unit)
 with dials.row():

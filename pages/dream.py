@@ -5,7 +5,7 @@ import inspect
 import streamlit as st
 
 from pages.parts import beside, dials, jobs, learn, pictures, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import apology, calm, end
 from pages.parts.cloud import MARKS, painting
 from pages.parts.question import written
 from pages.parts.selection import selection
@@ -106,7 +106,7 @@ def layers_asked():
     known = convolutional_layers(chosen.probe)
     if not known:
         apology(NOWHERE.format(title=chosen.title))
-        st.stop()
+        end()
     ends = [name for name in stage_ends(chosen.probe) if name in known] or known[-1:]
     usual = ends[len(ends) * 3 // 4]
     listed = outline(chosen.probe, usual, among=known)

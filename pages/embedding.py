@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import beside, components, corpora, dials, jobs, learn, show, state
-from pages.parts.calm import calm, calmly
+from pages.parts.calm import calm, calmly, end
 from pages.parts.cloud import Panel, cloud
 from pages.parts.question import Question, collection
 from pages.parts.selection import selection
@@ -141,7 +141,7 @@ with calm():
     index = corpora.grown(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
         st.caption("The maps are drawn as soon as the network has seen a few hundred pictures.")
-        st.stop()
+        end()
     with spots[0]:
         left = dials.choose("left by", spaces(index), key="embedding.left", default="pixels", format=chosen.brief)
     with spots[1]:

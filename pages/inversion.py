@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import beside, decoded, dials, jobs, learn, show, state
-from pages.parts.calm import calm
+from pages.parts.calm import calm, end
 from pages.parts.question import written
 from pages.parts.selection import selection
 from vizcore.imaging import render
@@ -164,7 +164,7 @@ with dials.row():
 with calm():
     if trained:
         decoded.draw(chosen, method, turned, original(chosen), tries)
-        st.stop()
+        end()
     beside.each(chosen, second, answer, stacked=True, about=False)
     decoded.elsewhere(chosen)
     job = jobs.running(JOB)

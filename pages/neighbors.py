@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import beside, cloud, components, corpora, dials, jobs, learn, show, state
-from pages.parts.calm import apology, calm
+from pages.parts.calm import apology, calm, end
 from pages.parts.question import Question, collection
 from pages.parts.selection import selection
 from vizcore.corpora import pixels
@@ -155,17 +155,18 @@ show.question("What does the network consider alike?", f"Nearest neighbours, as 
 with dials.row():
     with st.container(width="content"):
         corpus = corpora.picker()
-    spots = [st.container(width=width) for width in (200, "stretch")]
+    spots = [st.container(width=width) for width in (200, 360, "content")]
 with calm():
     index = corpora.grown(chosen.network, chosen.probe, corpus) if corpus is not None else None
     if index is None:
         st.caption("Neighbours are shown as soon as the network has seen a few hundred pictures.")
-        st.stop()
+        end()
     with spots[0]:
         layer = dials.choose("layer", [LAST, *index.layers], key="neighbors.layer", format=chosen.brief)
     with spots[1], st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         method = dials.method(SEARCHES, key="neighbors.method")
         turned = dials.draw(method, without=("space",)) | {"layer": None if layer == LAST else layer}
+    with spots[2]:
         second = beside.choose(chosen)
     left, right = st.columns([1, 3], gap="large")
     with left:

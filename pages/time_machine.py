@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.parts import corpora, dials, film, jobs, learn, networks, show
-from pages.parts.calm import apology, calm, calmly
+from pages.parts.calm import apology, calm, calmly, end
 from pages.parts.selection import TEACHING, select, selection
 from vizcore import zoo
 from vizcore.corpora import evenly
@@ -113,7 +113,7 @@ if not stages:
     apology(ABSENT.format(title=chosen.title))
     st.button(f"Go back in time with {networks.title(TEACHING)}", key="try time machine", type="tertiary",
               on_click=calmly(lambda: select(network=TEACHING)))  # fmt: skip
-    st.stop()
+    end()
 *_, trained = stages
 with calm():
     chosen = replace(chosen, asked=str(chosen.unit))  # the answer of today is followed back, whatever it was then

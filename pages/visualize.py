@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts import accentuated, beside, dials, jobs, learn, natural, networks, show, studio
-from pages.parts.calm import calm, calmly
+from pages.parts.calm import calm, calmly, end
 from pages.parts.pair import other_unit
 from pages.parts.question import written
 from pages.parts.selection import DEFAULTS, TEACHING, selection
@@ -157,7 +157,7 @@ if method in ACCENTS:
     with row:
         turned = dials.draw(method, chosen.probe, unit, in_sight=3)
     accentuated.asked(chosen, method, turned)
-    st.stop()
+    end()
 with row:
     target = dials.choose("paint", [ALONE, WITH, LESS], key=TARGET)
     other = other_unit(chosen) if target != ALONE else None

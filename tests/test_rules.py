@@ -79,6 +79,13 @@ def test_widgets_are_set_in_one_place(path):
             assert read, f"{short(path)}:{node.lineno}: state.put and state.place set widgets and remember things"
 
 
+@pytest.mark.parametrize("path", [path for path in PAGES if path.name != "jobs.py"], ids=short)
+def test_a_page_that_ends_early_lets_the_frame_end(path):
+    """After `st.stop` nothing is drawn any more; a job's session alone, that is over, may end so."""
+    stops = [node.lineno for node in ast.walk(tree(path)) if ast.unparse(node) == "st.stop()"]
+    assert not stops, f"{short(path)}:{stops}: calm.end() ends a page"
+
+
 @pytest.mark.parametrize("path", PAGES, ids=short)
 def test_no_callback_can_leave_the_reader_without_a_page(path):
     """Streamlit gives up a run whose callback raises; `calmly` says a sentence instead."""

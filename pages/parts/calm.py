@@ -6,6 +6,7 @@ sentence(error)       what an error says to a reader
 note(sentence)        say something quietly at the top of the next page drawn
 show_notes()          draw what was noted, once (the navigation does this)
 run_again()           run the page again, though no reader asked for it: what it says at its top stays
+end()                 end the page here; the sidebar is drawn to its end all the same
 """
 
 import itertools
@@ -16,6 +17,7 @@ from functools import wraps
 from typing import NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from pages.parts import state
 from vizcore.zoo import in_words
@@ -83,6 +85,11 @@ def show_notes() -> None:
     for number, text in enumerate(notes):
         with st.container(key=f"note-{number}"):
             st.text(text)
+
+
+def end() -> NoReturn:
+    """End the page here. After `st.stop`, nothing could be drawn any more that stands around the page."""
+    raise StopException
 
 
 def run_again() -> NoReturn:

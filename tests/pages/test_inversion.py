@@ -110,6 +110,11 @@ def drawn_something(page: Page) -> bool:
     return page.locator(".depths canvas").first.evaluate(f"it => new Set(new Uint32Array({pixels})).size > 9")
 
 
+def test_a_page_that_ends_early_leaves_the_sidebar_whole():
+    app = opened("inversion.py", network="tiny-vgg", **{"inversion.method": DECODERS[0].title})
+    assert "What it wants to see" in drawn(app) and "vizcore.synthesis.decode_depths" in snippet(app)
+
+
 def test_a_network_without_decoders_says_which_has_them_and_one_click_leads_there():
     app = opened(PAGE, network="tiny-vgg-robust", **{"inversion.method": DECODER})
     assert any("Tiny VGG has decoders" in caption.value for caption in app.caption) and "decoded from" not in drawn(app)
