@@ -16,6 +16,7 @@ from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
+from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
 from vizcore.probe.preparation import prepared
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
@@ -67,6 +68,7 @@ class Probe:
         picture = picture.to(self.device)
         expected = bare_scores(self.network, picture)
         if self.device.type == "cpu":
+            keep_freed()
             channels_last(self.network, picture, expected)
         self._mean = torch.tensor(self.mean, device=self.device).view(-1, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(-1, 1, 1)

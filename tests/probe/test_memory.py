@@ -1,0 +1,43 @@
+"""What a network frees is kept for its next answer, and handed back when that is asked for."""
+
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from vizcore import open_probe
+from vizcore.probe.memory import give_back, libc
+
+pytestmark = pytest.mark.skipif(libc() is None, reason="only glibc hands memory back, and only it can be told not to")
+
+
+def pages_taken(work) -> int:
+    """The fewest pages of memory that the system handed out for one of several calls."""
+    taken = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        work()
+        taken.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(taken)
+
+
+@pytest.mark.parametrize("aside", [False, True], ids=["in the first thread", "in another thread"])
+def test_an_answer_is_made_in_the_memory_of_the_one_before(aside):
+    probe, images = open_probe("efficientnet-lite0", device="cpu"), torch.rand(8, 3, 224, 224)
+    with ThreadPoolExecutor(1) as thread:
+        count = (lambda *given: thread.submit(*given).result()) if aside else (lambda call, *given: call(*given))
+        assert count(pages_taken, lambda: probe.run(images)) < 8 * 200  # of 4 kB; 8 * 4,700 where nothing is kept
+
+
+def test_what_is_free_is_handed_back_when_asked():
+    def held() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    blocks = [torch.ones(1 << 20) for _ in range(40)]
+    guard = torch.ones(1 << 10)
+    much = held()
+    del blocks
+    give_back()
+    assert much - held() > 100 << 20 and guard.all()
