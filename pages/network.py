@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.parts import dials, learn, show, state
+from pages.parts import beside, dials, learn, show, state
 from pages.parts.answers import answers
 from pages.parts.architecture import architecture
 from pages.parts.calm import calmly
-from pages.parts.selection import TOP, select, selection
+from pages.parts.selection import TOP, Selection, select, selection
 from vizcore import Unit, zoo
 from vizcore.imaging import render
 from vizcore.inspection import diagram, network
@@ -19,15 +19,60 @@ def drawn(digest: str, layer: str, name: str, _method, _probe) -> str:
 
 
 def pick(name: str) -> None:
-    """A layer was picked: the unit moves there, to its first channel; at the end, to the top answer."""
-    last = chosen.probe.layer("scores").name
-    select(unit=TOP if name == last else Unit(name, 0))
+    """A layer was picked: the unit moves there, to its first channel; at the end, to the top answer.
+
+    In a second network only those layers can be picked that the first has as well.
+    """
+    if name in chosen.probe.layers:
+        last = chosen.probe.layer("scores").name
+        select(unit=TOP if name == last else Unit(name, 0))
 
 
-def pick_row() -> None:
-    """A row of the table was picked."""
-    if rows := st.session_state["network table"].selection.rows:
+def pick_row(table: list[dict], key: str) -> None:
+    """A row of a table was picked."""
+    if rows := st.session_state[key].selection.rows:
         pick(table[rows[0]]["layer"])
+
+
+def draw(one: Selection, mark: str) -> None:
+    """A network's drawing, its numbers, its layers one a row, and what it answers."""
+    layer, table, fields = one.layer.name, network.layer_table(one.probe), network.central_fields(one.probe)
+    drawing = drawn(one.probe.digest, layer, method.name, method, one.probe)
+    architecture(one, drawing, fields, table, key=f"architecture{mark}", on_pick=pick)
+    counts = network.totals(one.probe)
+    show.numbers(
+        {
+            "layers": counts["layers"],
+            "parameters": counts["parameters"],
+            "multiply-adds for one picture": counts["operations"],
+            "classes": counts["classes"],
+        }
+    )
+    st.space("small")
+    left, right = st.columns([10, 3], gap="medium")
+    with left:
+        show.heading("Every layer")
+        key, rows = f"network table{mark}", [list(one.probe.layers).index(layer)]
+        state.place(key, {"selection": {"rows": rows, "columns": [], "cells": []}})
+        st.dataframe(
+            table,
+            key=key,
+            hide_index=True,
+            height=360,
+            on_select=calmly(lambda: pick_row(table, key)),
+            selection_mode="single-row",
+            placeholder="all",
+            column_config={
+                "receptive field": st.column_config.Column(help="Pixels that one cell can see, along a side."),
+                "stride": st.column_config.Column(help="Pixels from one cell to the next."),
+                "parameters": st.column_config.NumberColumn(format="localized"),
+                "operations": st.column_config.NumberColumn(format="localized", help="Multiply-adds for one picture."),
+            },
+        )
+    with right:
+        show.heading("What it answers to this picture")
+        answers(one)
+    st.space("small")
 
 
 def taught(card: dict) -> None:
@@ -125,46 +170,11 @@ def accuracy(history: list[dict]):
 chosen = selection()
 show.question("What is the network made of?", chosen.title)
 layer = chosen.layer.name
-table = network.layer_table(chosen.probe)
-counts = network.totals(chosen.probe)
-fields = network.central_fields(chosen.probe)
-method = dials.method(diagram.METHODS, key="network.method")
-drawing = drawn(chosen.probe.digest, layer, method.name, method, chosen.probe)
-architecture(chosen, drawing, fields, table, key="architecture", on_pick=pick)
-show.numbers(
-    {
-        "layers": counts["layers"],
-        "parameters": counts["parameters"],
-        "multiply-adds for one picture": counts["operations"],
-        "classes": counts["classes"],
-    }
-)
-st.space("small")
-left, right = st.columns([10, 3], gap="medium")
-with left:
-    show.heading("Every layer")
-    rows = [list(chosen.probe.layers).index(layer)]
-    state.place("network table", {"selection": {"rows": rows, "columns": [], "cells": []}})
-    st.dataframe(
-        table,
-        key="network table",
-        hide_index=True,
-        height=360,
-        on_select=calmly(pick_row),
-        selection_mode="single-row",
-        placeholder="all",
-        column_config={
-            "receptive field": st.column_config.Column(help="Pixels that one cell can see, along a side."),
-            "stride": st.column_config.Column(help="Pixels from one cell to the next."),
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "operations": st.column_config.NumberColumn(format="localized", help="Multiply-adds for one picture."),
-        },
-    )
-with right:
-    show.heading("What it answers to this picture")
-    answers(chosen)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    method = dials.method(diagram.METHODS, key="network.method")
+    second = beside.choose(chosen)
+beside.each(chosen, second, draw, stacked=True, about=False)
 if card := zoo.card(chosen.network):
-    st.space("small")
     taught(card) if "taught" in card else trained(card)
 learn.below(
     method,
@@ -175,9 +185,9 @@ learn.below(
         learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0)),
         learn.Try("The answer itself", unit=TOP),
     ],
-    picture=lambda: render.enlarged(render.boxed(chosen.prepared, fields[layer]), 512),
-    data=table,
-    svg=drawing,
+    picture=lambda: render.enlarged(render.boxed(chosen.prepared, network.central_fields(chosen.probe)[layer]), 512),
+    data=network.layer_table(chosen.probe),
+    svg=drawn(chosen.probe.digest, layer, method.name, method, chosen.probe),
     snippet="table = vizcore.inspection.layer_table(probe)",
     name="network",
 )

@@ -18,6 +18,7 @@ from vizcore.representation import build_index, open_corpus
 ROOT = Path(__file__).resolve().parent.parent.parent
 TWIN = "Tiny VGG, robust"
 ASKED = {
+    "network.py": {},
     "filters.py": {},
     "activations.py": {},
     "examples.py": {"corpus": "digits", "unit": "conv4.relu:5"},

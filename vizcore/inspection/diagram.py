@@ -257,8 +257,8 @@ METHODS = (
     Method(
         "Architecture",
         architecture,
-        formula=r"\text{height} \propto \sqrt{h\,w}, \qquad \text{width} \propto \log K, \qquad "
-        r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \prod_{i<l} s_i",
+        formula=r"\begin{gathered} \text{height} \propto \sqrt{h\,w}, \qquad \text{width} \propto \log K, \\ "
+        r"\text{field}_l = \text{field}_{l-1} + (k_l - 1)\, d_l \textstyle\prod_{i<l} s_i \end{gathered}",
         paper="LeCun et al. 1998, *Gradient-Based Learning Applied to Document Recognition* (the drawing of LeNet-5)",
         misleads="A large block is a large map, not an important one.",
     ),
