@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import streamlit as st
 
-from pages.parts import dials, jobs, learn, show, state, trust_board, trust_meter
+from pages.parts import beside, dials, jobs, learn, show, state, trust_board, trust_meter
 from pages.parts import meter as meters
 from pages.parts.calm import calm
 from pages.parts.question import Question
-from pages.parts.selection import selection
+from pages.parts.selection import Selection, selection
 from vizcore.attribution import Meter, board
 from vizcore.attribution.board import COMPARED
 from vizcore.attribution.meter import METHODS, takes_long
@@ -54,11 +54,16 @@ def title_of(one: Method) -> str:
     return f"{one.title}\n{f'fails {len(found.failed)} of 3' if found.failed else 'passes'}"
 
 
-def draw_board(frame) -> None:
-    """The board as far as it is."""
-    titles = {one.title: title_of(one) for one in COMPARED}
-    going = jobs.running(BOARD).going
-    trust_board.draw(chosen, frame, counted, name, titles, lambda picked: state.put(METHOD, picked), going)
+def every_map(one: Selection, mark: str) -> None:
+    """The board of all methods for a network, as far as it is. Verdicts stand under the titles of the first alone."""
+    titles = {each.title: each.title if mark else title_of(each) for each in COMPARED}
+    pixels, pick = one.prepared, lambda picked: state.put(METHOD, picked)
+    jobs.ask(BOARD + mark, (one.network, one.picture, str(one.unit)), lambda: board(one.probe, pixels, one.unit))
+    jobs.watch(
+        BOARD + mark,
+        lambda frame: trust_board.draw(one, frame, counted, name, titles, pick, jobs.running(BOARD + mark).going, mark),
+        what="every method",
+    )
 
 
 def put_to_the_test() -> None:
@@ -113,12 +118,12 @@ with dials.row():
     method = titled(COMPARED)[name]
     counted = dials.choose("counted", WAYS, key=COUNTED)
     given = dials.draw(METER, in_sight=2)
+    second = beside.choose(chosen)
 
 with calm():
     question = (chosen.network, chosen.picture, str(unit))
-    pixels = chosen.prepared
-    job = jobs.ask(BOARD, question, lambda: board(probe, pixels, unit))
-    jobs.watch(BOARD, draw_board, what="every method")
+    beside.each(chosen, second, every_map, stacked=True)
+    job = jobs.running(BOARD)
     if job.latest and not job.going:
         st.space("small")
         show.heading(f"{name}, put to the test")

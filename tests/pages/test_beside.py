@@ -27,6 +27,7 @@ ASKED = {
     "invariance.py": {"invariance.steps": "5"},
     "cam.py": {},
     "gradients.py": {},
+    "trust.py": {},
     "occlusion.py": {"occlusion.patch": "32", "occlusion.stride": "32"},
     "visualize.py": {"visualize.steps": "16"},
     "groups.py": {"neuron_groups.steps": "16"},
