@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vizcore import open_probe
-from vizcore.probe.memory import give_back, libc
+from vizcore.probe.memory import give_back, libc, now_and_then
 
 pytestmark = pytest.mark.skipif(libc() is None, reason="only glibc hands memory back, and only it can be told not to")
 
@@ -31,10 +31,28 @@ def test_an_answer_is_made_in_the_memory_of_the_one_before(aside):
         assert count(pages_taken, lambda: probe.run(images)) < 8 * 200  # of 4 kB; 8 * 4,700 where nothing is kept
 
 
-def test_what_is_free_is_handed_back_when_asked():
-    def held() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def held() -> int:
+    """Bytes that the process holds in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
+
+def test_holes_between_what_stays_do_not_add_up(monkeypatch):
+    """What is free between blocks in use goes back with the first answer after a while."""
+    probe = open_probe("tiny-vgg", device="cpu")
+    picture = torch.rand(1, 3, 64, 64)
+    blocks = [torch.ones(1 << 18) for _ in range(200)]
+    stay = blocks[1::2]
+    del blocks
+    much = held()
+    probe.run(picture)
+    assert much - held() < 20 << 20, "too soon"
+    monkeypatch.setattr(now_and_then, "due", 0.0)
+    probe.run(picture)
+    assert much - held() > 60 << 20 and all(block.all() for block in stay)
+    assert now_and_then.due > 0
+
+
+def test_what_is_free_is_handed_back_when_asked():
     blocks = [torch.ones(1 << 20) for _ in range(40)]
     guard = torch.ones(1 << 10)
     much = held()

@@ -8,10 +8,12 @@ answer is taken from the system page by page and cleared, which is a quarter to 
 
 import ctypes
 import sys
+import time
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # mallopt(3)
 KEPT, LARGEST = 256 << 20, 128 << 20  # bytes free at a heap's end, and the largest block that comes from it
+EVERY = 30  # seconds between two times that what is free between blocks in use is handed back
 
 
 @cache
@@ -35,3 +37,22 @@ def give_back() -> None:
     """Hand back to the system what is free now."""
     if libc():
         libc().malloc_trim(0)
+
+
+class NowAndThen:
+    """Hands back what is free when that was last done a while ago, so that holes between what stays do not add up.
+
+    It costs about .1 s, and the next answer its pages, which is little in half a minute.
+    """
+
+    def __init__(self):
+        self.due = time.monotonic() + EVERY
+
+    def __call__(self) -> None:
+        """Hand back, if it is time."""
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + EVERY
+            give_back()
+
+
+now_and_then = NowAndThen()
