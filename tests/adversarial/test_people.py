@@ -63,7 +63,8 @@ def test_every_step_stays_within_epsilon_and_the_box_and_climbs_for_every_networ
         assert (frame.picture - CAT).abs().max() <= 24 / 255 + 1e-6
         assert frame.picture.min() >= 0 and frame.picture.max() <= 1
     for name in probes:
-        assert frames[-1].terms[name] > max(0.5, 5 * frames[0].terms[name])
+        before, after = (frame.terms[name] / (1 - frame.terms[name]) for frame in (frames[0], frames[-1]))
+        assert after > max(1, 5 * before)  # in odds
     scores, _ = probe.run(seen_by(probe, frames[-1].picture))
     assert scores.argmax(1)[0] in classes_of(probe, "dog") and scores.argmax(1)[1] in classes_of(probe, "coffee")
     assert torch.equal(last(fool_people(probes, CAT, ["dog", "coffee"], epsilon=0.0, steps=2)).picture, CAT)

@@ -25,8 +25,8 @@ def repaired(probe: Probe, attack: Attack, *, steps: int = 16) -> Attack:
     >>> from vizcore import bundled_images, open_probe
     >>> from vizcore.adversarial import deepfool
     >>> probe = open_probe("tiny-vgg")
-    >>> cat = probe.prepare(bundled_images()["cat"])[None]
-    >>> attack = deepfool(probe, cat, probe.labels.index("tabby"))
+    >>> coffee = probe.prepare(bundled_images()["coffee"])[None]
+    >>> attack = deepfool(probe, coffee, probe.labels.index("espresso"))
     >>> attack.success, repaired(probe, attack).success
     (tensor([False]), tensor([True]))
     """
@@ -68,8 +68,8 @@ def lasting(frames: Iterable[Frame], probe: Probe) -> Iterator[Frame]:
     >>> from vizcore import bundled_images, last, open_probe
     >>> from vizcore.adversarial import deepfool
     >>> probe = open_probe("tiny-vgg")
-    >>> cat = probe.prepare(bundled_images()["cat"])[None]
-    >>> frame = last(lasting(deepfool.frames(probe, cat, probe.labels.index("tabby")), probe))
+    >>> coffee = probe.prepare(bundled_images()["coffee"])[None]
+    >>> frame = last(lasting(deepfool.frames(probe, coffee, probe.labels.index("espresso")), probe))
     >>> frame.picture.success, frame.terms["mended"]
     (tensor([True]), 12)
     """

@@ -43,7 +43,7 @@ def deepfool(
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = deepfool(probe, cat, probe.labels.index("tabby"))
     >>> round(attack.length.item(), 2), attack.gradients
-    (0.08, 18)
+    (0.1, 18)
     """
     goal = Goal(probe, images, labels)
     changed, change = goal.images.clone(), torch.zeros_like(goal.images)
@@ -104,7 +104,7 @@ def ddn(
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = ddn(probe, cat, probe.labels.index("tabby"), steps=30)
     >>> round(attack.length.item(), 2), attack.success
-    (0.16, tensor([True]))
+    (0.17, tensor([True]))
     """
     goal = Goal(probe, images, labels, target)
     found, going = Shortest(goal.images, steps), goal.everyone
@@ -155,7 +155,7 @@ def fmn(
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = fmn(probe, cat, probe.labels.index("tabby"), steps=30)
     >>> round(attack.length.item(), 2)
-    0.08
+    0.11
     """
     goal = Goal(probe, images, labels, target)
     found, going = Shortest(goal.images, steps), goal.everyone

@@ -101,7 +101,7 @@ def neuron_groups(
     >>> from vizcore import bundled_image, last, open_probe
     >>> frame = last(neuron_groups(open_probe("tiny-vgg"), bundled_image("cat"), "tabby", groups=3, steps=1))
     >>> frame.picture.shape[0], frame.detail.layer, round(frame.detail.kept, 1)
-    (3, 'conv6.relu', 0.7)
+    (3, 'conv6.relu', 0.8)
     """
     unit = probe.unit(unit)
     layer = layer or usual_layer(probe, unit)

@@ -30,6 +30,7 @@ from vizcore.probe import Probe
 from vizcore.synthesis.decoder import LEAK, Decoder
 from vizcore.training.card import write
 from vizcore.training.photographs import Photographs, apart, load_photographs
+from vizcore.training.precision import quick
 from vizcore.zoo import open_probe
 
 NETWORK, JUDGE = "tiny-vgg", "tiny-vgg-robust"
@@ -152,16 +153,19 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate(progress)
         compared = self.plan.compared if progress >= FEATURES else ()
-        found = {name: value.detach() for name, value in self.answers(images, {self.layer, *compared}).items()}
-        decoded = self.decoder(found[self.layer])
+        with quick(images.device):
+            found = {name: value.detach() for name, value in self.answers(images, {self.layer, *compared}).items()}
+            decoded = self.decoder(found[self.layer]).float()
+            again = self.answers(decoded, compared) if compared else {}
         critic, parts = {}, {"pixels": (decoded - images).square().mean() / CONTRAST**2}
         if compared:
-            again = self.answers(decoded, compared)
-            errors = [(again[name] - found[name]).square().sum() / found[name].square().sum() for name in compared]
+            pairs = [(again[name].float(), found[name].float()) for name in compared]
+            errors = [(mine - its).square().sum() / its.square().sum() for mine, its in pairs]
             parts["features"] = FEATURES_WEIGH * torch.stack(errors).mean()
         if self.plan.adversarial and progress >= ADVERSARIAL:
             critic = self.criticise(images, decoded.detach())
-            parts["adversarial"] = ADVERSARIAL_WEIGHS * F.softplus(-self.critic(decoded)).mean()
+            with quick(images.device):
+                parts["adversarial"] = ADVERSARIAL_WEIGHS * F.softplus(-self.critic(decoded)).float().mean()
         self.optimiser.zero_grad()
         sum(parts.values()).backward()
         self.optimiser.step()
@@ -173,7 +177,8 @@ class Run:
 
     def criticise(self, images: torch.Tensor, decoded: torch.Tensor) -> dict[str, torch.Tensor]:
         """A step of the discriminator, unless it is far ahead, and its loss before it."""
-        real, made = self.critic(images), self.critic(decoded)
+        with quick(images.device):
+            real, made = self.critic(images).float(), self.critic(decoded).float()
         loss = (F.softplus(-real) + F.softplus(made)).mean()
         self.critics.zero_grad()
         loss.backward()

@@ -15,7 +15,7 @@ where it was last kept.
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -33,7 +33,7 @@ from vizcore.zoo import open_probe
 NAME, LOSS_NETWORK = "styles", "tiny-vgg"
 PATTERN = 384  # pixels of a style's picture
 RATE, WARM = 4e-3, 50  # of Adam, and steps until it is reached
-STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0)  # beside a content's weight of 1
+STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0) | {"night": 3.0, "dots": 3.0, "glass": 12.0}  # beside a content's of 1
 GRAIN = 0.3  # the weight of the mean absolute difference of neighbouring pixels
 SIDES = ((0.6, 64), (0.9, 96), (math.inf, 128))  # until which share of the time, and pixels of a piece
 KEPT_EVERY = 30  # seconds
@@ -70,7 +70,11 @@ class Judge:
 
     def seen(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """What its layers answer to images (N, 3, H, W)."""
-        return self.probe.run(images, dict.fromkeys([*self.style_layers, self.content_layer]), scores=False)[1]
+        return self.answers(images, dict.fromkeys([*self.style_layers, self.content_layer]))
+
+    def answers(self, images: torch.Tensor, layers: Iterable[str]) -> dict[str, torch.Tensor]:
+        """What these layers answer."""
+        return self.probe.run(images, layers, scores=False)[1]
 
     def grams(self, found: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         """The Gram matrices of the layers of style, each (N, C, C)."""
@@ -83,9 +87,9 @@ class Judge:
         these numbers (N,), at full size (0) or at half size (1): each (N,)."""
         half = halved(painted)
         with torch.no_grad():
-            _, before = self.probe.run(halved(content), [self.content_layer], scores=False)
+            before = self.answers(halved(content), [self.content_layer])
         found = self.seen((painted, half)[size])
-        maps = found if size else self.probe.run(half, [self.content_layer], scores=False)[1]
+        maps = found if size else self.answers(half, [self.content_layer])
         pairs = zip(self.grams(found), self.wanted[size], strict=True)
         return {
             "content": apart(maps[self.content_layer], before[self.content_layer]),

@@ -3,9 +3,11 @@
 Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
 first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy
-rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both learn from the label and
-from what a larger network would have said (teacher.py). Pictures grow from 40 to 64 pixels along the way; the weights
-that are kept are a running average, whose batch norms are measured anew at the end.
+rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both begin with random weights,
+and learn from the label, from what a larger network would have said (teacher.py), and from their elder: the network of
+the same name that came along before, born again (Furlanello et al. 2018). It answers every changed picture as it is
+changed, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64 pixels along the
+way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
@@ -15,7 +17,7 @@ any machine, and learns more on a faster one. A run that was cut off goes on whe
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,25 +26,30 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from vizcore.probe import Probe
-from vizcore.training.augmenting import augment
+from vizcore.training.augmenting import augment, cutmix
 from vizcore.training.card import standing, write
 from vizcore.training.photographs import Photographs, apart, load_photographs
+from vizcore.training.precision import quick
 from vizcore.training.teacher import answers
-from vizcore.zoo import MEAN, STD, TinyVGG
+from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 
 WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
+ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
+COMPARED = ("conv4.relu", "conv6.relu")  # the maps that are first aimed at
 PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
     "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
-    "0.4 of the label and 0.6 of what EfficientNet-Lite0 with a new head says; a running average of the weights, its "
-    "batch norms measured anew at the end; "
+    "the label (0.4) and what EfficientNet-Lite0 with a new head says (0.6), mixed with what its elder of the same "
+    "name says of the picture as it is shown, whose maps are aimed at too in the first 0.4 of the time; a running "
+    "average of the weights, its batch norms measured anew at the end; "
 )
 RECIPES = {
     "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
-    "be trusted, for the sake of the first layer, which is held after that",
+    "be trusted, for the sake of the first layer, which is held after that; then half of the batches with a rectangle "
+    "of another picture in each (CutMix)",
     "tiny-vgg-robust": COMMON + "all the time under attack (N-FGSM at 4/255), in the beginning with colours that "
     "cannot be trusted",
 }
@@ -78,16 +85,31 @@ class Moment:
         return self.name == "tiny-vgg-robust" or self.progress < PEACE
 
     @property
+    def first(self) -> float:
+        """The share of the rate at which the first layer learns."""
+        return 1.0 if self.name == "tiny-vgg-robust" else min(1.0, max(0.0, 2 - 2 * self.progress / PEACE))
+
+    @property
     def size(self) -> int:
         """Side of the training pictures."""
         if self.progress < (0.3 if self.name == "tiny-vgg-robust" else PEACE):
             return 40
-        return 48 if self.progress < 0.72 else 64
+        return 48 if self.progress < 0.6 else 64
 
     @property
     def sharp(self) -> float:
         """The share of pictures of which no pixel is interpolated."""
         return 0.5 if self.progress < 0.72 else 0.7
+
+    @property
+    def cut(self) -> float:
+        """The share of batches in which a part of every picture comes from another."""
+        return 0.5 if self.name == "tiny-vgg" and PEACE <= self.progress < 0.88 else 0.0
+
+    @property
+    def near(self) -> float:
+        """How much it counts, beside the answers, that maps are those of the elder."""
+        return max(0.0, 1 - self.progress / 0.4)
 
     @property
     def colour(self) -> float:
@@ -107,7 +129,9 @@ def n_fgsm(
     """Training pictures changed against the network: noise of twice epsilon, then one step of epsilon, unclipped."""
     noise = torch.rand(images.shape, generator=generator, device=generator.device).to(images.device) * 4 - 2
     noisy = (images + epsilon * noise).requires_grad_()
-    loss = F.cross_entropy(network(normalised(noisy)), wanted)
+    with quick(images.device):
+        scores = network(normalised(noisy))
+    loss = F.cross_entropy(scores.float(), wanted)
     return (noisy + epsilon * torch.autograd.grad(loss, noisy)[0].sign()).detach()
 
 
@@ -144,6 +168,14 @@ def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
     save_file(weights, path, {"labels": json.dumps(labels), "architecture": "tiny-vgg"})
 
 
+def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The scores (N, classes), and the maps of COMPARED, of a network in training."""
+    fourth = network.conv4(network.conv3(network.pool1(network.conv2(network.conv1(normalised(images))))))
+    sixth = network.conv6(network.conv5(network.pool2(fourth)))
+    scores = network.fc(network.dropout(network.pool3(sixth).flatten(1)))
+    return scores.float(), [fourth.float(), sixth.float()]
+
+
 class Run:
     """One network in training: the weights that move, the running average that is kept, and how far it is."""
 
@@ -156,8 +188,12 @@ class Run:
         for network in (self.network, self.average):
             network.to(device, memory_format=torch.channels_last)
         norms = [value for value in self.network.parameters() if value.ndim == 1]
-        weights = [value for value in self.network.parameters() if value.ndim > 1]
-        groups = [{"params": weights, "weight_decay": 5e-4}, {"params": norms, "weight_decay": 0.0}]
+        first, *weights = [value for value in self.network.parameters() if value.ndim > 1]
+        groups = [
+            {"params": [first], "weight_decay": 5e-4},
+            {"params": weights, "weight_decay": 5e-4},
+            {"params": norms, "weight_decay": 0.0},
+        ]
         self.optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
         self.epoch, self.seconds, self.history = 0, 0.0, []
 
@@ -175,15 +211,21 @@ class Run:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
 
-    def learn(self, images: torch.Tensor, wanted: torch.Tensor, rate: float, *, held: bool = False) -> float:
+    def learn(
+        self, images: torch.Tensor, wanted: torch.Tensor, now: Moment, aims: Sequence[torch.Tensor], scale: float = 1.0
+    ) -> float:
         """One step towards the answers `wanted` (N, classes), and the running average after it.
 
-        The first layer stays as it is where it is `held`.
+        `aims` are the maps of COMPARED as they should be, or nothing, and `scale` is what the rate is multiplied by.
         """
-        self.network.conv1.conv.weight.requires_grad_(not held)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        loss = F.cross_entropy(self.network(normalised(images)), wanted)
+        self.network.conv1.conv.weight.requires_grad_(now.first > 0)
+        for group, part in zip(self.optimiser.param_groups, (now.first, 1, 1), strict=True):
+            group["lr"] = now.rate * scale * part
+        with quick(images.device):
+            scores, maps = answered(self.network, images)
+        loss = F.cross_entropy(scores, wanted)
+        for mine, its in zip(maps, aims, strict=False):
+            loss = loss + now.near * (mine - its).square().mean() / its.square().mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -196,12 +238,19 @@ class Run:
         return loss.item()
 
 
+def elder_of(name: str, labels: tuple[str, ...], device: torch.device) -> Probe | None:
+    """The network of this name that comes along, if it knows the same classes."""
+    elder = open_probe(name, device=device)
+    return elder if elder.labels == labels else None
+
+
 def epochs(
     run: Run, name: str, photographs: Photographs, taught: torch.Tensor, minutes: float, seed: int
 ) -> Iterator[float]:
     """Train epoch by epoch towards the answers `taught` until the time is over; each epoch gives its mean loss."""
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
+    elder = elder_of(name, photographs.labels, device)
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
@@ -211,9 +260,18 @@ def epochs(
         for batch in order.split(batch_size)[: len(order) // batch_size]:
             now = Moment(name, run.seconds / (60 * minutes))
             images = augment(photographs.pixels[batch], now.size, generator, sharp=now.sharp, colour=now.colour)
+            wanted = taught[batch]
+            if torch.rand(1, generator=generator, device=device).item() < now.cut:
+                images, wanted = cutmix(images, wanted, generator)
+            aims = []
+            if elder:
+                with quick(device):
+                    said, maps = elder.run(images, COMPARED)
+                wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
+                aims = [maps[layer].float() for layer in COMPARED]
             if now.attacked:
                 images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator)
-            losses.append(run.learn(images, taught[batch], now.rate * scale, held=not now.attacked))
+            losses.append(run.learn(images, wanted, now, aims, scale))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
                 break
