@@ -44,8 +44,9 @@ def test_the_control_is_the_same_change_with_random_signs_and_the_x_ray_is_of_wh
 
 
 def test_an_attack_that_knows_no_epsilon_is_asked_without_and_its_picture_is_mended():
-    app = finished(opened(PAGE, **{"attacks.method": "DeepFool"}))
-    least = deepfool(probe, cat[None], before.index)
+    app = finished(opened(PAGE, image="coffee", **{"attacks.method": "DeepFool"}))
+    coffee = probe.prepare(bundled_image("coffee"))
+    least = deepfool(probe, coffee[None], probe.predict(coffee)[0].index)
     attack = repaired(probe, least)
     assert not least.success.item() and attack.success.item()
     assert numbers(app)["length of the change"] == figures(attack.length.item())

@@ -33,7 +33,7 @@ from vizcore.zoo import open_probe
 NAME, LOSS_NETWORK = "styles", "tiny-vgg"
 PATTERN = 384  # pixels of a style's picture
 RATE, WARM = 4e-3, 50  # of Adam, and steps until it is reached
-STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0) | {"night": 3.0, "dots": 3.0, "glass": 12.0}  # beside a content's of 1
+STYLE_WEIGHT = dict.fromkeys(STYLES, 5.0)  # beside a content's weight of 1
 GRAIN = 0.3  # the weight of the mean absolute difference of neighbouring pixels
 SIDES = ((0.6, 64), (0.9, 96), (math.inf, 128))  # until which share of the time, and pixels of a piece
 KEPT_EVERY = 30  # seconds
