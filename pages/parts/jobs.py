@@ -24,7 +24,7 @@ import streamlit as st
 
 from pages.parts import show, state
 from pages.parts.calm import calm, calmly, run_again, sentence
-from vizcore.probe import Cancelled, background, cancel_when, check_cancel, give_back
+from vizcore.probe import Cancelled, background, cancel_when, check_cancel
 
 EVERY = 0.25  # seconds between two looks at a job
 GIVES_WAY = 5  # how far a job's priority is below a page's, of 19
@@ -111,10 +111,9 @@ def rest() -> None:
 
 
 def stop_all(jobs: dict[str, Job]) -> None:
-    """Stop what still runs when a session ends, and hand back the memory that its answers were made in."""
+    """Stop what still runs when a session ends."""
     for job in jobs.values():
         job.stop()
-    give_back()
 
 
 @st.cache_resource(scope="session", on_release=stop_all, show_spinner=False)

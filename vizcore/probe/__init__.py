@@ -7,7 +7,6 @@ from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step
 from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
-from vizcore.probe.memory import give_back
 from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.probe import Probe
 from vizcore.probe.tracer import is_torchs_own, operation_name
@@ -28,7 +27,6 @@ __all__ = [
     "cancel_when",
     "check_cancel",
     "first_tensor",
-    "give_back",
     "given",
     "inexact",
     "is_torchs_own",

@@ -8,12 +8,13 @@ answer is taken from the system page by page and cleared, which is a quarter to 
 
 import ctypes
 import sys
+import threading
 import time
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # mallopt(3)
 KEPT, LARGEST = 256 << 20, 128 << 20  # bytes free at a heap's end, and the largest block that comes from it
-EVERY = 30  # seconds between two times that what is free between blocks in use is handed back
+EVERY = 4  # seconds
 
 
 @cache
@@ -27,32 +28,27 @@ def libc() -> ctypes.CDLL | None:
 
 @cache
 def keep_freed() -> bool:
-    """From now on keep what is freed, in one heap for all threads; False where this C library cannot be told."""
+    """From now on keep what is freed, in one heap for all threads; False where this C library cannot be told.
+
+    Every few seconds what is free is handed back all the same, so that a process at rest holds no more than it uses,
+    and holes between what stays do not add up. It costs less than a tenth of a second, and the next answer its pages.
+    """
     options = {TRIM_THRESHOLD: KEPT, MMAP_THRESHOLD: LARGEST, ARENA_MAX: 1}
     told = [libc().mallopt(*option) for option in options.items()] if libc() else [0]
-    return all(told)
+    if not all(told):
+        return False
+    threading.Thread(target=now_and_then, name="hands memory back", daemon=True).start()
+    return True
+
+
+def now_and_then() -> None:
+    """Hand back what is free, every few seconds."""
+    while True:
+        time.sleep(EVERY)
+        give_back()
 
 
 def give_back() -> None:
     """Hand back to the system what is free now."""
     if libc():
         libc().malloc_trim(0)
-
-
-class NowAndThen:
-    """Hands back what is free when that was last done a while ago, so that holes between what stays do not add up.
-
-    It costs about .1 s, and the next answer its pages, which is little in half a minute.
-    """
-
-    def __init__(self):
-        self.due = time.monotonic() + EVERY
-
-    def __call__(self) -> None:
-        """Hand back, if it is time."""
-        if time.monotonic() >= self.due:
-            self.due = time.monotonic() + EVERY
-            give_back()
-
-
-now_and_then = NowAndThen()

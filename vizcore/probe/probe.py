@@ -16,7 +16,7 @@ from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
-from vizcore.probe.memory import keep_freed, now_and_then
+from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
 from vizcore.probe.preparation import prepared
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
@@ -128,7 +128,6 @@ class Probe:
         wanted = set(names.values()) | ({self._answer} if scores else set())
         with self.lock.turn(), torch.enable_grad():
             found = self._walk(self.normalised(images), wanted, wrapped)
-        now_and_then()
         return (found[self._answer] if scores else None), {name: found[layer] for name, layer in names.items()}
 
     def _walk(self, pixels: torch.Tensor, wanted: set[str], wraps: Mapping[str, Wrap]) -> dict[str, torch.Tensor]:
