@@ -1,7 +1,7 @@
 """What it saves to keep freed memory for the next answer: `python -m benchmarks.memory`.
 
-The same forwards in two processes of one thread each, as a probe has its memory and as the C library would: seconds of
-processor a picture, how many of them the system took, and pages of memory that it had to hand out.
+The same forwards in two processes of one thread each, as a probe has its memory and as the C library would: the
+processor's milliseconds a picture, how many of them the system took, and pages of memory that it had to hand out.
 """
 
 import resource
@@ -41,6 +41,7 @@ def measure(keep: bool) -> None:
 
 
 def main() -> None:
+    """Measure in a process for either way, for what is told to the C library stays told."""
     if len(sys.argv) > 1:
         measure(sys.argv[1] == "kept")
         return

@@ -124,7 +124,7 @@ with calm():
     question = (chosen.network, chosen.picture, str(unit))
     beside.each(chosen, second, every_map, stacked=True)
     job = jobs.running(BOARD)
-    if job.latest and not job.going:
+    if job and job.latest and not job.going:
         st.space("small")
         show.heading(f"{name}, put to the test")
         put_to_the_test()

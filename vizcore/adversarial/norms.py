@@ -98,7 +98,7 @@ def anywhere(images: torch.Tensor, epsilon: float, norm: str, seed: int) -> torc
 
 def nearby(images: torch.Tensor, epsilon: float, norm: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """What takes pixels to pictures that are within epsilon of the images and within [0, 1]."""
-    if norm == "Linf":  # as `within` has it, at a third of the cost
+    if norm == "Linf":  # as `within` has it, the border reckoned once
         least, most = (images - epsilon).clamp_min(0), (images + epsilon).clamp_max(1)
         return lambda pixels: pixels.clamp(least, most)
     return lambda pixels: (images + within(pixels - images, epsilon, norm)).clamp(0, 1)

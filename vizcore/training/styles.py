@@ -15,7 +15,7 @@ where it was last kept.
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -70,11 +70,7 @@ class Judge:
 
     def seen(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """What its layers answer to images (N, 3, H, W)."""
-        return self.answers(images, dict.fromkeys([*self.style_layers, self.content_layer]))
-
-    def answers(self, images: torch.Tensor, layers: Iterable[str]) -> dict[str, torch.Tensor]:
-        """What these layers answer."""
-        return self.probe.run(images, layers, scores=False)[1]
+        return self.probe.run(images, dict.fromkeys([*self.style_layers, self.content_layer]), scores=False)[1]
 
     def grams(self, found: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         """The Gram matrices of the layers of style, each (N, C, C)."""
@@ -87,9 +83,9 @@ class Judge:
         these numbers (N,), at full size (0) or at half size (1): each (N,)."""
         half = halved(painted)
         with torch.no_grad():
-            before = self.answers(halved(content), [self.content_layer])
+            _, before = self.probe.run(halved(content), [self.content_layer], scores=False)
         found = self.seen((painted, half)[size])
-        maps = found if size else self.answers(half, [self.content_layer])
+        maps = found if size else self.probe.run(half, [self.content_layer], scores=False)[1]
         pairs = zip(self.grams(found), self.wanted[size], strict=True)
         return {
             "content": apart(maps[self.content_layer], before[self.content_layer]),

@@ -5,9 +5,9 @@ trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in p
 first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy
 rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both begin with random weights,
 and learn from the label, from what a larger network would have said (teacher.py), and from their elder: the network of
-the same name that came along before, born again (Furlanello et al. 2018). It answers every changed picture as it is
-changed, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64 pixels along the
-way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
+the same name that came along before, born again (Furlanello et al. 2018). It answers the very window that is learned
+from, before any attack, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64
+pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
@@ -266,9 +266,9 @@ def epochs(
             aims = []
             if elder:
                 with quick(device):
-                    said, maps = elder.run(images, COMPARED)
+                    said, maps = elder.run(images, COMPARED if now.near else ())
                 wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
-                aims = [maps[layer].float() for layer in COMPARED]
+                aims = [each.float() for each in maps.values()]
             if now.attacked:
                 images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator)
             losses.append(run.learn(images, wanted, now, aims, scale))
