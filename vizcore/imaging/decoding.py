@@ -1,36 +1,30 @@
 """From untrusted bytes to an upright RGB picture of bounded size, or one sentence that says why not."""
 
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from io import BytesIO
-from math import ceil
 from threading import Lock
 
-import numpy as np
-from PIL import Image, ImageChops, ImageCms, features
+from PIL import Image
 
+from vizcore.imaging import upright as program
 from vizcore.imaging.hidden_costs import has_too_little, hidden_cost, too_many_parts
+from vizcore.imaging.upright import FORMATS, SIZE, drafted, upright
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if features.check("avif") else ())
 FORMAT_NAMES = ", ".join(FORMATS).replace("WEBP", "WebP")
 LARGEST_PIXELS = 50_000_000
-# A picture near the limit takes up to a gigabyte while it is decoded, so from here on they wait for each other.
+# A picture near the limit takes up to a gigabyte while it is decoded, so from here on they wait for each other, each
+# in a process that takes the memory with it.
 LARGE_PIXELS = 12_000_000
 LARGE_ONE = Lock()
-LONGEST_SIDE = 2048
-LONGEST_RATIO = 16
-# Cameras and phones embed up to a few kilobytes. A larger profile is a table or a program to run for every pixel,
-# and a stranger wrote it.
-LARGEST_PROFILE = 65_536
-ORIENTATION = 0x0112
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# Nothing that can be counted beforehand says how long these take, so a small picture alone is decoded here.
+UNTOLD, SMALL = ("WEBP", "AVIF", "TIFF"), 3_000_000  # pixels, and bytes of the file
+LONGEST_SECONDS, PATIENCE = 8, 60  # of processor time, and on the clock
+LARGEST_MEMORY = 1_500_000_000  # bytes
+# On a machine of many cores every thread would reserve addresses that count as memory.
+FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
 
 class UnreadableImage(ValueError):
@@ -72,36 +66,51 @@ def open_picture(data: bytes) -> Image.Image:
             f"This {picture.format} picture is cut off: {picture.width} x {picture.height} pixels need more data than "
             "it has; save or download it again."
         )
-    # A JPEG can be decoded at an eighth of its size; twice what is wanted leaves enough for a fine reduction.
-    width, height = picture.size
-    scale = 2 * reduction(*kept(width, height))
-    picture.draft(None, (ceil(width * scale), ceil(height * scale)))
-    return picture
+    return drafted(picture)
 
 
 def decode(picture: Image.Image) -> Image.Image:
     """Decode an opened picture into a new one: upright, RGB on white, in sRGB, its longer side at most 2048 pixels.
 
-    Pictures longer than 16 times their width keep only the middle. The picture that came is left as it is.
-    Raises UnreadableImage when the picture turns out to be damaged.
+    Pictures longer than 16 times their width keep only the middle. The picture that came is left as it is. What is
+    large, or of a format that does not tell how long it takes, is decoded in a process of its own, within 8 seconds.
+    Raises UnreadableImage when the picture turns out to be damaged, or too costly.
 
     >>> decode(Image.new("LA", (3000, 10), (0, 0))).size
     (160, 10)
     """
     check_pixels(*picture.size)
+    large = picture.width * picture.height > LARGE_PIXELS
+    data = picture.fp.getvalue() if isinstance(getattr(picture, "fp", None), BytesIO) else b""
+    untold = picture.format in UNTOLD and max(picture.width * picture.height, len(data)) > SMALL
     # Decoders fail on damaged bytes in a dozen ways (OSError, SyntaxError, struct.error, MemoryError, ...), which all
     # mean the same to the reader.
     try:
-        with LARGE_ONE if picture.width * picture.height > LARGE_PIXELS else nullcontext():
-            picture.load()
-            turn, profile = camera_turn(picture), picture.info.get("icc_profile")
-            picture = in_srgb(flat(eight_bits(reduced(smooth(middle(picture))))), profile)
+        with LARGE_ONE if large else nullcontext():
+            return decoded_apart(data) if data and (large or untold) else upright(picture)
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        raise UnreadableImage(
+            "The picture takes too long, or too much memory, to decode; save it anew as an ordinary picture."
+        ) from error
     except Exception as error:
         raise UnreadableImage(
             f"This {picture.format or 'PIL'} picture is cut off or damaged and cannot be decoded; a whole file is "
             "needed, so save or download it again."
         ) from error
-    return picture if turn is None else picture.transpose(turn)
+
+
+def decoded_apart(data: bytes) -> Image.Image:
+    """What `upright` makes of a file, in a process of its own; TimeoutError where the system had to end it."""
+    command = [sys.executable, "-P", program.__file__, str(LONGEST_SECONDS), str(LARGEST_MEMORY)]
+    done = subprocess.run(
+        command, input=data, capture_output=True, timeout=PATIENCE, check=False, env=os.environ | FRUGAL
+    )
+    if done.returncode < 0 or b"MemoryError" in done.stderr[-200:]:
+        raise TimeoutError
+    if done.returncode:
+        raise OSError(done.stderr[-200:])
+    size = SIZE.unpack_from(done.stdout)
+    return Image.frombuffer("RGB", size, done.stdout[SIZE.size :], "raw", "RGB", 0, 1)
 
 
 def check_pixels(width: int, height: int) -> None:
@@ -113,95 +122,3 @@ def check_pixels(width: int, height: int) -> None:
         )
     if width < 1 or height < 1:
         raise UnreadableImage(f"The picture has {width} x {height} pixels; 1 x 1 is the least, so choose another.")
-
-
-def kept(width: int, height: int) -> tuple[int, int]:
-    """The part of a long strip that is kept: at most 16 times its width."""
-    return min(width, LONGEST_RATIO * height), min(height, LONGEST_RATIO * width)
-
-
-def reduction(width: int, height: int) -> float:
-    """The scale at which the longer side has at most 2048 pixels; never more than one."""
-    return min(1, LONGEST_SIDE / max(width, height))
-
-
-def camera_turn(picture: Image.Image) -> Image.Transpose | None:
-    """The turn that undoes how the camera was held (EXIF); a damaged note does not make a bad picture."""
-    try:
-        return UPRIGHT.get(picture.getexif().get(ORIENTATION))
-    except Exception:
-        return None
-
-
-def middle(picture: Image.Image) -> Image.Image:
-    """Only the middle of a strip, the part a network looks at; resized to its short side, a whole one fills memory."""
-    (whole_width, whole_height), (width, height) = picture.size, kept(*picture.size)
-    left, top = (whole_width - width) // 2, (whole_height - height) // 2
-    return picture.crop((left, top, left + width, top + height)) if picture.size != (width, height) else picture
-
-
-def smooth(picture: Image.Image) -> Image.Image:
-    """The same colours in a mode whose neighbours can be averaged: L, RGB, RGBA, CMYK, or grey of more bits."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return picture
-    if picture.has_transparency_data:
-        return picture.convert("RGBA")
-    if picture.mode in ("L", "RGB", "CMYK"):
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def reduced(picture: Image.Image) -> Image.Image:
-    """A copy with at most 2048 pixels on its longer side; the filter has no negative lobes, so no value is new."""
-    width, height = picture.size
-    scale = reduction(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return picture.resize(size, Image.Resampling.HAMMING, reducing_gap=2)
-
-
-def eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits in 8: 16 bits have a known full scale, other numbers lie in 0 to 1 or are stretched."""
-    if picture.mode in ("L", "RGB", "RGBA", "CMYK"):
-        return picture
-    values = np.asarray(picture).astype(np.float32)
-    if picture.mode.startswith("I;16"):
-        values /= 65535
-    else:
-        finite = values[np.isfinite(values)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
-        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low).astype(np.float64)
-        if low < 0 or high > 1:
-            values = (values - low) / (float(high) - float(low) or 1)
-    return Image.fromarray(np.rint(values * 255).astype(np.uint8))
-
-
-def flat(picture: Image.Image) -> Image.Image:
-    """Transparent pictures on white, the paper that most of them were drawn for."""
-    if picture.mode != "RGBA":
-        return picture
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-
-
-def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The colours that the camera meant, so that a network sees what the reader's browser shows."""
-    if not profile or len(profile) > LARGEST_PROFILE:
-        return picture.convert("RGB")
-    try:
-        camera = ImageCms.ImageCmsProfile(BytesIO(profile))
-        picture = as_profiled(picture, camera.profile.xcolor_space.strip())
-        return ImageCms.profileToProfile(picture, camera, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):  # a profile that is damaged or made for other colours
-        return picture.convert("RGB")
-
-
-def as_profiled(picture: Image.Image, space: str) -> Image.Image:
-    """A picture in the mode its profile is for: grey became RGB on the way from a palette or from transparency.
-
-    >>> [as_profiled(Image.new("RGB", (1, 1), colour), "GRAY").mode for colour in ("grey", "red")]
-    ['L', 'RGB']
-    """
-    if space == "GRAY" and picture.mode == "RGB":
-        grey = picture.convert("L")
-        if not ImageChops.difference(grey.convert("RGB"), picture).getbbox():
-            return grey
-    return picture
