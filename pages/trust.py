@@ -116,7 +116,7 @@ show.question("Which map should I believe?", "Trust: every method on one picture
 with dials.row():
     name = dials.choose("put to the test", titled(COMPARED), key=METHOD)
     method = titled(COMPARED)[name]
-    counted = dials.choose("counted", WAYS, key=COUNTED)
+    counted = dials.choose("evidence", WAYS, key=COUNTED)
     given = dials.draw(METER, in_sight=2)
     second = beside.choose(chosen)
 
