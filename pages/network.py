@@ -163,7 +163,7 @@ def accuracy(history: list[dict]):
             )
         )
     chart.update_yaxes(tickformat=".0%", rangemode="tozero")
-    chart.update_xaxes(title="epoch")
+    chart.update_xaxes(title="epoch", range=[0, 1.2 * epochs[-1]])  # names stand at the right
     return chart
 
 
