@@ -34,6 +34,7 @@ ASKED = {
     "atlas.py": {},
     "inversion.py": {"inversion.layer": "conv2.relu", "invert.steps": "16"},
     "dream.py": {"dream.steps": "2", "dream.octaves": "1"},
+    "style.py": {"style.method": "Style transfer", "style.steps": "8", "style.size": "64"},
     "attacks.py": {"attacks.method": "FGSM"},
 }
 
