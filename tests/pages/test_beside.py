@@ -36,6 +36,7 @@ ASKED = {
     "dream.py": {"dream.steps": "2", "dream.octaves": "1"},
     "style.py": {"style.method": "Style transfer", "style.steps": "8", "style.size": "64"},
     "attacks.py": {"attacks.method": "FGSM"},
+    "physical.py": {"destruction_rates.samples": "2"},
     "scalpel.py": {"scalpel.layer": "conv6.relu"},
 }
 
