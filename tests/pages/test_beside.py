@@ -86,8 +86,10 @@ def test_the_law_holds_for_every_page_with_the_switch():
     assert having == {*ASKED, LIVE}
 
 
-def test_the_network_beside_travels_to_another_page():
-    app = opened("filters.py", beside=TWIN)
+def test_the_network_beside_may_be_asked_for_by_its_name_and_travels_to_another_page():
+    app = opened("filters.py", beside="tiny-vgg-robust")
+    assert app.selectbox("beside").value == "tiny-vgg-robust"
+    assert any("&beside=Tiny+VGG%2C+robust" in one.value for one in app.code), "the link to this view has lost it"
     app.switch_page("activations.py").run()
     assert app.selectbox("beside").value == "tiny-vgg-robust" and "activations grid beside" in canvases(app)
 
