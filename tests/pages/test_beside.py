@@ -92,6 +92,14 @@ def test_the_network_beside_may_be_asked_for_by_its_name_and_travels_to_another_
     assert any("&beside=Tiny+VGG%2C+robust" in one.value for one in app.code), "the link to this view has lost it"
     app.switch_page("activations.py").run()
     assert app.selectbox("beside").value == "tiny-vgg-robust" and "activations grid beside" in canvases(app)
+    first, selected = canvas(app, "activations grid"), canvas(app, "activations grid beside")["selected"]
+    app.query_params["activations.beside"] = f"{app.select_slider('activations.layer').value}:{(selected + 1) % 5}"
+    app.run()  # as a unit that is picked in the second network stands in the address
+    assert canvas(app, "activations grid beside")["selected"] == (selected + 1) % 5
+    assert canvas(app, "activations grid") == first
+    for nothing in ("rubbish", "conv9.relu:1", "conv1.relu:999"):
+        app.query_params["activations.beside"] = nothing
+        assert canvas(app.run(), "activations grid beside")["selected"] == selected and not said(app)
 
 
 def test_where_two_networks_cannot_be_meant_there_is_no_switch():
