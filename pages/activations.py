@@ -1,5 +1,7 @@
 """What does every channel of a layer answer to this picture?"""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pages.parts import atlas_chip, beside, components, dials, learn, show, state
@@ -24,7 +26,7 @@ from vizcore.overview import middle_layer
 from vizcore.probe import SCORES
 
 RANKING = Method("Order of the channels", ranking)
-LAYER = "activations.layer"
+LAYER, THEIRS = "activations.layer", "activations.beside"
 SCALES = {"each its own": False, "one for all": True}
 TILES = {64: 60, 256: 44, 1024: 36, 100_000: 28}  # up to so many channels, a tile is about so wide
 FEW, LARGE, SMALL = 64, 96, 48  # so many maps are sent large; pixels of a side
@@ -67,16 +69,37 @@ def named(probe) -> list[str]:
     return [SCORES if name == last else name for name in probe.layers]
 
 
+def pick(one, unit: Unit) -> None:
+    """Ask about a unit; of the network beside, only here."""
+    if one is chosen:
+        select(unit=unit)
+    else:
+        st.query_params[THEIRS] = str(unit)
+
+
+def theirs(one):
+    """The network beside, asked about the unit that was picked in it, while the layer of that one is shown."""
+    try:
+        unit = one.probe.unit(Unit.parse(st.query_params.get(THEIRS, "")))
+    except ValueError:
+        return one
+    return replace(one, asked=str(unit)) if unit.layer == shown(one) else one
+
+
+def shown(one) -> str:
+    """The layer of a network that is shown; of the network beside, the one that stands where the first one's does."""
+    return layer if one is chosen else counterpart(probe, layer, one.probe, named(one.probe))
+
+
 def look(one) -> tuple:
-    """The layer of a network, its maps, their summaries, and the channel that is looked at; in another network than the
-    first, the layer that stands where the first one's does."""
-    at = layer if one is chosen else counterpart(probe, layer, one.probe, named(one.probe))
+    """The layer of a network that is shown, its maps, their summaries, and the channel that is looked at."""
+    at = shown(one)
     maps, summary = answer(one.network, one.picture, at, method.name, method, one)
     return at, maps, summary, one.unit.channel if one.unit.layer == at else strongest(maps, at).channel
 
 
 def draw(one, mark: str) -> None:
-    """All channels of a layer, and beside them one of them large. In the second network there is nothing to pick."""
+    """All channels of a layer, and beside them one of them large."""
     at, maps, summary, channel = look(one)
     facts, same = one.probe.layer(at), common or not one.probe.layer(at).spatial
     asked = one.network, one.picture, at, method.name, order, same
@@ -95,7 +118,7 @@ def draw(one, mark: str) -> None:
             captions=[f"{names[number]}: {show.figures(summary['peak'][number])}" for number in channels],
             selected=channels.index(channel),
             dim=silent if facts.spatial else (),
-            on_pick=None if mark else lambda place: select(unit=Unit(at, channels[place], cell)),
+            on_pick=lambda place: pick(one, Unit(at, channels[place], cell)),
             tile=next(side for most, side in TILES.items() if facts.channels <= most) if facts.spatial else STRIP,
             gap=3 if facts.spatial else 1,
             height=560,
@@ -104,7 +127,8 @@ def draw(one, mark: str) -> None:
     with right:
         show.heading(names[channel].capitalize() if facts.spatial else names[channel])
         if not here:
-            st.caption("The strongest in this layer." + ("" if mark else " Pick another, and it becomes the unit."))
+            then = "and it is shown" if mark else "and it becomes the unit"
+            st.caption(f"The strongest in this layer. Pick another, {then}.")
         if facts.spatial:
             maps_of(one, mark, at, maps, channel, cell)
             numbers = {
@@ -130,7 +154,7 @@ def maps_of(one, mark: str, at: str, maps, channel: int, cell: tuple[int, int] |
         "field": one.probe.layer(at).field,
         "cell": cell,
         "extent": extent(maps) if common else None,
-        "on_pick": None if mark else lambda picked: select(unit=Unit(at, channel, picked)),
+        "on_pick": lambda picked: pick(one, Unit(at, channel, picked)),
     }
     label = f"channel {channel} of {at}"
     with alone:
@@ -161,6 +185,7 @@ with st.container(key="dials", horizontal=True, gap="medium"):
     order = dials.draw(RANKING)["order"]
     common = not facts.spatial or SCALES[dials.choose("scale", SCALES, key="activations.scale")]
     second = beside.choose(chosen)
+    second = second and theirs(second)
 beside.each(chosen, second, draw, about=False)
 
 _, maps, _, channel = look(chosen)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, show, state
+from pages.parts import beside, components, dials, jobs, learn, show, state
 from pages.parts.calm import apology, calm
 from pages.parts.question import Question
 from pages.parts.selection import selection
@@ -39,6 +39,7 @@ def draw(frame) -> None:
 def rates(frame) -> None:
     """The three pictures, how often the right answer comes back, and the attacked picture after each change."""
     found, known = frame.picture, chosen.probe.labels
+    beside.named(chosen, other, about=False)
     left, right = st.columns(2, gap="large")
     with left:
         show.heading("Before anything is changed")
@@ -55,6 +56,25 @@ def rates(frame) -> None:
         show.shares(rows, stacked=False)
     show.heading(f"What {MANY_STEPS} made, after each change")
     show.row(found.seen.values(), list(found.seen), width=118)
+    if other and frame.step == frame.of:
+        to_the_other(found)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def transferred(key: tuple, network: str, _probe, _pictures) -> list:
+    """What another network sees of pictures, and what it says of each."""
+    seen = [_probe.prepare(picture) for picture in _pictures]
+    return [(picture, _probe.predict(picture, k=1)[0]) for picture in seen]
+
+
+def to_the_other(found) -> None:
+    """The same pictures as the other network sees them, which was not asked when they were made."""
+    pictures = {**found.images, **found.seen}
+    seen = transferred(question.key, other.network, other.probe, list(pictures.values()))
+    show.heading(f"The same pictures to {other.title}")
+    said = [f"{best.label}, {show.percent(best.probability)}" for _, best in seen]
+    told = [f"{name}: {one}" for name, one in zip(pictures, said, strict=True)]
+    show.row([picture for picture, _ in seen], told, width=118)
 
 
 def sticker(frame) -> None:
@@ -78,21 +98,34 @@ def sticker(frame) -> None:
         with st.container(horizontal=True, gap="large"):
             st.slider("covers, in %", 2, 30, 10, key=COVERS)
             st.slider("turned, in degrees", -45, 45, 0, key=TURN)
-        if not jobs.running(JOB).going:
-            show.bars(chosen.probe.predict(with_it, k=4), chosen=unit.channel)
+    if not jobs.running(JOB).going:
+        with st.container() if other else right:
+            beside.each(asking, other, lambda one, mark: bars(one, with_it), about=False)
+
+
+def bars(one, with_it) -> None:
+    """What a network says of the reader's picture with the disc."""
+    show.bars(one.probe.predict(with_it, k=4), chosen=one.unit.channel if one.name == asking.name else None)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def success(key: tuple, step: int, share: float, _probe, _found, _image) -> dict:
-    """How often the patch does what it is for, on pictures that it was not made with."""
+def success(key: tuple, network: str, step: int, share: float, _probe, _found, _image) -> dict:
+    """How often the patch does what it is for to a network, on pictures that it was not made with."""
     return patch_success(_probe, _found, _image, share=share)
 
 
-def judged(frame) -> None:
-    """How often it works on other pictures, and the file to print."""
-    found = success(question.key, frame.step, turned["share"], chosen.probe, frame.picture, chosen.image)
-    show.heading(f"On pictures it was not made with, taken for {asking.name}")
-    show.numbers({name: show.percent(share) for name, share in found.items()})
+def judged(one, mark: str) -> None:
+    """How often it works on other pictures, with the network that it was made for or with another."""
+    if one.name != asking.name:
+        st.caption(show.plain(f"{one.title} knows no {asking.name}, so it takes nothing for one."))
+        return
+    found = replace(frame.picture, target=one.unit.channel)
+    shares = success(question.key, one.network, frame.step, turned["share"], one.probe, found, one.image)
+    show.numbers({name: show.percent(share) for name, share in shares.items()})
+
+
+def paper() -> None:
+    """The file to print."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         across = st.slider("to print, in centimetres", 2, 30, 10, key=ACROSS, width=260)
         for kind, mime in (("PDF", "application/pdf"), ("PNG", "image/png")):
@@ -135,7 +168,9 @@ with dials.row():
         unit = Unit(SCORES, top.index)
         change = st.slider("largest change, of 255", 1, 24, 3, key=CHANGE, bind="query-params")
         turned = {"epsilon": change / 255} | dials.draw(method, chosen.probe, without=("epsilon",), in_sight=2)
+    second = beside.choose(chosen)
 asking = replace(chosen, asked=str(unit))
+other = second and beside.moved(asking, second.network)
 
 with calm():
     question = Question(asking, method, turned)
@@ -143,7 +178,9 @@ with calm():
     jobs.answer(JOB, draw, what=method.title)
     frame = job.latest
     if frame and not job.going and aimed:
-        judged(frame)
+        show.heading(f"On pictures it was not made with, taken for {asking.name}")
+        beside.each(asking, other, judged, about=False)
+        paper()
     learn.below(
         method,
         seen=SEEN.get(method, "").format(label=show.plain(asking.name), samples=turned.get("samples")),

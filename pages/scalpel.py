@@ -4,13 +4,27 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import atlas_chip, components, dials, jobs, learn, networks, pictures, show, sidebar, state, uploads
+from pages.parts import (
+    atlas_chip,
+    beside,
+    components,
+    dials,
+    jobs,
+    learn,
+    networks,
+    pictures,
+    show,
+    sidebar,
+    state,
+    uploads,
+)
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.cloud import painting
 from pages.parts.selection import selection
 from vizcore import Unit, load_image
 from vizcore.imaging import bundled_names, render, sheet
 from vizcore.inspection.activations import activations
+from vizcore.laboratory.compare import counterpart
 from vizcore.laboratory.edits import (
     KINDS,
     LOUDER,
@@ -121,8 +135,20 @@ def take_over() -> None:
     keep([Edit(KINDS[0], unit) for unit in jobs.running(JOB).latest.picture.units])
 
 
-def course(frame) -> None:
-    """What the search has found so far: the first answer's probability, channel after channel."""
+def search(one, mark: str) -> None:
+    """The fewest channels that one network needs; the other at the layer that stands where the first one's does."""
+    at = layer if one is chosen else counterpart(probe, layer, one.probe, walked_layers(one.probe))
+    if second:
+        show.bars(one.predictions, chosen=one.predictions[0].index)
+    show.heading(f"The fewest channels of {one.brief(at)} that it needs")
+    question = (method.name, one.network, one.picture, at, *turned.values())
+    jobs.ask(JOB + mark, question, lambda: method.frames(one.probe, one.image, at, **turned))
+    told = f"{method.title}{mark and f', {one.title}'}"
+    jobs.watch(JOB + mark, lambda frame: course(frame, mark), what=told)
+
+
+def course(frame, mark: str) -> None:
+    """What a search has found so far: the first answer's probability, channel after channel."""
     found = frame.picture
     first = found.before[0].label
     rows = {"with all channels": {first: found.course[0]}}
@@ -135,7 +161,8 @@ def course(frame) -> None:
             f"these {len(found.channels)} channels, none of which can be spared," if several else "this one channel"
         )
         st.markdown(f"Without {without} it is **{show.plain(found.after[0].label)}**.")
-        st.button("Cut them" if several else "Cut it", key="scalpel take", on_click=calmly(take_over))
+        if not mark:
+            st.button("Cut them" if several else "Cut it", key="scalpel take", on_click=calmly(take_over))
     elif frame.step == frame.of:
         apology(f"Even without these {len(found.channels)} channels of {found.layer} the answer is {first}.")
 
@@ -151,6 +178,9 @@ layer = dials.walk("layer", layers, key=LAYER, default=layers[-2] if len(layers)
 with dials.row():
     kind = dials.choose("a click will", KINDS, key=KIND)
     donor = dials.choose("donor of transplants", bundled_names(), key=DONOR, default="coffee")
+    method = dials.method(METHODS, key=METHOD, label="searched by")
+    turned = dials.draw(method, in_sight=0)
+    second = beside.choose(chosen)
 text = st.text_input(
     "Edits", key=EDITS, bind="query-params", placeholder="none; click a channel, or write, as in: remove scores:3",
     help="They are all that has been done to the network, and part of the address.",
@@ -177,12 +207,11 @@ with calm():
             names = list(felt)[:: -(-len(felt) // LONGEST)]
             rows = {chosen.brief(name): {"change": felt[name]} for name in names}
             show.shares(rows, stacked=False, most=max(1.0, *felt.values()))
-        show.heading(f"The fewest channels of {chosen.brief(layer)} that it needs")
-        method = dials.method(METHODS, key=METHOD, label="searched by")
-        turned = dials.draw(method, in_sight=0)
-        question = (method.name, chosen.network, chosen.picture, layer, *turned.values())
-        jobs.ask(JOB, question, lambda: method.frames(probe, chosen.image, layer, **turned))
-        jobs.watch(JOB, course, what=method.title)
+        if second:
+            st.space("small")
+        beside.each(chosen, second, search, about=False)
+        if second and edits:
+            st.caption(show.plain(f"The edits are {chosen.title}'s; each search begins with a network as it came."))
     with right:
         show.heading(f"{chosen.brief(layer)}: {probe.layer(layer).channels:,} channels, {len(here)} edited")
         components.grid(

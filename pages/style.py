@@ -2,7 +2,19 @@
 
 import streamlit as st
 
-from pages.parts import components, dials, jobs, learn, live_painter, live_sources, pictures, show, state, studio
+from pages.parts import (
+    beside,
+    components,
+    dials,
+    jobs,
+    learn,
+    live_painter,
+    live_sources,
+    pictures,
+    show,
+    state,
+    studio,
+)
 from pages.parts import style_film as film
 from pages.parts.calm import calm
 from pages.parts.question import written
@@ -43,20 +55,21 @@ comes into view, it is painted anew. The warp error says how much a point change
 
 
 def draw(frame) -> None:
-    """The picture as it is painted, and what it is painted from."""
-    left, right = st.columns([11, 5], gap="large")
-    with left:
-        show.picture(frame.picture, width=560, pixels=False, alt="painted")
-    with right:
-        show.picture(chosen.image, f"{'content' if styled else 'the texture'}: {chosen.called}", width=240,
-                     pixels=False, alt="your picture")  # fmt: skip
-        if styled:
-            show.picture(pattern_picture(), f"style: {pattern}", width=240, pixels=False, alt="the style")
+    """The picture as it is painted, and how far it is from what it is painted from."""
+    show.picture(frame.picture, width=560, pixels=False, alt="painted")
     if method in ASCENTS:
         figures = {"distance from the style": (show.percent(frame.terms["style"]), "of what it was")}
         if styled:
             figures["distance from the content"] = frame.terms["content"]
         show.numbers(figures)
+
+
+def beginning() -> None:
+    """What it is painted from."""
+    given = {f"{'content' if styled else 'the texture'}: {chosen.called}": chosen.image}
+    if styled:
+        given[f"style: {pattern}"] = pattern_picture()
+    show.row(given.values(), list(given), width=240, pixels=False)
 
 
 def pattern_picture():
@@ -76,27 +89,33 @@ def shelf() -> None:
     )  # fmt: skip
 
 
-def asked() -> jobs.Job:
-    """The run for what is asked: the one there is, its live dials turned, or a new one."""
-    live = {name: turned[name] for name in LIVE_DIALS if name in turned}
-    fixed = tuple((name, stand) for name, stand in turned.items() if name not in LIVE_DIALS)
-    question = (chosen.network, chosen.picture, method.title, pattern if styled else "", fixed)
-    given = (chosen.image, pictures.bundled(pattern)) if styled else (chosen.image,)
-    probe, function, options = chosen.probe, method.function, dict(turned)
-    job, _ = studio.ask(JOB, question, live, lambda: function(probe, *given, **options))
-    return job
+def asked(one, mark: str) -> None:
+    """Have one network paint what is asked: its run goes on, the live dials turned, or begins anew."""
+    stand = turned if one is chosen else dials.suited(method, turned, (chosen.probe,), (one.probe,))
+    live = {name: stand[name] for name in LIVE_DIALS if name in stand}
+    fixed = tuple((name, at) for name, at in stand.items() if name not in LIVE_DIALS)
+    question = (one.network, one.picture, method.title, pattern if styled else "", fixed)
+    given = (one.image, pictures.bundled(pattern)) if styled else (one.image,)
+    function = method.function
+    studio.ask(JOB + mark, question, live, lambda: function(one.probe, *given, **stand))
 
 
-def painted() -> jobs.Job:
-    """The painting of the selected picture in one of the five styles."""
+def answer(one, mark: str) -> None:
+    """What one network paints; in one pass, none is asked."""
+    painted() if method is ONCE else asked(one, mark)
+    jobs.answer(JOB + mark, draw, what=f"{method.title}{mark and f', {one.title}'}", mark=mark)
+
+
+def painted() -> None:
+    """Paint the selected picture in one of the five styles."""
     image, key = chosen.image, (chosen.picture, method.title, pattern, *turned.values())
-    return jobs.ask(JOB, key, lambda: method.frames(image, pattern, **turned), patience=AT_ONCE)
+    jobs.ask(JOB, key, lambda: method.frames(image, pattern, **turned), patience=AT_ONCE)
 
 
-def filmed(source: film.Source) -> jobs.Job:
-    """The films of a source in one of the five styles."""
+def filmed(source: film.Source) -> None:
+    """Paint the films of a source in one of the five styles."""
     key = (source.name, method.title, pattern, *turned.values())
-    return jobs.ask(JOB, key, lambda: method.frames(source.pictures(), pattern, **turned))
+    jobs.ask(JOB, key, lambda: method.frames(source.pictures(), pattern, **turned))
 
 
 def live() -> None:
@@ -139,21 +158,27 @@ with calm():
         steady = running and st.toggle("held steady", key=STEADY, bind="query-params")
         about, without = [] if learned else [chosen.probe], ["size"] if running else []
         turned = dials.draw(method, *about, without=without, in_sight=IN_SIGHT.get(method, 3))
-    job = None
+        second = None if learned else beside.choose(chosen)
     if learned:
+        jobs.forget(JOB + beside.MARK)  # no network is asked, so no other one either
         shelf()
     if running:
         jobs.forget(JOB)
         live()
-    elif method is ONCE:
-        job = painted()
-    elif method is not FILM:
-        job = asked()
     elif source:
-        job = filmed(source)
-    if job:
-        jobs.answer(JOB, film.draw if method is FILM else draw, what=method.title)
-    frame = job.latest if job else None
+        filmed(source)
+        jobs.answer(JOB, film.draw, what=method.title)
+    elif second:
+        beside.each(chosen, second, answer, about=False)
+        beginning()
+    elif method is not FILM:
+        left, right = st.columns([11, 5], gap="large")
+        with left:
+            answer(chosen, "")
+        with right:
+            beginning()
+    job = None if running or (method is FILM and not source) else jobs.running(JOB)
+    frame = job and job.latest
     if method is FILM and frame and not job.going and frame.step == frame.of:
         film.taken(frame, (source.name, pattern, *turned.values()))
     if styled and not learned:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import dials, learn, live_sources, live_view, natural, pictures, show, state
+from pages.parts import beside, dials, learn, live_sources, live_view, natural, pictures, show, state
 from pages.parts.calm import calm
 from pages.parts.selection import select, selection
 from vizcore import Unit
@@ -41,6 +41,7 @@ with st.container(key="dials", horizontal=True, gap="large"):
     with st.container(width=260):
         back = dials.draw(METHOD)["back"]
     patterns = dials.choose("top patterns", natural.SHOWN, key=PATTERNS, default=natural.BOTH)
+    second = beside.choose(chosen)
 with calm():
     layers = {name: called(name) for name in walked_layers(chosen.probe, unit.layer)}
     live_view.toolbox(
@@ -55,6 +56,7 @@ with calm():
         patterns=patterns,
         all_patterns=natural.SHOWN,
         on_patterns=lambda shown: state.put(PATTERNS, shown),
+        other=second,
     )
     natural.top(chosen, unit, patterns, back)
     learn.below(

@@ -15,7 +15,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.parts import dials, jobs, networks, show, state
-from pages.parts.calm import calm
+from pages.parts.calm import calm, run_again
 from pages.parts.question import Question
 from pages.parts.selection import TOP, Selection
 from vizcore import zoo
@@ -36,8 +36,11 @@ def choose(chosen: Selection, *, key: str = KEY, label: str = "beside") -> Selec
     others = sorted((name for name in (*here, *networks.own()) if name != chosen.network),
                     key=lambda name: name != zoo.twin(chosen.network))  # fmt: skip
     titles = {NOBODY: NOBODY} | {name: networks.title(name) for name in others}
-    asked = None if key != KEY or key in st.query_params else former(titles) or state.kept(LAST)
-    if (stands := st.session_state.get(key) or asked) in titles:
+    if key not in st.session_state and (asked := linked(key, titles)):
+        st.query_params[key] = asked
+        run_again()  # a widget reads the address as it was when the run began
+    stands = st.session_state.get(key) or (key == KEY and key not in st.query_params and state.kept(LAST))
+    if stands in titles:
         state.place(key, stands)  # a widget that another page drew begins anew on this one
     with st.container(width=WIDTH):
         name = dials.choose(label, list(titles), key=key, format=titles.get)
@@ -50,10 +53,14 @@ def choose(chosen: Selection, *, key: str = KEY, label: str = "beside") -> Selec
     return None
 
 
-def former(titles: dict[str, str]) -> str | None:
-    """The network that a link of the former kind names by its title."""
-    asked = {st.query_params[key] for key in FORMER if key in st.query_params}
-    return next((name for name, title in titles.items() if title in asked), None)
+def linked(key: str, titles: dict[str, str]) -> str | None:
+    """The title, by which the switch goes, of a network that a link names otherwise: by its name, or where each page
+    had a switch of its own."""
+    if key == KEY and key not in st.query_params:
+        asked = {st.query_params[one] for one in FORMER if one in st.query_params}
+        return next((title for title in titles.values() if title in asked), None)
+    title = titles.get(st.query_params.get(key))
+    return None if title == st.query_params.get(key) else title
 
 
 def each(

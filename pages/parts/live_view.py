@@ -42,21 +42,24 @@ def toolbox(
     patterns: str,
     all_patterns: Sequence[str],
     on_patterns: Callable[[str], None],
+    other: Any = None,
     key: str = "toolbox",
 ) -> None:
     """Draw the toolbox on a selection. `layers` are those to walk through, by name and as they are called; `pictures`
     gives the photographs of the clip (N, 3, S, S). `on_pick` hears of a unit that was gone to once the keys rest,
-    `on_turn` of a way back, `on_patterns` of what is shown of the unit's top patterns."""
-    probe = chosen.probe
+    `on_turn` of a way back, `on_patterns` of what is shown of the unit's top patterns. What the `other` selection's
+    network sees in the same frame stands below the answers."""
+    probe, beside = chosen.probe, other and other.probe
     TOOLBOX(
         key=key,
         data={
-            "address": live.opened((chosen.network, probe), partial(looked, probe)).address,
+            "address": live.opened((chosen.network, probe, beside), partial(looked, probe, beside)).address,
             "side": probe.input_size,
             "layers": [
                 {"name": name, "title": title, "channels": probe.layer(name).channels} for name, title in layers.items()
             ],
             "classes": list(probe.labels),
+            "titles": [chosen.title, other.title] if other else [],
             "layer": unit.layer,
             "channel": unit.channel,
             "back": back,
@@ -78,10 +81,10 @@ def toolbox(
     )
 
 
-def looked(probe: Any, content: bytes, asked: Mapping[str, str]) -> bytes:
+def looked(probe: Any, beside: Any, content: bytes, asked: Mapping[str, str]) -> bytes:
     """What the toolbox shows of a frame."""
-    boosted = asked.get("boosted") == "1"
-    return live_frame(probe, content, asked.get("unit", ""), back=asked.get("back", "off"), boosted=boosted)
+    unit, back, boosted = asked.get("unit", ""), asked.get("back", "off"), asked.get("boosted") == "1"
+    return live_frame(probe, content, unit, back=back, boosted=boosted, beside=beside)
 
 
 def told(key: str, what: str, call: Callable[[str], None]) -> None:

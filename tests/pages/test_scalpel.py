@@ -45,13 +45,17 @@ def test_what_is_no_edit_gets_a_sentence_and_nothing_is_edited(edits):
     assert canvas(app, "scalpel grid")["dim"] == []
 
 
-def test_the_fewest_channels_are_found_and_cut():
-    app = finished(opened(PAGE, **{"scalpel.layer": "conv6.relu"}))
-    found = smallest_ablation(probe, cat, "conv6.relu")
+def test_the_fewest_channels_of_both_networks_are_found_and_those_of_the_first_are_cut():
+    app = finished(opened(PAGE, **{"scalpel.layer": "conv6.relu", "beside": "Tiny VGG, robust"}))
+    found, theirs = (smallest_ablation(one, cat, "conv6.relu") for one in (probe, open_probe("tiny-vgg-robust")))
     assert percent(found.after[0].probability) not in markup(app)
+    assert f"and {theirs.channels[-1]}<" in markup(app) and percent(theirs.before[0].probability) in markup(app)
+    told = [one.value for one in app.markdown if one.value.startswith("Without these")]
+    assert all(f"these {len(one.channels)} channels" in text for one, text in zip((found, theirs), told, strict=True))
     app.button("scalpel take").click().run()
     assert set(canvas(app, "scalpel grid")["dim"]) == set(found.channels)
     assert percent(found.after[0].probability) in markup(app)
+    assert any("The edits are Tiny VGG's" in caption.value for caption in app.caption)
     exec(snippet(app), {})
 
 

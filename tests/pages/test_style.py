@@ -82,9 +82,9 @@ def test_a_film_of_ones_own_is_taken_in_and_what_is_none_is_told(monkeypatch):
     assert "read_video('film.mp4'" in snippet(app)
 
 
-def painting() -> jobs.Job:
-    """The one run that paints now."""
-    [job] = [job for job in jobs.ALL if job.going and "Style transfer" in job.question]
+def painting(network: str = "tiny-vgg") -> jobs.Job:
+    """The one run of a network that paints now."""
+    [job] = [job for job in jobs.ALL if job.going and {network, "Style transfer"} <= {*job.question}]
     return job
 
 
@@ -100,19 +100,24 @@ def test_it_shows_what_is_painted_and_a_texture_is_one_click_away():
     assert "the texture: gravel" in drawn(app) and "went wrong" not in said(app)
 
 
-def test_the_balance_is_turned_while_it_paints_and_begins_anew_once_it_has_ended():
-    app = opened(PAGE, **{"style.method": "Style transfer", "style.steps": "512", "style.size": "64"})
-    first = painting()
-    while first.latest is None:
+def test_the_balance_is_turned_while_both_paint_and_begins_anew_once_it_has_ended():
+    both = "tiny-vgg", "tiny-vgg-robust"
+    address = {"style.method": "Style transfer", "style.steps": "512", "style.size": "64", "beside": "Tiny VGG, robust"}
+    app = opened(PAGE, **ONCE, **address)
+    runs = [painting(network) for network in both]
+    while any(run.latest is None for run in runs):
         time.sleep(0.05)
     app.slider("style.balance").set_value(0.0).run()
-    assert painting() is first, "the same run goes on"
-    before = first.latest.terms["content"]
-    while first.latest.step < 40:
+    assert [painting(network) for network in both] == runs, "the same runs go on"
+    before = [run.latest.terms["content"] for run in runs]
+    while any(run.latest.step < 24 for run in runs):
         time.sleep(0.05)
-    assert first.latest.terms["content"] < max(before, 0.05), "it returns to the content"
+    assert all(run.latest.terms["content"] < max(content, 0.05) for run, content in zip(runs, before, strict=True)), (
+        "they return to the content"
+    )
     app.button("stop style").click().run()
     app.slider("style.balance").set_value(0.5).run()
-    assert painting() is not first
-    app.button("stop style").click().run()
+    assert painting() is not runs[0] and painting(both[1]) is runs[1]
+    app.get("button_group")[0].set_value("In one pass").run()
+    assert runs[1].stopped and "beside" not in [one.key for one in app.selectbox], "in one pass no network is asked"
     assert not app.exception and "went wrong" not in said(app)

@@ -17,7 +17,7 @@ from tests.pages.test_shell import opened, said, snippet
 from tests.pages.test_shell_browser import asked, opens
 from tests.pictures import encoded
 from tests.served import awaited
-from vizcore import Unit, bundled_image, open_probe, to_picture
+from vizcore import Unit, bundled_image, load_image, open_probe, to_picture
 from vizcore.imaging import data_address, png
 from vizcore.inspection.examples import patches
 from vizcore.laboratory import back_projections
@@ -45,7 +45,7 @@ def sent(address: str, query: str, *parts: bytes):
 def stream():
     """A stream to the small network, as a session opens it."""
     probe = open_probe("tiny-vgg")
-    found = live.Stream(("tiny-vgg", probe), partial(looked, probe))
+    found = live.Stream(("tiny-vgg", probe, None), partial(looked, probe, None))
     live.OPEN[found.name] = found
     yield found
     live.close([found])
@@ -62,6 +62,13 @@ def test_the_page_leads_to_a_stream_that_answers_what_it_shows():
     note, _ = unpacked(answer.body)
     assert note["channel"] == 5 and note["answers"][0][0] == "tabby" and note["lengths"][2] > 0
     exec(snippet(app), {})
+    assert drawn["titles"] == note["others"] == []
+    app.selectbox("beside").set_value("tiny-vgg-robust").run()
+    drawn = canvas(app, "toolbox")
+    both, _ = unpacked(sent(drawn["address"], "unit=conv4.relu:5&back=guided+backprop", PICTURE).body)
+    expected = open_probe("tiny-vgg-robust").predict(load_image(PICTURE))
+    assert drawn["titles"] == ["Tiny VGG", "Tiny VGG, robust"] and both | {"others": []} == note
+    assert [label for label, *_ in both["others"]] == [one.label for one in expected]
 
 
 def test_every_layer_of_the_atlas_has_its_sheet_there():

@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 
 from vizcore.imaging import Map, grey_jpeg, grey_png, jpeg, load_image, open_picture, percent, render, thumbnail
 from vizcore.laboratory.toolbox import Look, look
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Prediction, Probe, Unit
 
 PAGE = 256  # channels on one sheet; a larger layer has pages
 PIXELS = 65_536  # of all channels on a sheet; larger maps are averaged down until they fit
@@ -35,17 +36,21 @@ class Page:
     cell: tuple[int, int]
 
 
-def live_frame(probe: Probe, content: bytes, unit: str, *, back: str, boosted: bool = False) -> bytes:
+def live_frame(
+    probe: Probe, content: bytes, unit: str, *, back: str, boosted: bool = False, beside: Probe | None = None
+) -> bytes:
     """Look at a picture that came as a file, and pack what was found for the browser.
 
     The length of a note in JSON, the note, then the page of channels, the unit's map and, if it was traced back, the
     way back; the note says how long each is. Zero is black in a layer without values below it, else it is grey level
-    128. `boosted` channels have a scale of their own each. Raises ValueError for a picture or a unit that cannot be.
+    128. `boosted` channels have a scale of their own each. A network `beside` only says what it sees in the same frame.
+    Raises ValueError for a picture or a unit that cannot be.
     """
-    image = frame_image(content)
+    frame = frame_image(content)
     asked = probe.unit(Unit.parse(unit))
-    image = probe.prepare(image)
-    return packed(look(probe, image, asked, back=back), image, probe, asked.channel, boosted=boosted)
+    image = probe.prepare(frame)
+    others = beside.predict(frame) if beside else ()
+    return packed(look(probe, image, asked, back=back), image, probe, asked.channel, boosted=boosted, others=others)
 
 
 def frame_image(content: bytes) -> torch.Tensor:
@@ -56,8 +61,16 @@ def frame_image(content: bytes) -> torch.Tensor:
     return load_image(opened)
 
 
-def packed(found: Look, image: torch.Tensor, probe: Probe, channel: int, *, boosted: bool = False) -> bytes:
-    """What was found in an image (3, S, S) as one message, as `live_frame` says."""
+def packed(
+    found: Look,
+    image: torch.Tensor,
+    probe: Probe,
+    channel: int,
+    *,
+    boosted: bool = False,
+    others: Sequence[Prediction] = (),
+) -> bytes:
+    """What was found in an image (3, S, S) as one message, as `live_frame` says; `others` another network answered."""
     signed = bool((found.maps < 0).any())
     shown = levels(found.maps, signed=signed, boosted=boosted)
     page = channel_page(shown, channel)
@@ -74,10 +87,16 @@ def packed(found: Look, image: torch.Tensor, probe: Probe, channel: int, *, boos
             "about": probe.labels[found.about.channel] if found.about and found.about.is_class else "",
             "signed": signed,
             "lengths": [len(part) for part in parts],
-            "answers": [(one.label, one.probability, percent(one.probability)) for one in found.predictions],
+            "answers": written(found.predictions),
+            "others": written(others),
         }
     ).encode()
     return b"".join((struct.pack("<I", len(note)), note, *parts))
+
+
+def written(predictions: Sequence[Prediction]) -> list[tuple[str, float, str]]:
+    """Answers as the browser draws them: each with its probability, as a number and as it is printed."""
+    return [(one.label, one.probability, percent(one.probability)) for one in predictions]
 
 
 def back_picture(back: Map, image: torch.Tensor) -> torch.Tensor:

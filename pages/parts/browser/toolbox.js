@@ -24,9 +24,11 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
 class Toolbox extends Live {
   constructor(parent) {
     super(parent.querySelector(".toolbox"), "toolbox", { width: 1280, height: 560 })
-    for (const name of ["answers", "earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "ask", "keys", "caption", "hint", "words", "wish", "wished"])
+    for (const name of ["earlier", "later", "grid", "ring", "hover", "place", "unit", "unit-name", "right", "back", "back-name", "ask", "keys", "caption", "hint", "words", "wish", "wished"])
       this[name] = parent.querySelector(`.${name}`)
     this.list = parent.querySelector("select")
+    this.titles = parent.querySelectorAll(".title")
+    this.answers = parent.querySelectorAll(".answers")
     this.gamma = 0
     this.boosted = false
     this.earlier.onclick = () => this.walk(-1)
@@ -59,6 +61,7 @@ class Toolbox extends Live {
       this.back.classList.toggle("whole", data.side <= 128)
       this.ramps = Object.fromEntries(Object.entries(data.ramps).map(([name, ramp]) => [name, bytes(ramp)]))
       this.keys.replaceChildren(...data.keys.flatMap(([keys, what]) => [element("dt", keys), element("dd", what)]))
+      this.titles.forEach((title, place) => (title.textContent = data.titles[place] ?? ""))
       this.note = null
     }
     // What Python says counts where it says something new; else the reader may be further on already.
@@ -245,16 +248,8 @@ class Toolbox extends Live {
       this.back.getContext("2d").drawImage(back, 0, 0)
     }
     this.nameBack()
-    this.answers.replaceChildren(...this.note.answers.map(([label, share, text]) => {
-      const row = element("div", "")
-      row.className = "answer"
-      const track = element("span", "")
-      track.className = "track"
-      track.append(element("i", ""))
-      track.firstChild.style.width = `${100 * share}%`
-      row.append(element("span", label), track, element("span", text))
-      return row
-    }))
+    this.answers[0].replaceChildren(...this.note.answers.map(bar))
+    this.answers[1].replaceChildren(...this.note.others.map(bar))
     this.screen?.()
   }
 
@@ -331,6 +326,18 @@ class Toolbox extends Live {
     const place = Math.floor(event.offsetY / (high + GAP)) * columns + column
     return column < columns && place < count ? first + place : null
   }
+}
+
+// An answer, and its probability as a bar.
+function bar([label, share, text]) {
+  const row = element("div", "")
+  row.className = "answer"
+  const track = element("span", "")
+  track.className = "track"
+  track.append(element("i", ""))
+  track.firstChild.style.width = `${100 * share}%`
+  row.append(element("span", label), track, element("span", text))
+  return row
 }
 
 function bytes(text) {
