@@ -62,9 +62,10 @@ def jobs_at_rest() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """No test reads or writes the weights somebody has fetched on this machine."""
-    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    if "digits_kept" not in request.fixturenames:
+        monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +79,14 @@ def digits_indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("VIZCORE_CACHE", str(folder))
         last(build_index(open_probe("tiny-vgg"), open_corpus("digits")))
     return folder
+
+
+@pytest.fixture(scope="module")
+def digits_kept(tmp_path_factory: pytest.TempPathFactory, digits_indexed: Path) -> Iterator[None]:
+    """One cache folder for all tests of a file, where the digits are indexed already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("kept") / "cache")))
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from vizcore.synthesis.inversion import METHODS as INVERSIONS
 from vizcore.synthesis.style import METHODS as STYLES
 from vizcore.synthesis.style_film import METHODS as STYLE_FILMS
 
+pytestmark = pytest.mark.usefixtures("digits_kept")
 SHORT = {"score_cam.channels": "8", "smooth_grad.samples": "1", "integrated_gradients.steps": "8"}
 TWO = ["Tiny VGG after 12 epochs"]
 QUICK = {
@@ -116,19 +116,6 @@ def watched() -> Iterator[Callable[[], set[CodeType]]]:
 def code_of(function) -> CodeType:
     """A function's own code, or that of the generator in it."""
     return inspect.unwrap(function).__code__
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory, digits_indexed):
-    """One index for all pages of collections."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def own_cache():
-    """The tests of this file share theirs."""
 
 
 @pytest.mark.parametrize(

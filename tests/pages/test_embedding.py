@@ -1,7 +1,6 @@
 """The page of maps: its points are those of `vizcore`, it stops, and what is drawn round is shown."""
 
 import base64
-import shutil
 
 import pytest
 import torch
@@ -17,25 +16,13 @@ from vizcore.representation import build_index, faithfulness, open_corpus, pca
 from vizcore.representation.arrangement import colouring, in_unit_square
 from vizcore.representation.mosaic import grid_places
 
+pytestmark = pytest.mark.usefixtures("digits_kept")
 PAGE = "embedding.py"
 QUICK = {"tsne.steps": "30"}
 
 
 def index(corpus: str = "digits"):
     return last(build_index(open_probe("tiny-vgg"), open_corpus(corpus))).picture
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory, digits_indexed):
-    """One index for all tests of the page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def own_cache():
-    """The tests of this page share theirs."""
 
 
 def points(app, place: int) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 
 import pytest
 import torch
@@ -18,24 +17,12 @@ from vizcore.imaging.encoding import contact_sheet
 from vizcore.representation import agreement, build_index, nearest, open_corpus
 from vizcore.representation.drawing import drawn
 
+pytestmark = pytest.mark.usefixtures("digits_kept")
 PAGE, ROWS = "neighbors.py", ("nearest by pixels", "nearest by features")
 
 
 def index(corpus: str = "digits"):
     return last(build_index(open_probe("tiny-vgg"), open_corpus(corpus))).picture
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory, digits_indexed):
-    """One index for all tests of the page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def own_cache():
-    """The tests of this page share theirs."""
 
 
 def sheet(numbers_of_pictures: list[int]) -> str:

@@ -1,6 +1,5 @@
 """The page of transfer: its numbers are the library's, and the new network answers on every other page."""
 
-import shutil
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,21 +11,9 @@ from tests.pages.test_shell import opened, said
 from vizcore import last, open_probe
 from vizcore.representation import build_index, linear_probe, open_corpus
 
+pytestmark = pytest.mark.usefixtures("digits_kept")
 PAGE = "transfer.py"
 probe = open_probe("tiny-vgg")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shared_cache(tmp_path_factory, digits_indexed):
-    """One index for all tests of this page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(shutil.copytree(digits_indexed, tmp_path_factory.mktemp("pages") / "cache")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def own_cache():
-    """The tests of this page share theirs."""
 
 
 def settled(app):
@@ -40,7 +27,7 @@ def settled(app):
 
 
 @pytest.fixture(scope="module")
-def head(shared_cache):
+def head(digits_kept):
     """The softmax that the page is to show."""
     digits = open_corpus("digits")
     index = last(build_index(probe, digits)).picture
