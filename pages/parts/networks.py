@@ -14,6 +14,7 @@ from pages.parts.calm import calmly, note
 from pages.parts.uploads import OWN
 from vizcore import zoo
 from vizcore.laboratory import with_edits
+from vizcore.probe import with_memory
 from vizcore.zoo import TIMM, WeightsAbsent, doctor, fetch
 
 KIND = "network"
@@ -59,9 +60,9 @@ def probe(name: str):
         zoo.open_probe(name if name.startswith(TIMM) or ("/" not in name and "." not in name) else "unknown")
     if mine := own().get(name):
         with jobs.within_session():
-            return zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {}))
+            return with_memory(zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {})))
     try:
-        return zoo.open_probe(name)
+        return with_memory(zoo.open_probe(name))
     except WeightsAbsent:
         state.place("network wanted", name)
         raise

@@ -10,7 +10,7 @@ import torch
 from vizcore.dial import Suits
 from vizcore.imaging import Map
 from vizcore.method import Method
-from vizcore.probe import Probe, Unit, inexact, pooling
+from vizcore.probe import Probe, Unit, inexact, leaf, pooling
 
 # Why a map can be blank.
 ALL_AGAINST = (
@@ -221,14 +221,6 @@ def why_blank(map: Map, gradients: torch.Tensor, probe: Probe, unit: Unit, layer
         why = UNREAD if map.signed else ALL_AGAINST
     note = why.format(unit="the class" if unit.is_class else "the unit", layer=layer)
     return note[0].upper() + note[1:]
-
-
-def leaf(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor | tuple:
-    """A wrap that starts the graph for gradients at its layer."""
-    value = layer(*inputs)
-    if isinstance(value, tuple):  # attention gives its weights as well
-        return value[0].detach().requires_grad_(), *value[1:]
-    return value.detach().requires_grad_()
 
 
 def check(probe: Probe, unit: Unit, layer: str) -> None:

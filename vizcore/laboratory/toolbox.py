@@ -5,13 +5,13 @@ from typing import Annotated
 
 import torch
 
-from vizcore.attribution.cam import evidence_map, leaf, map_by_map, usual_layer
+from vizcore.attribution.cam import evidence_map, map_by_map, usual_layer
 from vizcore.attribution.gradients import PER_PIXEL
 from vizcore.attribution.rectifiers import deconvolved, guided
 from vizcore.dial import Choice
 from vizcore.imaging import Map
 from vizcore.method import Method
-from vizcore.probe import SCORES, Predictions, Probe, Unit
+from vizcore.probe import SCORES, Predictions, Probe, Unit, leaf
 
 OFF, GRAD_CAM = "off", "Grad-CAM"
 # The ways back to the picture, and what each does at a rectifier; Grad-CAM ends at a layer instead.

@@ -4,11 +4,12 @@ from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.fair_lock import background
 from vizcore.probe.global_pooling import inexact, pooling
-from vizcore.probe.graph import Step
+from vizcore.probe.graph import Step, leaf
 from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.probe import Probe
+from vizcore.probe.remembering import with_memory
 from vizcore.probe.tracer import is_torchs_own, operation_name
 from vizcore.probe.unit import SCORES, Unit
 
@@ -30,6 +31,8 @@ __all__ = [
     "given",
     "inexact",
     "is_torchs_own",
+    "leaf",
     "operation_name",
     "pooling",
+    "with_memory",
 ]

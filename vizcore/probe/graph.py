@@ -141,3 +141,11 @@ def operation(network: nn.Module, node: fx.Node) -> Callable:
     if node.op == "call_method":
         return lambda tensor, *rest, **named: getattr(tensor, node.target)(*rest, **named)
     return node.target
+
+
+def leaf(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor | tuple:
+    """A wrap that starts the graph for gradients at its layer."""
+    value = layer(*inputs)
+    if isinstance(value, tuple):  # attention gives its weights as well
+        return value[0].detach().requires_grad_(), *value[1:]
+    return value.detach().requires_grad_()

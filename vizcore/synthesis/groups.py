@@ -10,7 +10,7 @@ from vizcore.ascent import Objective, adam, ascend
 from vizcore.dial import Range, Suits
 from vizcore.frames import Frame
 from vizcore.method import Method
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, leaf
 from vizcore.synthesis.beginnings import generators
 from vizcore.synthesis.canvas import fourier, usual_size
 from vizcore.synthesis.views import glimpse, seen_size
@@ -123,7 +123,6 @@ def maps_and_gradient(probe: Probe, image: torch.Tensor, unit: Unit, layer: str)
     if layer not in layers_with_groups(probe, unit):
         among = ", ".join(layers_with_groups(probe, unit)[-3:])
         raise ValueError(f"{layer} is no rectified layer with places before {unit}; {among} are.")
-    leaf = lambda operation, *inputs: operation(*inputs).detach().requires_grad_()  # noqa: E731
     _, found = probe.run(probe.prepare(image)[None], [layer, unit.layer], {layer: leaf}, scores=False)
     if layer == unit.layer:
         gradient = probe.gradient(unit.read(probe.layer(layer).maps(found[layer])), found[layer])
