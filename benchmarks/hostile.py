@@ -36,6 +36,7 @@ from vizcore.corpora import build_index, open_corpus, pixels
 SEED = 0
 MEGABYTES = 200  # that the server may have more in the end
 LARGEST = 2**26  # bytes of a file that is uploaded
+PATIENCE = 60  # seconds for one request
 PAGES_EVERY = 200  # requests, of which one runs a whole page
 WORDS = ["..", "%2e%2e", "%00", "\\", "//", "etc/passwd", "~", "_stcore", "media", "component", "é", "%ff", "a" * 900]
 WORDS += ["'", "{}"]
@@ -137,7 +138,7 @@ async def run(
     message, found = message or BackMsg(), {}
     message.rerun_script.query_string, message.rerun_script.page_name = urlencode(asked), page
     await line.send(message.SerializeToString())
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(PATIENCE):
         async for received in line:
             heard = ForwardMsg.FromString(received)
             kind = heard.WhichOneof("type")
@@ -251,10 +252,14 @@ async def storm(url: str, requests: int, seconds: float) -> Counter:
             attack = odd_page
         else:
             attack = draw.choice([odd_address, foreign, no_upload, no_http, frames])
-        if asyncio.iscoroutinefunction(attack):
-            got = await attack(url, draw)
-        else:
-            got = await asyncio.to_thread(attack, url, draw)
+        try:  # half a frame leaves both ends waiting for the other half
+            async with asyncio.timeout(PATIENCE):
+                if asyncio.iscoroutinefunction(attack):
+                    got = await attack(url, draw)
+                else:
+                    got = await asyncio.to_thread(attack, url, draw)
+        except TimeoutError:
+            got = "waiting"
         told[attack.__name__, got] += 1
     return told
 
