@@ -16,7 +16,8 @@ from vizcore.imaging import jpeg
 from vizcore.laboratory.live_painting import LivePainting
 from vizcore.synthesis import style, style_picture, stylize
 from vizcore.synthesis.any_size import longest, resized
-from vizcore.synthesis.style import answers, gram, shares, style_layers
+from vizcore.synthesis.style import style_layers
+from vizcore.synthesis.style_distance import answers, gram, shares
 
 STYLE, SIZE, STEPS, ROUNDS, UNSEEN = "night", 256, 64, 7, "efficientnet-lite0"
 

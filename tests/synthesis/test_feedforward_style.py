@@ -7,7 +7,8 @@ from vizcore import bundled_image, open_probe
 from vizcore.synthesis import style_picture, stylize
 from vizcore.synthesis.any_size import longest, resized
 from vizcore.synthesis.feedforward_style import in_colours_of, open_painter
-from vizcore.synthesis.style import answers, gram, shares, style_layers
+from vizcore.synthesis.style import style_layers
+from vizcore.synthesis.style_distance import answers, gram, shares
 from vizcore.synthesis.style_pictures import STYLES, THUMBNAIL, style_thumbnail
 
 cat, coffee = bundled_image("cat"), bundled_image("coffee")

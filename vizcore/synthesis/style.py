@@ -1,10 +1,11 @@
 """Style: textures, and pictures painted in the manner of another, by what a network's layers say on average."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
+import torch.nn.functional as F
 
 from vizcore.ascent import Activations, Dials, Objective, Paint, adam, ascend, relayed
 from vizcore.dial import Choice, Range, Suits
@@ -14,51 +15,19 @@ from vizcore.probe import Probe
 from vizcore.synthesis.any_size import convolutional_layers, longest, require_places, resized
 from vizcore.synthesis.canvas import COLOURS
 from vizcore.synthesis.penalties import total_variation
+from vizcore.synthesis.style_distance import STATISTICS, content_distance, shares
 
 RATE = 0.02  # of a step of Adam
 GRAIN = 1.0  # what total variation a pixel weighs beside distances of 1, at a smoothness of 1
 FAINT = 0.1  # of the noise that a texture begins with
+LEAST = 24  # pixels of the shorter side at which a style is still compared
 DARKEST = 1 / 512  # half a level of 255, so that every level has a finite logit
 
 
-def gram(maps: torch.Tensor) -> torch.Tensor:
-    """How often any two channels answer together: the Gram matrices (N, C, C) of maps (N, C, places), a place.
-
-    Gatys et al. 2015: G_ij = mean over the places of F_i F_j.
-
-    >>> gram(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
-    tensor([[[5., 3.],
-             [3., 2.]]])
-    """
-    return maps @ maps.transpose(1, 2) / maps.shape[2]
-
-
-def moments(maps: torch.Tensor) -> torch.Tensor:
-    """The mean of every channel, and beside it the covariances: (N, C, 1 + C). A Gram matrix mixes the two.
-
-    >>> moments(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
-    tensor([[[2., 1., 1.],
-             [1., 1., 1.]]])
-    """
-    mean = maps.mean(2, keepdim=True)
-    return torch.cat([mean, gram(maps - mean)], 2)
-
-
-def deviations(maps: torch.Tensor) -> torch.Tensor:
-    """The mean and the standard deviation of every channel: (N, C, 2), which is what AdaIN matches.
-
-    >>> deviations(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
-    tensor([[[2., 1.],
-             [1., 1.]]])
-    """
-    variance, mean = torch.var_mean(maps, 2, correction=0)
-    return torch.stack([mean, (variance + 1e-8).sqrt()], 2)
-
-
-STATISTICS = {"gram": gram, "moments": moments, "deviations": deviations}
 Statistic = Annotated[str, Choice(*STATISTICS, help="What of a layer's answers makes a style.")]
 Smoothness = Annotated[float, Range(0, 4, 0.25, help="How much total variation weighs, against grain.")]
 Steps = Annotated[int, Range(8, 512, 8)]
+Octaves = Annotated[int, Range(1, 3, help="Sizes at which styles are compared, each half of the one before.")]
 Seed = Annotated[int, Range(0, 99)]
 
 
@@ -122,15 +91,16 @@ def texture(
     smoothness: Smoothness = 1.0,
     steps: Steps = 128,
     size: Size = None,
+    octaves: Octaves = 3,
     seed: Seed = 0,
 ) -> Generator[Frame, Dials | None, None]:
     """Make, from noise, more of what a picture is made of: the same texture, arranged anew.
 
     Gatys, Ecker and Bethge 2015: Adam until the Gram matrices of several layers are those of the
     picture; or its `moments`, means and covariances, or the `deviations` alone. Every layer's distance is taken over
-    what it was at first, so that all count alike. A frame's picture is (3, size, size), its term `style` the mean of
-    these shares, its detail each layer's (layers,), before its step. Between two frames, `send` changes
-    `smoothness` or `steps`.
+    what it was at first, so that all count alike, and in several `octaves`, as in `style`. A frame's picture is
+    (3, size, size), its term `style` the mean of these shares, its detail each layer's (layers,), before its step.
+    Between two frames, `send` changes `smoothness` or `steps`.
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> frames = list(texture(open_probe("tiny-vgg"), bundled_image("bricks"), steps=16, size=48))
@@ -141,7 +111,8 @@ def texture(
     noise = torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
     start = (0.5 + FAINT * noise).clamp(0, 1)
     pattern = resized(image, longest(image, size))
-    dials = {"statistic": statistic, "balance": 1.0, "smoothness": smoothness, "steps": steps}
+    dials = {"statistic": statistic, "balance": 1.0, "smoothness": smoothness, "steps": steps,
+             "octaves": octaves}  # fmt: skip
     yield from painted(probe, start, pattern, None, dials)
 
 
@@ -150,20 +121,22 @@ def style(
     content: torch.Tensor,
     style: torch.Tensor,
     *,
-    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.9,
+    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.95,
     statistic: Statistic = "gram",
     smoothness: Smoothness = 1.0,
     steps: Steps = 192,
     layer: Annotated[str | None, Suits(usual_content_layer, help="Where the content is compared.")] = None,
     size: Size = None,
+    octaves: Octaves = 3,
 ) -> Generator[Frame, Dials | None, None]:
     """Paint one picture in the manner of another, beginning with the first.
 
     Gatys, Ecker and Bethge 2016: Adam against (1 - balance) times the content's distance,
     |Phi(x) - Phi(content)|^2 / |Phi(content)|^2 at one `layer`, plus balance times the style's. That is the mean over
     several layers of how far their Gram matrices are from those of the style, or its `moments` or `deviations`,
-    over how far they were at first. The free numbers are the picture's waves (Olah et al. 2017), and total
-    variation, by the `smoothness`, takes away what grain is left.
+    over how far they were at first, also at half and at a quarter of the size (`octaves`; Snelgrove 2017), so that
+    large patterns count as fine ones do, and other networks see the style too. The free numbers are the picture's
+    waves (Olah et al. 2017), and total variation, by the `smoothness`, takes away what grain is left.
 
     A frame's picture is (3, H, W), its terms the distances `style` and `content`, its detail each layer's share
     (layers,), all before its step. Between two frames, `send` changes `balance`, `smoothness` or `steps`.
@@ -175,7 +148,8 @@ def style(
     """
     side = size or usual_size(probe)
     start, pattern = resized(content, longest(content, side)), resized(style, longest(style, side))
-    dials = {"statistic": statistic, "balance": balance, "smoothness": smoothness, "steps": steps}
+    dials = {"statistic": statistic, "balance": balance, "smoothness": smoothness, "steps": steps,
+             "octaves": octaves}  # fmt: skip
     yield from painted(probe, start, pattern, layer or usual_content_layer(probe), dials)
 
 
@@ -191,40 +165,60 @@ def painted(
     require_places(probe, [*names, *([layer] if layer else [])])
     canvas = waves(start)
     [start] = canvas[1](canvas[0])  # as it is painted, so that at first nothing of it is lost
-    style_shares = shares(probe, start, pattern, names, STATISTICS[turned["statistic"]])
+    statistic, latest = STATISTICS[turned["statistic"]], {}
+    at = [2**octave for octave in range(turned["octaves"])]
+    at = [size for size in at if size == 1 or min(*start.shape[1:], *pattern.shape[1:]) >= LEAST * size]
+    apart = {size: shares(probe, smaller(start, size), smaller(pattern, size), names, statistic) for size in at}
     away = content_distance(probe, start, layer) if layer else None
-    latest: dict[str, torch.Tensor] = {}
 
-    def sought(balance: float) -> Dials:
+    def style_at(size: int, found: Activations) -> torch.Tensor:
+        every = apart[size]({name: probe.layer(name).maps(found[name]).flatten(2) for name in names})  # (N, layers)
+        latest[size] = every.detach().cpu()
+        return every.mean(1) / len(at)
+
+    def weighed(**changed: float) -> Dials:
+        turned.update(changed)
+        balance, grain = turned["balance"], turned["smoothness"] * GRAIN / start.numel()
+
         def closeness(found: Activations) -> torch.Tensor:
-            found = {name: probe.layer(name).maps(answer).flatten(2) for name, answer in found.items()}
-            every = style_shares(found)
-            apart = away(found) if away else torch.zeros(1)
-            latest.update(shares=every.detach().cpu(), content=apart.detach().cpu())
-            return -balance * every.mean(1) - (1 - balance) * apart.type_as(every)
+            close = -balance * style_at(1, found)
+            if away:
+                far = away({layer: probe.layer(layer).maps(found[layer]).flatten(2)})
+                latest["content"] = far.detach().cpu()
+                close = close - (1 - balance) * far
+            return close
 
-        return {"objective": Objective(closeness, dict.fromkeys([*names, *([layer] if away else [])]))}
+        def coarser(pixels: torch.Tensor) -> torch.Tensor:
+            looks = ((size, probe.run(smaller(pixels, size), names, scores=False)[1]) for size in at[1:])
+            return balance * sum(style_at(size, found) for size, found in looks)
 
-    def smoothed(smoothness: float) -> Dials:
-        weight = smoothness * GRAIN / start.numel()
-        return {"penalties": [lambda pixels: weight * total_variation(pixels)]}
+        return {
+            "objective": Objective(closeness, dict.fromkeys([*names, *([layer] if layer else [])])),
+            "penalties": [lambda pixels: grain * total_variation(pixels), *([coarser] if at[1:] else [])],
+        }
 
     def paced(steps: int) -> Dials:
         return {"step": adam(RATE, steps), "steps": steps}
 
     def show(frame: Frame) -> Frame:
-        terms = {"style": latest["shares"].mean().item(), "content": latest["content"].item()}
-        return replace(frame, picture=frame.picture[0], terms=terms, detail=latest["shares"][0])
+        every = torch.cat([latest[size] for size in at]).mean(0)  # (layers,)
+        terms = {"style": every.mean().item(), "content": latest["content"].item() if away else 0.0}
+        return replace(frame, picture=frame.picture[0], terms=terms, detail=every)
 
-    frames = ascend(
-        probe,
-        canvas=canvas,
-        **sought(turned["balance"]),
-        **smoothed(turned["smoothness"]),
-        **paced(turned["steps"]),
-    )
-    sent = {"smoothness": smoothed, "steps": paced} | ({"balance": sought} if away else {})
+    frames = ascend(probe, canvas=canvas, **weighed(), **paced(turned["steps"]))
+    sent = {"smoothness": lambda smoothness: weighed(smoothness=smoothness), "steps": paced}
+    if away:
+        sent["balance"] = lambda balance: weighed(balance=balance)
     yield from relayed(frames, show, sent)
+
+
+def smaller(images: torch.Tensor, times: int) -> torch.Tensor:
+    """Images (..., 3, H, W) so many times smaller, each pixel the mean of a square.
+
+    >>> smaller(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), 2)
+    tensor([[[0.5000]]])
+    """
+    return F.avg_pool2d(images, times)
 
 
 def waves(image: torch.Tensor) -> tuple[torch.Tensor, Paint]:
@@ -249,37 +243,6 @@ def waves(image: torch.Tensor) -> tuple[torch.Tensor, Paint]:
         return torch.einsum("ck,nkhw->nchw", mixing, planes).sigmoid()
 
     return numbers, paint
-
-
-def answers(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
-    """Layers' maps of a picture (3, H, W) at its own size, each (1, C, places)."""
-    _, found = probe.run(image[None], layers, scores=False)
-    return {name: probe.layer(name).maps(answer.detach()).flatten(2) for name, answer in found.items()}
-
-
-def shares(
-    probe: Probe,
-    start: torch.Tensor,
-    pattern: torch.Tensor,
-    layers: Sequence[str],
-    statistic: Callable[[torch.Tensor], torch.Tensor],
-) -> Callable[[Activations], torch.Tensor]:
-    """How far every layer's statistic is from a pattern's, over how far a starting picture's is: (N, layers)."""
-    wanted = {name: statistic(maps) for name, maps in answers(probe, pattern, layers).items()}
-
-    def distance(name: str, found: Activations) -> torch.Tensor:
-        return (statistic(found[name]) - wanted[name]).square().flatten(1).sum(1)
-
-    first = answers(probe, start, layers)
-    scale = {name: distance(name, first).clamp_min(1e-20) for name in layers}
-    return lambda found: torch.stack([distance(name, found) / scale[name] for name in layers], 1)
-
-
-def content_distance(probe: Probe, content: torch.Tensor, layer: str) -> Callable[[Activations], torch.Tensor]:
-    """The squared relative distance of a layer's answers to those to a content: (N,)."""
-    wanted = answers(probe, content, [layer])[layer]
-    power = wanted.square().sum().clamp_min(1e-20)
-    return lambda found: (found[layer] - wanted).square().flatten(1).sum(1) / power
 
 
 METHODS = (

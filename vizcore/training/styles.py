@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 from vizcore.imaging import bundled_image, bundled_names, load_image, thumbnail, to_picture
 from vizcore.probe import Probe
 from vizcore.synthesis.painter import Painter
-from vizcore.synthesis.style import gram, style_layers, usual_content_layer
+from vizcore.synthesis.style import style_layers, usual_content_layer
+from vizcore.synthesis.style_distance import gram
 from vizcore.synthesis.style_pictures import STYLES, THUMBNAIL, style_picture
 from vizcore.training.card import write
 from vizcore.zoo import open_probe

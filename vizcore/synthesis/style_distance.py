@@ -1,0 +1,76 @@
+"""How far a picture is from another's style: statistics of a network's maps that forget where things are."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from vizcore.ascent import Activations
+from vizcore.probe import Probe
+
+
+def gram(maps: torch.Tensor) -> torch.Tensor:
+    """How often any two channels answer together: the Gram matrices (N, C, C) of maps (N, C, places), a place.
+
+    Gatys et al. 2015: G_ij = mean over the places of F_i F_j.
+
+    >>> gram(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
+    tensor([[[5., 3.],
+             [3., 2.]]])
+    """
+    return maps @ maps.transpose(1, 2) / maps.shape[2]
+
+
+def moments(maps: torch.Tensor) -> torch.Tensor:
+    """The mean of every channel, and beside it the covariances: (N, C, 1 + C). A Gram matrix mixes the two.
+
+    >>> moments(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
+    tensor([[[2., 1., 1.],
+             [1., 1., 1.]]])
+    """
+    mean = maps.mean(2, keepdim=True)
+    return torch.cat([mean, gram(maps - mean)], 2)
+
+
+def deviations(maps: torch.Tensor) -> torch.Tensor:
+    """The mean and the standard deviation of every channel: (N, C, 2), which is what AdaIN matches.
+
+    >>> deviations(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
+    tensor([[[2., 1.],
+             [1., 1.]]])
+    """
+    variance, mean = torch.var_mean(maps, 2, correction=0)
+    return torch.stack([mean, (variance + 1e-8).sqrt()], 2)
+
+
+STATISTICS = {"gram": gram, "moments": moments, "deviations": deviations}
+
+
+def answers(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
+    """Layers' maps of a picture (3, H, W) at its own size, each (1, C, places)."""
+    _, found = probe.run(image[None], layers, scores=False)
+    return {name: probe.layer(name).maps(answer.detach()).flatten(2) for name, answer in found.items()}
+
+
+def shares(
+    probe: Probe,
+    start: torch.Tensor,
+    pattern: torch.Tensor,
+    layers: Sequence[str],
+    statistic: Callable[[torch.Tensor], torch.Tensor],
+) -> Callable[[Activations], torch.Tensor]:
+    """How far every layer's statistic is from a pattern's, over how far a starting picture's is: (N, layers)."""
+    wanted = {name: statistic(maps) for name, maps in answers(probe, pattern, layers).items()}
+
+    def distance(name: str, found: Activations) -> torch.Tensor:
+        return (statistic(found[name]) - wanted[name]).square().flatten(1).sum(1)
+
+    first = answers(probe, start, layers)
+    scale = {name: distance(name, first).clamp_min(1e-20) for name in layers}
+    return lambda found: torch.stack([distance(name, found) / scale[name] for name in layers], 1)
+
+
+def content_distance(probe: Probe, content: torch.Tensor, layer: str) -> Callable[[Activations], torch.Tensor]:
+    """The squared relative distance of a layer's answers to those to a content: (N,)."""
+    wanted = answers(probe, content, [layer])[layer]
+    power = wanted.square().sum().clamp_min(1e-20)
+    return lambda found: (found[layer] - wanted).square().flatten(1).sum(1) / power
