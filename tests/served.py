@@ -83,7 +83,7 @@ def ask(url: str, path: str = "/", method: str = "GET", *, body: bytes = b"", **
             answer += part
         head, _, content = answer.partition(b"\r\n\r\n")
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
-        length = int(fields.get(b"content-length", 0))
+        length = 0 if method == "HEAD" else int(fields.get(b"content-length", 0))
         while len(content) < length and (part := connection.recv(65536)):
             content += part
     return int(head.split()[1]), content.decode("utf-8", "replace")
