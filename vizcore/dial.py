@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
@@ -60,19 +61,26 @@ def dials(method: Callable, probe: Any = None, *units: Any) -> tuple[Dial, ...]:
     sigma 1.5
     twice False
     """
-    hints = get_type_hints(method, include_extras=True)
     found = []
-    for name, parameter in inspect.signature(method).parameters.items():
-        hint, default = hints.get(name), parameter.default
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-        allows = True if hint is bool else next((mark for mark in marks if isinstance(mark, (Range, Choice))), None)
-        suits = next((mark for mark in marks if isinstance(mark, Suits)), None)
+    for (name, default, allows), suits in declared(method):
         if suits and probe is not None:
             default = suits.default(probe, *units)
             if suits.among:
                 allows = Choice(*suits.among(probe, *units), help=suits.help)
         if allows is not None:
             found.append(Dial(name, default, allows))
+    return tuple(found)
+
+
+@cache
+def declared(method: Callable) -> tuple[tuple[tuple[str, Any, Any], Suits | None], ...]:
+    """What the signature says of every keyword argument: name, default and what it allows; and what suits a network."""
+    hints, found = get_type_hints(method, include_extras=True), []
+    for name, parameter in inspect.signature(method).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            hint = hints.get(name)
+            marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+            allows = True if hint is bool else next((mark for mark in marks if isinstance(mark, (Range, Choice))), None)
+            suits = next((mark for mark in marks if isinstance(mark, Suits)), None)
+            found.append(((name, parameter.default, allows), suits))
     return tuple(found)

@@ -30,7 +30,7 @@ def layer_of(chosen: Selection, method: Method, units: Sequence[Unit]) -> tuple[
         return (None,), None
     asked = state.stands(LAYER)  # an address has it as it is listed, the session by its whole name
     around = next((one for one in dial.allows.options if asked in (one, chosen.brief(one))), dial.default)
-    purpose = f"{method.title} of {' and '.join(map(str, units))}"  # a unit depends on the layers before it alone
+    purpose = f"{method.title} of {' and '.join(unit.layer for unit in units)}"  # which depend on those before them
     layers = listed(chosen.network, purpose, around, chosen.probe, dial.allows.options)
     layer = dials.choose("layer", layers, key=LAYER, default=dial.default, format=chosen.brief)
     return tuple(layers), layer
