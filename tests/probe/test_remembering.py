@@ -1,6 +1,7 @@
 """A probe that remembers answers as the one that it was made of, and is shown nothing twice."""
 
 import gc
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -12,7 +13,7 @@ from vizcore import bundled_image, open_probe
 from vizcore.attribution import grad_cam
 from vizcore.attribution.cam import METHODS, class_activations, map_by_map
 from vizcore.attribution.trust import randomisation
-from vizcore.probe import Probe, leaf, with_memory
+from vizcore.probe import Cancelled, Probe, cancel_when, leaf, with_memory
 from vizcore.probe.remembering import Remembering
 from vizcore.zoo.tiny_vgg import TinyVGG
 
@@ -87,6 +88,17 @@ def test_eight_threads_get_what_one_gets(plain, room, monkeypatch):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda question: grad_cam(probe, *question).values, questions))
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_what_one_reader_began_does_not_end_with_that_reader(plain):
+    probe, cat, over = Remembering(plain), bundled_image("cat"), threading.Event()
+    with cancel_when(over.is_set):
+        probe.predict(cat)
+    over.set()
+    assert torch.equal(grad_cam(probe, cat, 3).values, grad_cam(plain, cat, 3).values)
+    with pytest.raises(Cancelled), cancel_when(over.is_set):
+        probe.predict(bundled_image("coffee"))
+    assert len(probe.looks) == 1
 
 
 def test_memory_is_bounded_and_the_last_picture_is_in_it(monkeypatch):

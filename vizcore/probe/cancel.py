@@ -39,6 +39,17 @@ def cancel_when(asked: Callable[[], bool]) -> Iterator[None]:
         ASKED.reset(token)
 
 
+@contextmanager
+def cancel_until() -> Iterator[Callable[[], None]]:
+    """A block that can be cancelled as before, until the function that it gives is called: what is computed after that
+    serves others too, and must not end with whoever asked first."""
+    token = ASKED.set(ASKED.get())
+    try:
+        yield lambda: ASKED.set(None)
+    finally:
+        ASKED.reset(token)
+
+
 def check_cancel(value: Any = None) -> Any:
     """The same value, unless this run was asked to stop; then `Cancelled`, now or on a gradient's way back."""
     asked = ASKED.get()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from types import MappingProxyType
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from vizcore.probe.cancel import cancel_until
 from vizcore.probe.graph import leaf
 from vizcore.probe.probe import Probe, Wrap
 
@@ -84,7 +85,14 @@ class Remembering(Probe):
             if key in self.looks:
                 self.looks.move_to_end(key)
                 return self.looks[key]
-        scores, found = super().run(images, [self.deepest], {self.deepest: leaf})
+        with cancel_until() as outlive:
+
+            def begins(layer: Callable, *inputs: torch.Tensor) -> torch.Tensor | tuple:
+                value = leaf(layer, *inputs)
+                outlive()  # the graph from here on is everybody's
+                return value
+
+            scores, found = super().run(images, [self.deepest], {self.deepest: begins})
         maps = found[self.deepest]
         maps.remembered = True  # also once it has left this memory: somebody may have been given it before
         with self.changing:
