@@ -14,6 +14,7 @@ from pages.parts.calm import calmly
 from pages.parts.components import registered, text
 from vizcore.imaging import ramp_bytes
 from vizcore.laboratory.live_frame import live_frame
+from vizcore.probe import without_memory
 
 TOOLBOX = registered("toolbox", on="live")
 KEYS = (
@@ -49,7 +50,7 @@ def toolbox(
     gives the photographs of the clip (N, 3, S, S). `on_pick` hears of a unit that was gone to once the keys rest,
     `on_turn` of a way back, `on_patterns` of what is shown of the unit's top patterns. What the `other` selection's
     network sees in the same frame stands below the answers."""
-    probe, beside = chosen.probe, other and other.probe
+    probe, beside = without_memory(chosen.probe), other and without_memory(other.probe)
     TOOLBOX(
         key=key,
         data={

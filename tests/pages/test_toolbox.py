@@ -22,6 +22,7 @@ from vizcore.imaging import data_address, png
 from vizcore.inspection.examples import patches
 from vizcore.laboratory import back_projections
 from vizcore.laboratory.back_projection import projected_patches
+from vizcore.probe import with_memory
 from vizcore.representation import open_corpus, open_index
 from vizcore.synthesis import open_atlas
 
@@ -69,6 +70,10 @@ def test_the_page_leads_to_a_stream_that_answers_what_it_shows():
     expected = open_probe("tiny-vgg-robust").predict(load_image(PICTURE))
     assert drawn["titles"] == ["Tiny VGG", "Tiny VGG, robust"] and both | {"others": []} == note
     assert [label for label, *_ in both["others"]] == [one.label for one in expected]
+    remembered = [with_memory(open_probe(name)).looks for name in ("tiny-vgg", "tiny-vgg-robust")]
+    before = [[*looks] for looks in remembered]
+    sent(drawn["address"], "unit=scores:3&back=Grad-CAM", PICTURE)
+    assert [[*looks] for looks in remembered] == before, "of a camera's frames nothing is kept"
 
 
 def test_every_layer_of_the_atlas_has_its_sheet_there():

@@ -7,6 +7,7 @@ where it needs more than the seconds of processor and the bytes of memory that i
 
 import struct
 import sys
+from contextlib import suppress
 from io import BytesIO
 from math import ceil
 
@@ -145,13 +146,12 @@ def as_profiled(picture: Image.Image, space: str) -> Image.Image:
 
 
 def limit(seconds: int, memory: int) -> None:
-    """Let the system end this process where it takes more processor time or memory; not every system can."""
-    try:
+    """Let the system end this process where it takes more processor time or memory; not every system can do both."""
+    with suppress(ImportError, ValueError, OSError):
         import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 if __name__ == "__main__":

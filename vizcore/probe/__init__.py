@@ -9,7 +9,7 @@ from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.probe import Probe
-from vizcore.probe.remembering import with_memory
+from vizcore.probe.remembering import with_memory, without_memory
 from vizcore.probe.tracer import is_torchs_own, operation_name
 from vizcore.probe.unit import SCORES, Unit
 
@@ -35,4 +35,5 @@ __all__ = [
     "operation_name",
     "pooling",
     "with_memory",
+    "without_memory",
 ]

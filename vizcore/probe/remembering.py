@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from threading import Lock
 from types import MappingProxyType
 from typing import NamedTuple
@@ -41,15 +42,14 @@ class Remembering(Probe):
 
     def __init__(self, probe: Probe):
         vars(self).update(vars(probe))
+        self.plain = copy(probe)
         self.looks: OrderedDict[bytes, Look] = OrderedDict()
         self.changing = Lock()
         self.deepest = probe.deepest_maps if probe.has_maps and not probe.by_pixel else None
 
     def __copy__(self) -> Probe:
         """A plain probe, since whoever takes a copy may put other weights into it."""
-        other = object.__new__(Probe)
-        vars(other).update({name: value for name, value in vars(self).items() if name not in ("looks", "changing")})
-        return other
+        return copy(self.plain)
 
     def run(
         self,
@@ -106,3 +106,8 @@ def with_memory(probe: Probe) -> Remembering:
     """The one remembering probe of a probe, for all who ask."""
     with CHANGING:
         return OPENED.get(probe) or OPENED.setdefault(probe, Remembering(probe))
+
+
+def without_memory(probe: Probe) -> Probe:
+    """The same network for pictures that nobody asks about twice and nothing is to be kept of, as a camera's."""
+    return probe.plain if isinstance(probe, Remembering) else probe
