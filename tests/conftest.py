@@ -5,20 +5,26 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.caching.cache_resource_api import clear_session_cache
 
 from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
 
 SERVER_LOG = pytest.StashKey[Path]()
+# Of torch: as many as the smallest machine has cores, shared by the processes that test side by side. Where these have
+# more threads than there are cores, they wait for one another and take ten times as long.
+THREADS = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Not even a doctest reads or writes what somebody has fetched or indexed on this machine."""
+    torch.set_num_threads(THREADS)
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="vizcore-", ignore_cleanup_errors=True)
         os.environ["VIZCORE_CACHE"] = folder.name
@@ -43,10 +49,21 @@ def pytest_runtest_makereport(item: pytest.Item):
     return report
 
 
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """No test leaves torch with another number of threads."""
+    yield
+    left = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    assert left == THREADS, f"torch was left with {left} threads instead of {THREADS}"
+
+
 @pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
-    """Torch with as many threads as the smallest machine has cores, shared by the processes that test side by side."""
-    torch.set_num_threads(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))))
+def packages_read_once() -> Iterator[None]:
+    """Whenever AppTest runs a page, Streamlit reads what every installed package says of itself, a quarter second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+import torch
 
 from tests.corpora.samples import folder, probe
 from vizcore import last
@@ -73,7 +74,7 @@ def test_an_actor_takes_no_changed_weights(monkeypatch, corpus, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", Ray)
     facts = {"name": "toy", "labels": probe().labels, "input_size": 32}
     with pytest.raises(ValueError, match="the weights of toy arrived changed"):
-        Worker((probe().network, facts, corpus, LAYERS, "0123"), str(tmp_path), 2)
+        Worker((probe().network, facts, corpus, LAYERS, "0123"), str(tmp_path), torch.get_num_threads())
 
 
 def test_without_ray_a_sentence_says_what_brings_it(corpus, monkeypatch):

@@ -2,13 +2,12 @@
 
 import json
 import re
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import torch
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 from safetensors.torch import save
 
 from tests.corpora.samples import picture
@@ -30,6 +29,8 @@ LABELS = [
 ]
 # No file name holds a slash, but Markdown reads one written in numbers.
 FOLDERS = [re.sub("/", "&#47;", name)[:80] for name in LABELS[:3]]
+RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
+WORKING = "button:has-text('Stop')"  # a page whose job goes on never rests
 SELECTED = [page.removesuffix(".py") for page in PAGES]
 
 
@@ -86,9 +87,8 @@ def turns_to(page: Page, name: str, **asked: str) -> None:
     if moves:
         expect(title).not_to_have_text(before, timeout=60_000)
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=60_000)
-    with suppress(TimeoutError):  # a page whose job goes on never rests
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1500)
-        page.wait_for_timeout(300)  # what came last is drawn
+    page.wait_for_selector(f"{RESTING}, {WORKING}")
+    page.wait_for_timeout(300)  # what came last is drawn
 
 
 def is_text(page: Page) -> None:

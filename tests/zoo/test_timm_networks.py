@@ -24,7 +24,7 @@ from vizcore.zoo.timm_networks import build_timm, recipe, timm, timm_labels, tim
 SMALLEST = "timm/test_efficientnet"  # timm's own network for tests, 0.4 million weights
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Small networks are slower with two threads, which wait for each other more than they work."""
     threads = torch.get_num_threads()

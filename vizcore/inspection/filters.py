@@ -96,11 +96,13 @@ def orientation(weights: torch.Tensor) -> torch.Tensor:
     >>> [round(value, 2) for value in orientation(torch.stack([stripes, spot])).tolist()]
     [0.9, 0.0]
     """
-    size = 8 * max(weights.shape[2:])  # padded with zeros, the spectrum is fine enough to measure angles in
-    power = torch.fft.fft2(weights.float(), s=(size, size)).abs().square().sum(1)  # (N, size, size)
-    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.fftfreq(size)[None]
+    side = max(weights.shape[2:])
+    size = max(2 * side, min(8 * side, 64))  # padded with zeros, the spectrum is fine enough to measure angles in
+    # A spectrum of real numbers is the same on either side of zero: one half is computed, and counts twice.
+    power = torch.fft.rfft2(weights.float(), s=(size, size)).abs().square().sum(1)  # (N, size, size / 2 + 1)
+    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     distance = (rows**2 + columns**2).sqrt()
-    power = power * ((distance > 0) & (distance < 0.5))
+    power = power * ((distance > 0) & (distance < 0.5)) * (1 + (columns > 0))
     turned = torch.polar(torch.ones_like(distance), 2 * torch.atan2(rows, columns))
     return (power * turned).sum((1, 2)).abs() / power.sum((1, 2)).clamp_min(1e-12)
 
