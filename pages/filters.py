@@ -130,16 +130,6 @@ def closer(weights, found: dict) -> None:
     )
 
 
-def spread(weights):
-    """How often the layer's weights take which value."""
-    from plotly.graph_objects import Bar, Figure
-
-    middles, counts = histogram(weights)
-    chart = Figure(Bar(x=middles, y=counts, marker_color=show.quiet(), hovertemplate="%{y} weights<extra></extra>"))
-    chart.update_xaxes(title="weight")
-    return chart
-
-
 def growing():
     """The network after the epoch that the scrubber stands at; at its end, the trained network itself."""
     stages = zoo.stages(chosen.network)
@@ -255,7 +245,7 @@ if others:
             theirs(name, others[name])
 st.space("small")
 show.heading(f"How large the {show.figures(weights.numel())} weights are")
-show.figure(spread(shown), key="weights", height=170, alt="histogram of the weights")
+show.histogram(*histogram(shown), value="weight", of="weights")
 learn.below(
     method,
     seen="The first layer's filters are small pictures of what they answer to most: edges, bars and blobs of colour. "

@@ -78,20 +78,22 @@ def concept(frame) -> None:
     show.numbers({"concept": (name if sure else "none above .04", f"IoU {value:.3f}{'' if sure else f', {name}'}")})
 
 
-def who() -> None:
-    """The name that the reader gave the unit, and the concept that it follows."""
+def who():
+    """The name that the reader gave the unit, and a place for the concept that it follows, if it can follow one."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         st.text_input(
             "Your name for it", given().get(str(unit), ""), key=f"passport name {unit}", width=260,
             placeholder="eyes, wheels, red ...", max_chars=60, on_change=calmly(call_it),
         )  # fmt: skip
-        if chosen.probe.layer(unit.layer).spatial:
-            probe, layer, pictures = chosen.probe, unit.layer, corpus
-            jobs.ask(
-                JOB, (chosen.network, corpus.digest, layer), lambda: dissected(probe, layer, pictures), behind=True
-            )
-            with st.container(width="content"):
-                jobs.watch(JOB, concept, what="Which concept it follows")
+        return st.container(width="content") if chosen.probe.layer(unit.layer).spatial else None
+
+
+def follows(place) -> None:
+    """Look for the concept that the unit follows; asked for last, so that it does not slow what is there at once."""
+    probe, layer, pictures = chosen.probe, unit.layer, corpus
+    jobs.ask(JOB, (chosen.network, corpus.digest, layer), lambda: dissected(probe, layer, pictures), behind=True)
+    with place:
+        jobs.watch(JOB, concept, what="Which concept it follows")
 
 
 def dissected(probe, layer: str, corpus):
@@ -169,18 +171,6 @@ def remarks(found) -> list[str]:
     return said
 
 
-def answers(found) -> None:
-    """How often it answers how strongly."""
-    from plotly.graph_objects import Bar, Figure
-
-    chart = Figure(
-        Bar(x=found.middles, y=found.counts, marker_color=show.accent(), hovertemplate="%{x:.3g}: %{y}<extra></extra>")
-    )
-    chart.update_xaxes(title="mean answer to a picture")
-    chart.update_yaxes(title="pictures")
-    show.figure(chart, key="passport answers", height=220, alt="histogram of the unit's answers")
-
-
 def known(index):
     """The passport of the unit from an index as far as it is."""
     return issued(chosen.network, corpus.digest, method.name, index.done, str(unit), method, index)
@@ -202,7 +192,7 @@ def draw(index) -> None:
             titles=[show.figures(one.value) for one in found.examples], tile=80, gap=6,
         )  # fmt: skip
         show.heading("How strongly it answers")
-        answers(found)
+        show.histogram(found.middles, found.counts, value="mean answer to a picture", of="pictures", chosen=True)
     with right:
         atlas_chip.wish(chosen.probe, unit, width=200)
         if found.labels:
@@ -238,9 +228,10 @@ with dials.row():
     method = dials.method(METHODS, key="passport.method")
     corpus = corpora.picker()
     second = beside.choose(chosen, key="passport.beside", label="the most like it in")
+place = None
 if corpus is not None:
     with calm():
-        who()
+        place = who()
         corpora.watch(chosen.network, chosen.probe, corpus, draw, layers=[unit.layer])
 with calm():
     incoming, read_by = circuit(chosen.probe, unit)
@@ -272,3 +263,6 @@ with calm():
         + f"found = vizcore.laboratory.{method.name}(probe, unit, index)",
         unit=unit,
     )
+if place:
+    with calm():
+        follows(place)

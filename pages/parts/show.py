@@ -7,6 +7,7 @@ numbers                     one row of figures with units
 bars                        classes with their probabilities
 legend                      what the colours of a label map stand for
 shares                      rows of parts as bars, stacked or paired
+histogram                   how often values fall where
 chip                        the unit: its layer, its channel, its name
 figure                      a plotly figure in the house's template
 answer / heading            the answer in large words; the name of a part
@@ -163,6 +164,28 @@ def shares(rows: Mapping[str, Mapping[str, float]], *, stacked: bool = True, mos
             f'<span class="{"stacked" if stacked else "paired"}">{bars}</span><small>{told}</small></div>'
         )
     markup(f'<div class="legend">{named}</div><div class="shares">{"".join(lines)}</div>')
+
+
+def histogram(middles: Sequence[float], counts: Sequence[int], *, value: str, of: str, chosen: bool = False) -> None:
+    """How many `of` something have which `value`, in bins of one width; pointed at, a bin tells its own.
+
+    It is no plotly chart, since for the first of those a browser reads 5 MB, which takes as long as the rest of a page.
+    """
+    value, of, most = html.escape(value), html.escape(of), max(counts, default=0) or 1
+    bins = "".join(
+        f'<span title="{figures(middle)}: {count:,} {of}">'
+        f'<i style="height:{100 * count / most:.2f}%;min-height:{min(count, 1)}px"></i></span>'
+        for middle, count in zip(middles, counts, strict=True)
+    )
+    half = (middles[-1] - middles[0]) / max(1, len(middles) - 1) / 2
+    ends = middles[0] - half, middles[-1] + half
+    low, high = (figures(end if abs(end) > 1e-3 * half else 0) for end in ends)  # not what rounding left of zero
+    markup(
+        f'<figure class="histogram"><small>{most:,} {of}</small>'
+        f'<div class="bins{" chosen" * chosen}" role="img" '
+        f'aria-label="at most {most:,} {of} in a bin; {value} from {low} to {high}">{bins}</div>'
+        f'<div class="ends"><small>{low}</small><small>{value}</small><small>{high}</small></div></figure>'
+    )
 
 
 def chip(selection, *, image=None) -> None:
