@@ -17,7 +17,7 @@ from vizcore.synthesis.canvas import COLOURS
 from vizcore.synthesis.penalties import total_variation
 from vizcore.synthesis.style_distance import STATISTICS, content_distance, shares
 
-RATE = 0.02  # of a step of Adam
+RATE = 0.05  # of a step of Adam
 GRAIN = 1.0  # what total variation a pixel weighs beside distances of 1, at a smoothness of 1
 FAINT = 0.1  # of the noise that a texture begins with
 LEAST = 24  # pixels of the shorter side at which a style is still compared
