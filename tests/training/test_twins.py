@@ -15,8 +15,9 @@ import pyarrow.parquet as parquet
 from vizcore import open_probe
 from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
+from vizcore.training.moment import Moment
 from vizcore.training.photographs import apart, load_photographs
-from vizcore.training.twins import Moment, Run, answered, n_fgsm, normalised, train
+from vizcore.training.twins import Run, answered, margin, n_fgsm, normalised, train
 from vizcore.zoo.tiny_vgg import TinyVGG
 
 COLOURS = {"n1": (200, 60, 60), "n2": (60, 60, 200)}
@@ -79,16 +80,17 @@ def test_sharp_pictures_are_whole_windows_of_what_came():
             assert likeness.max() > 0.98  # clipped light keeps it below 1
 
 
-def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network():
+@pytest.mark.parametrize("against", [torch.nn.functional.cross_entropy, margin])
+def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network(against):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TinyVGG(5, (8, 8, 8, 8, 8, 8)).eval()
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     wanted, epsilon = torch.tensor([0, 1, 2, 3]), 4 / 255
-    changed = n_fgsm(network, images, wanted, epsilon, torch.Generator().manual_seed(0))
+    changed = n_fgsm(network, images, wanted, epsilon, torch.Generator().manual_seed(0), against)
     noisy = images + epsilon * (torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) * 4 - 2)
     asked = noisy.clone().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(network(normalised(asked)), wanted)
+    loss = against(network(normalised(asked)), wanted)
     (gradient,) = torch.autograd.grad(loss, asked)
     steps = (changed - noisy) / epsilon
     assert torch.allclose(steps.abs(), torch.ones_like(steps), atol=1e-3)
@@ -101,7 +103,8 @@ def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network()
 def test_the_schedule_leaves_one_twin_in_peace():
     assert Moment("tiny-vgg", 0.1).epsilon > 0 == Moment("tiny-vgg", 0.5).epsilon
     assert Moment("tiny-vgg", 0.1).attacked and not Moment("tiny-vgg", 0.5).attacked
-    assert Moment("tiny-vgg-robust", 0.5).epsilon == pytest.approx(4 / 255)
+    assert [Moment("tiny-vgg-robust", at).epsilon * 255 for at in (0.5, 0.8, 1)] == pytest.approx([4, 3.5, 3])
+    assert Moment("tiny-vgg-robust", 0.4).by_margin == 0 < Moment("tiny-vgg-robust", 0.6).by_margin
     rates = [Moment("tiny-vgg", step / 20).rate for step in range(2, 21)]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 1e-9
 

@@ -2,12 +2,15 @@
 
 Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
-first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy
-rose from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace. Both begin with random weights,
-and learn from the label, from what a larger network would have said (teacher.py), and from their elder: the network of
-the same name that came along before, born again (Furlanello et al. 2018). It answers the very window that is learned
-from, before any attack, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64
-pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
+first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy rose
+from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace; from the middle on half of the changes
+aim at the margin between its best wrong answer and the right one, so that attacks of that kind find little more than
+others, and towards the end they become smaller, which gives it back some of what it is right about. Both begin with
+random weights, and learn from the label, from what a larger network would have said (teacher.py), and from their elder:
+the network of the same name that came along before, born again (Furlanello et al. 2018). It answers the very window
+that is learned from, before any attack, and in the first two fifths of the time its maps are aimed at too. Pictures
+grow from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch norms are measured
+anew at the end.
 Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
@@ -17,8 +20,7 @@ any machine, and learns more on a faster one. A run that was cut off goes on whe
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -28,6 +30,7 @@ from safetensors.torch import save_file
 from vizcore.probe import Probe
 from vizcore.training.augmenting import augment, cutmix
 from vizcore.training.card import standing, write
+from vizcore.training.moment import PEACE, Moment
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.precision import quick
 from vizcore.training.teacher import answers
@@ -37,7 +40,6 @@ WIDTHS = (48, 48, 96, 96, 192, 256)
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
 COMPARED = ("conv4.relu", "conv6.relu")  # the maps that are first aimed at
-PEACE = 0.2  # of the time: from here on nothing is changed against tiny-vgg
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
@@ -50,71 +52,10 @@ RECIPES = {
     "tiny-vgg": COMMON + "in the first fifth of the time under attack (N-FGSM at 3/255) and with colours that cannot "
     "be trusted, for the sake of the first layer, which is held after that; then half of the batches with a rectangle "
     "of another picture in each (CutMix)",
-    "tiny-vgg-robust": COMMON + "all the time under attack (N-FGSM at 4/255), in the beginning with colours that "
-    "cannot be trusted",
+    "tiny-vgg-robust": COMMON + "all the time under attack (N-FGSM at 4/255, in the last 0.4 of the time falling to "
+    "3/255; in the second half against the margin of the answer in every other batch), in the beginning with colours "
+    "that cannot be trusted",
 }
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What a moment of the training asks for; `progress` is the share of the time that has passed.
-
-    >>> Moment("tiny-vgg", 0.0).rate, Moment("tiny-vgg-robust", 1.0).epsilon * 255, Moment("tiny-vgg", 0.2).epsilon
-    (0.01, 4.0, 0.0)
-    """
-
-    name: str
-    progress: float
-
-    @property
-    def rate(self) -> float:
-        """The learning rate: up to 0.1 in the first tenth, then down along a cosine."""
-        if self.progress < 0.1:
-            return 0.01 + 0.9 * self.progress
-        return 0.05 + 0.05 * math.cos(math.pi * min((self.progress - 0.1) / 0.9, 1))
-
-    @property
-    def epsilon(self) -> float:
-        """How far a pixel value may be moved against the network, after a gentle beginning."""
-        most = 4 / 255 if self.name == "tiny-vgg-robust" else 3 / 255
-        return most * min(1.0, self.progress / 0.04) * self.attacked
-
-    @property
-    def attacked(self) -> bool:
-        """Whether pictures are changed against the network at all."""
-        return self.name == "tiny-vgg-robust" or self.progress < PEACE
-
-    @property
-    def first(self) -> float:
-        """The share of the rate at which the first layer learns."""
-        return 1.0 if self.name == "tiny-vgg-robust" else min(1.0, max(0.0, 2 - 2 * self.progress / PEACE))
-
-    @property
-    def size(self) -> int:
-        """Side of the training pictures."""
-        if self.progress < (0.3 if self.name == "tiny-vgg-robust" else PEACE):
-            return 40
-        return 48 if self.progress < 0.6 else 64
-
-    @property
-    def sharp(self) -> float:
-        """The share of pictures of which no pixel is interpolated."""
-        return 0.5 if self.progress < 0.72 else 0.7
-
-    @property
-    def cut(self) -> float:
-        """The share of batches in which a part of every picture comes from another."""
-        return 0.5 if self.name == "tiny-vgg" and PEACE <= self.progress < 0.88 else 0.0
-
-    @property
-    def near(self) -> float:
-        """How much it counts, beside the answers, that maps are those of the elder."""
-        return max(0.0, 1 - self.progress / 0.4)
-
-    @property
-    def colour(self) -> float:
-        """How unreliable a clue colours are."""
-        return 1.0 if self.progress < 0.4 else 0.5
 
 
 def normalised(images: torch.Tensor) -> torch.Tensor:
@@ -123,15 +64,30 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def margin(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """By how much the best of the other scores (N, classes) beats that of the wanted class (N,), on average.
+
+    >>> margin(torch.tensor([[2.0, 5.0, 1.0]]), torch.tensor([0]))
+    tensor(3.)
+    """
+    own = scores.gather(1, wanted[:, None])
+    return (scores.scatter(1, wanted[:, None], -torch.inf).amax(1, keepdim=True) - own).mean()
+
+
 def n_fgsm(
-    network: TinyVGG, images: torch.Tensor, wanted: torch.Tensor, epsilon: float, generator: torch.Generator
+    network: TinyVGG,
+    images: torch.Tensor,
+    wanted: torch.Tensor,
+    epsilon: float,
+    generator: torch.Generator,
+    against: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.cross_entropy,
 ) -> torch.Tensor:
     """Training pictures changed against the network: noise of twice epsilon, then one step of epsilon, unclipped."""
     noise = torch.rand(images.shape, generator=generator, device=generator.device).to(images.device) * 4 - 2
     noisy = (images + epsilon * noise).requires_grad_()
     with quick(images.device):
         scores = network(normalised(noisy))
-    loss = F.cross_entropy(scores.float(), wanted)
+    loss = against(scores.float(), wanted)
     return (noisy + epsilon * torch.autograd.grad(loss, noisy)[0].sign()).detach()
 
 
@@ -270,7 +226,9 @@ def epochs(
                 wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
-                images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator)
+                one = torch.rand(1, generator=generator, device=device).item() < now.by_margin
+                against = margin if one else F.cross_entropy
+                images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator, against)
             losses.append(run.learn(images, wanted, now, aims, scale))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
@@ -297,9 +255,7 @@ def train(
         save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
     taught = answers(learned, out / "answers.safetensors").to(learned.pixels.device)
     for loss in epochs(run, name, learned, taught, minutes, seed):
-        run.history.append(
-            {"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)}
-        )
+        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
             save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
