@@ -76,6 +76,9 @@ def jobs_at_rest() -> Iterator[None]:
     if "pages.parts.jobs" in sys.modules:
         sys.modules["pages.parts.jobs"].rest()
         clear_session_cache("test session id")
+    if "pages.parts.networks" in sys.modules:  # which networks are there is remembered for two seconds
+        sys.modules["pages.parts.networks"].shelf.clear()
+        sys.modules["pages.parts.networks"].titles.clear()
 
 
 @pytest.fixture(autouse=True)

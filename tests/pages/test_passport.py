@@ -83,9 +83,13 @@ def test_every_part_of_a_passport_stands_on_the_page_and_it_is_set_beside_anothe
     assert {one.key for one in app.toggle} >= {"passport.facets"} and not said(app)
 
 
-def test_on_paper_it_takes_two_pages(page: Page):
+def test_a_browser_reads_no_chart_library_and_on_paper_it_takes_two_pages(page: Page):
+    read: list[str] = []
+    page.on("request", lambda request: read.append(request.url))
     opens(page, "/passport?network=tiny-vgg&unit=conv4.relu:5&corpus=digits")
     expect(page.get_by_text("What adds it up")).to_be_visible()
     expect(page.get_by_text("How strongly it answers")).to_be_visible(timeout=60_000)
     paper = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page[^s]", paper)) <= 2
+    assert any("BidiComponent" in url for url in read)
+    assert not any("PlotlyChart" in url for url in read)  # 5 MB, as long as all the rest takes

@@ -54,8 +54,8 @@ def test_what_is_right_is_counted_as_the_card_has_it(key, monkeypatch):
 
 
 def test_a_network_without_moments_leads_to_the_one_that_has_them():
-    app = opened(PAGE, network="tiny-vgg-robust")
-    assert said(app).startswith("No moments of its training were kept of Tiny VGG, robust")
+    app = opened(PAGE, network="efficientnet-lite0")
+    assert said(app).startswith("No moments of its training were kept of EfficientNet-Lite0")
     app.button("try time machine").click().run()
     assert asked(app, "network") == "tiny-vgg"
     assert open_probe("tiny-vgg").labels[16] == "tabby"

@@ -65,7 +65,7 @@ def counterfactual(
     >>> from vizcore import bundled_image, last, open_probe
     >>> path = last(counterfactual(open_probe("tiny-vgg-robust"), bundled_image("cat"), "goldfish", steps=20)).detail
     >>> path.said[0], path.said[-1], round(path.lengths[path.flips].item(), 1)
-    ('golden retriever', 'goldfish', 2.0)
+    ('golden retriever', 'goldfish', 2.2)
     """
     unit = probe.unit(unit)
     if not unit.is_class:
