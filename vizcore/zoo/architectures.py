@@ -116,19 +116,20 @@ def with_channels(network: nn.Module, channels: int) -> nn.Module:
     return network
 
 
+DRAWN = {"normal_", "uniform_", "kaiming_normal_", "kaiming_uniform_", "erfinv_"}
+SET = {"fill_", "zero_", "mul_", "add_", "clamp_"}  # which follow, to scale and shift what was drawn
+
+
 class Unfilled(TorchFunctionMode):
     """While it lasts, weights are not drawn: where there is no memory for them, drawing them still takes seconds."""
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         named = named or {}
-        if getattr(function, "__name__", "") in (
-            "normal_",
-            "uniform_",
-            "kaiming_normal_",
-            "kaiming_uniform_",
-            "erfinv_",
-        ):
-            return arguments[0] if arguments else named["tensor"]
+        what = getattr(function, "__name__", "")
+        if what in DRAWN or what in SET:
+            tensor = arguments[0] if arguments else named["tensor"]
+            if what in DRAWN or tensor.is_meta:
+                return tensor
         return function(*arguments, **named)
 
 
