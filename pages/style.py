@@ -36,7 +36,7 @@ ONCE, STYLE, TEXTURE, FILM = (
     titled(METHODS)[title] for title in ("In one pass", "Style transfer", "Texture synthesis", "A film")
 )
 LIVE_DIALS = ("balance", "smoothness")  # may be turned while it runs
-FIRST = "galaxies"
+FIRST = "bricks"
 IN_SIGHT = {ONCE: 1, FILM: 0}  # dials that stand beside the choices
 AT_ONCE = 1.0  # seconds that a page waits for a painting before it shows how far it is
 SEEN = {

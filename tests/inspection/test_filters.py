@@ -15,6 +15,7 @@ from vizcore.inspection.filters import (
     histogram,
     looks_at_pixels,
     order,
+    orientation,
     properties,
     reads_most,
 )
@@ -75,6 +76,20 @@ def test_what_has_no_meaning_is_left_out():
 
 def test_a_dead_filter_has_numbers_too():
     assert all(value.item() == 0 for value in properties(torch.zeros(1, 3, 7, 7)).values())
+
+
+@pytest.mark.parametrize("side", [3, 7, 16])
+def test_orientation_is_that_of_the_whole_spectrum_and_stays_when_a_filter_is_turned_or_mirrored(side):
+    weights = torch.randn(20, 3, side, side, generator=torch.Generator().manual_seed(0))
+    found, size = orientation(weights), max(2 * side, min(8 * side, 64))
+    power = torch.fft.fft2(weights, s=(size, size)).abs().square().sum(1)
+    place = torch.fft.fftfreq(size)[:, None] + 1j * torch.fft.fftfreq(size)
+    power = power * ((place.abs() > 0) & (place.abs() < 0.5))
+    doubled = (place / place.abs().clamp_min(1e-9)) ** 2  # the angle, as often as a direction comes back
+    expected = (power * doubled).sum((1, 2)).abs() / power.sum((1, 2))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    for moved in (weights.rot90(1, (2, 3)), weights.flip(3)):
+        torch.testing.assert_close(orientation(moved), found, atol=1e-5, rtol=0)
 
 
 def test_sorting_puts_the_largest_first_and_keeps_the_order_of_equals():

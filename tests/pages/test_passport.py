@@ -40,6 +40,9 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert [caption.split(":")[0] for caption in canvas(app, "passport outgoing")["captions"]] == ["conv5.relu"] * 8
     shown = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>", drawn(app)))
     assert shown["answers most to"] == found.selectivity.label
+    bins = re.findall(r': ([\d,]+) pictures"><i style="height:([\d.]+)%', drawn(app))
+    assert [int(count.replace(",", "")) for count, _ in bins] == found.counts
+    assert [float(height) for _, height in bins] == [round(100 * one / max(found.counts), 2) for one in found.counts]
     images, labels = labelled(index.corpus, 150)
     guessed = dissect(probe, images, "conv4.relu", labels=labels)
     assert shown["concept"] == (guessed.concept(5) or ["none above .04"])[0]

@@ -17,7 +17,7 @@ from vizcore.synthesis.canvas import COLOURS
 from vizcore.synthesis.penalties import total_variation
 from vizcore.synthesis.style_distance import STATISTICS, content_distance, shares
 
-RATE = 0.05  # of a step of Adam
+RATE = 0.04  # of a step of Adam
 GRAIN = 1.0  # what total variation a pixel weighs beside distances of 1, at a smoothness of 1
 FAINT = 0.1  # of the noise that a texture begins with
 LEAST = 24  # pixels of the shorter side at which a style is still compared
@@ -121,7 +121,7 @@ def style(
     content: torch.Tensor,
     style: torch.Tensor,
     *,
-    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.95,
+    balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.9,
     statistic: Statistic = "gram",
     smoothness: Smoothness = 1.0,
     steps: Steps = 192,

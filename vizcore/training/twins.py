@@ -4,14 +4,13 @@ Both begin alike, with every picture changed against them (N-FGSM, de Jorge et a
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
 first layer with it: seen without attack, it goes back to blobs of colour (tried: the share of colour in its energy rose
 from .17 to .36 within sixteen epochs). `tiny-vgg-robust` is never left in peace; from the middle on half of the changes
-aim at the margin between its best wrong answer and the right one, so that attacks of that kind find little more than
-others, and towards the end they become smaller, which gives it back some of what it is right about. Both begin with
-random weights, and learn from the label, from what a larger network would have said (teacher.py), and from their elder:
-the network of the same name that came along before, born again (Furlanello et al. 2018). It answers the very window
-that is learned from, before any attack, and in the first two fifths of the time its maps are aimed at too. Pictures
-grow from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch norms are measured
-anew at the end.
-Everything was chosen on training photographs held out for that; the photographs of `val` are looked at once.
+aim at the margin between its best wrong answer and the right one, as attacks of another kind do, and towards the end
+they become smaller, for the sake of pictures that nobody changed. Both begin with random weights, and learn from the
+label, from what a larger network would have said (teacher.py), and from their elder: the network of the same name that
+came along before, born again (Furlanello et al. 2018). It answers the very window that is learned from, before any
+attack, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64 pixels along the
+way; the weights that are kept are a running average, whose batch norms are measured anew at the end. Everything was
+chosen on training photographs held out for that; the photographs of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
