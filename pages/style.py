@@ -189,7 +189,7 @@ with calm():
         tries=[
             learn.Try("Live, from your camera", session={METHOD: ONCE.title, LIVE: True}),
             learn.Try("A film that keeps its strokes", session={METHOD: FILM.title}),
-            learn.Try("In bricks, by an ascent", session={METHOD: STYLE.title, PATTERN: "bricks"}),
+            learn.Try("In grass, by an ascent", session={METHOD: STYLE.title, PATTERN: "grass"}),
             learn.Try("By means and covariances instead of Gram matrices", method=STYLE, dials={"statistic": "moments"},
                       session={METHOD: STYLE.title}),
             learn.Try("The texture of gravel, from noise", image="gravel", session={METHOD: TEXTURE.title}),
