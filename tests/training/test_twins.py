@@ -110,7 +110,7 @@ def test_the_schedule_leaves_one_twin_in_peace():
 
 
 def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(twins, "WIDTHS", (4, 4, 4, 4, 4, 4))
+    monkeypatch.setattr(twins, "WIDTHS", {"tiny-vgg": (4, 4, 4, 4, 4, 4)})
     monkeypatch.setattr(card, "STEPS", 2)
     monkeypatch.setattr(card, "QUERIES", 10)
     out = tmp_path / "weights"
@@ -130,7 +130,7 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
 
 
 def test_a_first_layer_that_is_held_stays_as_it_is():
-    run = Run(("a", "b"), 0, torch.device("cpu"))
+    run = Run("tiny-vgg-robust", ("a", "b"), 0, torch.device("cpu"))
     images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     run.network.train()
     for held in (False, True):  # momentum from before does not move it either
@@ -141,23 +141,23 @@ def test_a_first_layer_that_is_held_stays_as_it_is():
 
 
 def test_a_young_network_comes_near_to_the_maps_and_the_answers_of_its_elder():
-    elder = open_probe("tiny-vgg", device="cpu")
-    run = Run(elder.labels, 0, torch.device("cpu"))
+    elder = open_probe("tiny-vgg-robust", device="cpu")
+    run = Run("tiny-vgg-robust", elder.labels, 0, torch.device("cpu"))
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     said, maps = elder.run(images, twins.COMPARED)
     run.network.train()
     losses = [run.learn(images, said.softmax(1), Moment("tiny-vgg", 0.05), list(maps.values())) for _ in range(12)]
     assert losses[-1] < 0.8 * losses[0]
-    same = TinyVGG(64, twins.WIDTHS).eval()
+    same = TinyVGG(64, twins.WIDTHS["tiny-vgg-robust"]).eval()
     same.load_state_dict(elder.network.state_dict())
     for mine, its in zip(answered(same, images)[1], maps.values(), strict=True):
         assert torch.allclose(mine, its, atol=1e-4)
-    assert twins.elder_of("tiny-vgg", elder.labels, torch.device("cpu")).digest == elder.digest
+    assert twins.elder_of("tiny-vgg-robust", elder.labels, torch.device("cpu")).digest == elder.digest
     assert twins.elder_of("tiny-vgg", ("red", "blue"), torch.device("cpu")) is None
 
 
 def test_what_is_kept_is_the_running_average():
-    run = Run(("a", "b"), 0, torch.device("cpu"))
+    run = Run("tiny-vgg-robust", ("a", "b"), 0, torch.device("cpu"))
     before = [value.clone() for value in run.average.parameters()]
     images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     run.network.train()

@@ -8,9 +8,9 @@ aim at the margin between its best wrong answer and the right one, as attacks of
 they become smaller, for the sake of pictures that nobody changed. Both begin with random weights, and learn from the
 label, from what a larger network would have said (teacher.py), and from their elder: the network of the same name that
 came along before, born again (Furlanello et al. 2018). It answers the very window that is learned from, before any
-attack, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64 pixels along the
-way; the weights that are kept are a running average, whose batch norms are measured anew at the end. Everything was
-chosen on training photographs held out for that; the photographs of `val` are looked at once.
+attack, and in the first two fifths of the time its maps are aimed at too, where the two are equally wide. Pictures grow
+from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew
+at the end. Everything was chosen on training photographs held out for that; those of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
@@ -35,7 +35,7 @@ from vizcore.training.precision import quick
 from vizcore.training.teacher import answers
 from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 
-WIDTHS = (48, 48, 96, 96, 192, 256)
+WIDTHS = {"tiny-vgg": (48, 64, 128, 128, 256, 384), "tiny-vgg-robust": (48, 48, 96, 96, 192, 256)}
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
 COMPARED = ("conv4.relu", "conv6.relu")  # the maps that are first aimed at
@@ -131,12 +131,21 @@ def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list
     return scores.float(), [fourth.float(), sixth.float()]
 
 
+def width(network: TinyVGG, layer: str) -> int:
+    """The number of channels of a convolution's layer, such as `conv4.relu`: maps of another width cannot be aimed at.
+
+    >>> width(TinyVGG(10), "conv4.relu")
+    96
+    """
+    return network.get_submodule(layer.split(".")[0]).conv.out_channels
+
+
 class Run:
     """One network in training: the weights that move, the running average that is kept, and how far it is."""
 
-    def __init__(self, labels: tuple[str, ...], seed: int, device: torch.device):
+    def __init__(self, name: str, labels: tuple[str, ...], seed: int, device: torch.device):
         torch.manual_seed(seed)
-        self.network, self.average = (TinyVGG(len(labels), WIDTHS) for _ in range(2))
+        self.network, self.average = (TinyVGG(len(labels), WIDTHS[name]) for _ in range(2))
         with torch.no_grad():  # a norm follows, so small weights learn faster, and soon forget how they were drawn
             self.network.conv1.conv.weight.mul_(0.1)
         self.average.load_state_dict(self.network.state_dict())
@@ -206,6 +215,7 @@ def epochs(
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
     elder = elder_of(name, photographs.labels, device)
+    compared = [each for each in COMPARED if elder and elder.layer(each).shape[0] == width(run.network, each)]
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
@@ -221,7 +231,7 @@ def epochs(
             aims = []
             if elder:
                 with quick(device):
-                    said, maps = elder.run(images, COMPARED if now.near else ())
+                    said, maps = elder.run(images, compared if now.near else ())
                 wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
@@ -244,7 +254,7 @@ def train(
     `start` is a checkpoint of the robust twin: tiny-vgg then shares its first epochs and begins where peace does.
     """
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
-    run, checkpoint = Run(learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
+    run, checkpoint = Run(name, learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     elif start:
@@ -262,8 +272,8 @@ def train(
     averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
     save(run.average, learned.labels, out / f"{name}.safetensors")
     facts = {
-        "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS), "seed": seed,
-        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS[name]),
+        "seed": seed, "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
         "held out": accuracy(run.average, chosen_on),
     }  # fmt: skip
     probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
