@@ -95,12 +95,14 @@ def every_method() -> None:
     """The verdicts on all methods; the quick ones are asked one after the other once the chosen one is known."""
     order = sorted(COMPARED, key=lambda one: one.title not in LITERATURE)
     waiting = [one for one in order if not takes_long(probe, one) and not known(one)]
-    if known(method) and waiting:
-        runs = [meters.run(of(one), given) for one in waiting]
-        jobs.ask(OTHERS, (*question, tuple(given.items())), lambda: one_by_one(runs))
-        jobs.watch(OTHERS, lambda frame: verdicts(), what="the quick methods, put to the test")
-    else:
+    if not known(method) or not waiting:
         verdicts()
+        return
+    runs, job = [meters.run(of(one), given) for one in waiting], jobs.running(OTHERS)
+    asked, missing = (*question, tuple(given.items())), tuple(one.name for one in waiting)
+    if not (job and job.question[0] == asked and (job.going or job.stopped)):  # what was given up is asked again, once
+        jobs.ask(OTHERS, (asked, missing), lambda: one_by_one(runs))
+    jobs.watch(OTHERS, lambda frame: verdicts(), what="the quick methods, put to the test")
 
 
 def one_by_one(runs: list) -> Iterator:

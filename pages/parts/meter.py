@@ -7,7 +7,9 @@ readings(meter)                     the same line for a Meter at hand
 """
 
 import html
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -30,9 +32,9 @@ WORDS = {True: "passes", False: "fails", None: "not asked yet"}
 
 
 @st.cache_resource(show_spinner=False)
-def shelf() -> dict[tuple, Meter]:
-    """The meters found so far, of all readers, by their questions."""
-    return {}
+def shelf() -> OrderedDict[tuple, Meter]:
+    """The meters found so far, of all readers, by their questions; last the one that was looked at last."""
+    return OrderedDict()
 
 
 def key(question: Question, given: Mapping[str, Any] = NO_DIALS) -> tuple:
@@ -42,7 +44,10 @@ def key(question: Question, given: Mapping[str, Any] = NO_DIALS) -> tuple:
 
 def known(question: Question, given: Mapping[str, Any] = NO_DIALS) -> Meter | None:
     """The meter of a question that was asked before."""
-    return shelf().get(key(question, given))
+    kept, name = shelf(), key(question, given)
+    with suppress(KeyError):  # another reader's may have taken its place
+        kept.move_to_end(name)
+    return kept.get(name)
 
 
 def stamp(question: Question) -> str:
@@ -61,7 +66,7 @@ def run(question: Question, given: Mapping[str, Any] = NO_DIALS) -> Iterator:
             yield frame
         kept[name] = frame.detail
         while len(kept) > KEPT:
-            kept.pop(next(iter(kept)), None)
+            kept.popitem(last=False)
 
     return frames()
 

@@ -14,7 +14,7 @@ from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_gradients import finished, work_on
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe
-from vizcore.attribution import board, compare, guided_backprop, meter
+from vizcore.attribution import Meter, board, compare, guided_backprop, meter
 from vizcore.attribution.meter import STAMPS, TESTS
 
 PAGE = "trust.py"
@@ -69,6 +69,20 @@ def readings(app) -> str:
 def table(app) -> str:
     """The table of all methods."""
     return next((element.proto.body for element in app.get("html") if 'class="meters' in element.proto.body), "")
+
+
+def test_what_a_page_shows_is_not_given_up_for_what_it_finds():
+    app = finished(opened(PAGE, unit="scores:19"))
+    told, (first, *_) = canvas(app, "trust board")["titles"], meters.shelf()
+    for number in range(meters.KEPT - len(meters.shelf())):  # other readers' questions fill the shelf
+        meters.shelf()[number] = Meter()
+    for other in [one for one in meters.shelf() if one != first][:6]:  # some of the page's own were given up before
+        del meters.shelf()[other]
+    for number in range(6):
+        meters.shelf()[-1 - number] = Meter()
+    assert next(iter(meters.shelf())) == first, "it would be the first to go"
+    again = finished(opened(PAGE, unit="scores:19"))
+    assert canvas(again, "trust board")["titles"] == told and first in meters.shelf()
 
 
 def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
