@@ -9,12 +9,16 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two ends: `steps: Annotated[int, Range(8, 128)] = 32`."""
+    """A number between two ends: `steps: Annotated[int, Range(8, 128)] = 32`.
+
+    A page calls the dial by its `label`, where its name would tell a newcomer too little.
+    """
 
     low: float
     high: float
     step: float | None = None
     help: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,12 @@ class Choice:
 
     options: tuple[str, ...]
     help: str
+    label: str
 
-    def __init__(self, *options: str, help: str = ""):
+    def __init__(self, *options: str, help: str = "", label: str = ""):
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "help", help)
+        object.__setattr__(self, "label", label)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,15 @@ class Dial:
     name: str
     default: Any
     allows: Range | Choice | bool
+
+    @property
+    def label(self) -> str:
+        """What a page calls it.
+
+        >>> Dial("k", 5, Range(1, 9, label="neighbors (k)")).label, Dial("step_size", 0.5, Range(0, 1)).label
+        ('neighbors (k)', 'step size')
+        """
+        return getattr(self.allows, "label", "") or self.name.replace("_", " ")
 
 
 def dials(method: Callable, probe: Any = None, *units: Any) -> tuple[Dial, ...]:

@@ -60,17 +60,16 @@ def draw(
 
 def widget(name: str, dial: Dial) -> Any:
     """One dial as a slider, a choice or a switch."""
-    label = dial.name.replace("_", " ")
     suit(name, dial.default)
     if isinstance(dial.allows, Choice):
-        return choose(label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)
+        return choose(dial.label, dial.allows.options, key=name, default=dial.default, help=dial.allows.help or None)
     if isinstance(dial.allows, Range):
         low, high, step, places = notches(dial)
         return st.slider(
-            label, low, high, type(low)(dial.default), step,
+            dial.label, low, high, type(low)(dial.default), step,
             format=f"%.{places}f" if places else None, key=name, bind="query-params", help=dial.allows.help or None,
         )  # fmt: skip
-    return st.toggle(label, dial.default, key=name, bind="query-params")
+    return st.toggle(dial.label, dial.default, key=name, bind="query-params")
 
 
 def suit(key: str, default: Any) -> None:

@@ -141,7 +141,7 @@ def digit_softmax() -> tuple[torch.Tensor, torch.Tensor]:
 def every_other_digit(
     *,
     digit: Annotated[int, Range(0, 9)] = 9,
-    which: Annotated[int, Range(0, 19)] = 1,
+    which: Annotated[int, Range(0, 19, label="which of them")] = 1,
     epsilon: Annotated[float, Range(0, 0.5, 0.01)] = 0.25,
 ) -> Rewritten:
     """Make a handwritten digit into every other one by a little ink here and a little less there.

@@ -21,7 +21,7 @@ def back_projections(
     index: Index,
     unit: Unit | int | str,
     *,
-    back: Annotated[str, Choice(*TO_PIXELS, help="How a cell is traced back to the picture.")] = "deconvnet",
+    back: Annotated[str, Choice(*TO_PIXELS, help="From a cell to the picture.", label="traced back by")] = "deconvnet",
     count: Annotated[int, Range(4, 24, 1)] = 9,
 ) -> list[Map]:
     """Trace a unit back to the pixels in each of the pictures that it answers to most, to tell what it likes in them.

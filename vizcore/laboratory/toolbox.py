@@ -17,7 +17,7 @@ OFF, GRAD_CAM = "off", "Grad-CAM"
 # The ways back to the picture, and what each does at a rectifier; Grad-CAM ends at a layer instead.
 WAYS_BACK = {OFF: None, "gradient": None, "guided backprop": guided, "deconvnet": deconvolved, GRAD_CAM: None}
 WALKED = ("rectifier", "activation", "addition", "concatenation", "max pooling")
-Back = Annotated[str, Choice(*WAYS_BACK, help="How the unit's own map is traced back to the picture.")]
+Back = Annotated[str, Choice(*WAYS_BACK, help="From the unit's own map to the picture.", label="traced back by")]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def label_agreement(
     features: Rows,
     classes: Rows,
     *,
-    k: Annotated[int, Range(1, 50, 1)] = 5,
+    k: Annotated[int, Range(1, 50, 1, label="neighbors (k)")] = 5,
     measure: Annotated[str, Choice("L2", "cosine")] = "L2",
 ) -> float:
     """How often, of a picture's k nearest neighbours, one carries the picture's own label: a share from 0 to 1.

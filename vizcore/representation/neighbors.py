@@ -34,7 +34,7 @@ def nearest(
     query: int | torch.Tensor,
     *,
     space: Annotated[str, Choice(*SPACES)] = "features",
-    k: Annotated[int, Range(1, 50, 1)] = 10,
+    k: Annotated[int, Range(1, 50, 1, label="neighbors (k)")] = 10,
     layer: str | None = None,
     measure: Annotated[str, Choice("L2", "cosine")] = "L2",
 ) -> list[Neighbor]:

@@ -27,7 +27,7 @@ def facets(
     unit: Unit | int | str,
     index: Index,
     *,
-    k: Annotated[int, Range(2, 6, 1, help="kinds of pictures that are told apart")] = 4,
+    k: Annotated[int, Range(2, 6, 1, help="kinds of pictures that are told apart", label="facets (k)")] = 4,
     steps: Annotated[int, Range(16, 512, 16)] = 96,
     centre: Annotated[float, Range(0.1, 1, 0.05, help="how far from the middle it is painted")] = 0.3,
     seed: Seed = 0,

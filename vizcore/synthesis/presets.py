@@ -124,7 +124,7 @@ def simonyan(
     seed: Seed = 0,
     start: Start = "zeros",
     size: Side = None,
-    l2: Annotated[float, Range(0, 0.2, 0.01)] = 0.02,
+    l2: Annotated[float, Range(0, 0.2, 0.01, label="weight of L2")] = 0.02,
     length: Annotated[float, Range(0.1, 2, 0.01)] = 0.5,
     weights: Sequence[float] = (),
 ) -> Frames:
