@@ -8,9 +8,10 @@ aim at the margin between its best wrong answer and the right one, as attacks of
 they become smaller, for the sake of pictures that nobody changed. Both begin with random weights, and learn from the
 label, from what a larger network would have said (teacher.py), and from their elder: the network of the same name that
 came along before, born again (Furlanello et al. 2018). It answers the very window that is learned from, before any
-attack, and in the first two fifths of the time its maps are aimed at too, where the two are equally wide. Pictures grow
-from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew
-at the end. Everything was chosen on training photographs held out for that; those of `val` are looked at once.
+attack, and in the first two fifths of the time its maps are aimed at too; a narrower elder's are for the first
+channels. Pictures grow from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch
+norms are measured anew at the end. Everything was chosen on training photographs held out for that; those of `val` are
+looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
@@ -131,15 +132,6 @@ def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list
     return scores.float(), [fourth.float(), sixth.float()]
 
 
-def width(network: TinyVGG, layer: str) -> int:
-    """The number of channels of a convolution's layer, such as `conv4.relu`: maps of another width cannot be aimed at.
-
-    >>> width(TinyVGG(10), "conv4.relu")
-    96
-    """
-    return network.get_submodule(layer.split(".")[0]).conv.out_channels
-
-
 class Run:
     """One network in training: the weights that move, the running average that is kept, and how far it is."""
 
@@ -189,6 +181,7 @@ class Run:
             scores, maps = answered(self.network, images)
         loss = F.cross_entropy(scores, wanted)
         for mine, its in zip(maps, aims, strict=False):
+            mine = mine[:, : its.shape[1]]  # all of them, but where an elder was narrower
             loss = loss + now.near * (mine - its).square().mean() / its.square().mean()
         self.optimiser.zero_grad()
         loss.backward()
@@ -215,7 +208,6 @@ def epochs(
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
     elder = elder_of(name, photographs.labels, device)
-    compared = [each for each in COMPARED if elder and elder.layer(each).shape[0] == width(run.network, each)]
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
@@ -231,7 +223,7 @@ def epochs(
             aims = []
             if elder:
                 with quick(device):
-                    said, maps = elder.run(images, compared if now.near else ())
+                    said, maps = elder.run(images, COMPARED if now.near else ())
                 wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
