@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 COMPACT = "core-compact.parquet"  # both splits in one small file, as WebP
+SIDE = 64
 HELD_OUT = 15  # training photographs of each class that no network learns from: everything is chosen on them
 
 
@@ -38,15 +39,16 @@ class Photographs:
         return Photographs(self.pixels.to(device), self.classes.to(device), self.boxes, self.labels)
 
 
-def core_classes(folder: Path) -> dict[str, str]:
-    """WordNet id and label of the classes marked `core` in classes.txt, in WordNet order."""
+def class_names(folder: Path, *, core: bool = True) -> dict[str, str]:
+    """WordNet id and label of the classes marked `core` in classes.txt, or of the others, in WordNet order."""
     rows = [line.split("\t") for line in (folder / "classes.txt").read_text().splitlines() if line]
-    return {wnid: label for wnid, label, mark in sorted(rows) if mark == "core"}
+    return {wnid: label for wnid, label, mark in sorted(rows) if (mark == "core") == core}
 
 
-def load_photographs(folder: Path, split: str) -> Photographs:
-    """Read one split (`train` or `val`) of the core classes, from JPEGs or, without these, from the compact file."""
-    names = core_classes(folder)
+def load_photographs(folder: Path, split: str, *, core: bool = True) -> Photographs:
+    """Read one split (`train` or `val`) of the core classes, or of the others, from JPEGs or, without these, from the
+    compact file."""
+    names = class_names(folder, core=core)
     order = {wnid: number for number, wnid in enumerate(names)}
     files = sorted(folder.glob(f"{split}*.parquet")) or sorted(folder.glob(COMPACT))
     if not files:
@@ -59,8 +61,10 @@ def load_photographs(folder: Path, split: str) -> Photographs:
                 pixels.append(np.asarray(picture).transpose(2, 0, 1))
                 classes.append(order[row["wnid"]])
                 boxes.append(row.get("box"))
-    framed = torch.tensor([list(box) for box in boxes]) if all(boxes) else None
-    return Photographs(torch.from_numpy(np.stack(pixels)), torch.tensor(classes), framed, tuple(names.values()))
+    framed = torch.tensor([list(box) for box in boxes]) if boxes and all(boxes) else None
+    pixels = torch.from_numpy(np.array(pixels, np.uint8).reshape(-1, 3, SIDE, SIDE))
+    labels = tuple(names.values()) if classes else ()
+    return Photographs(pixels, torch.tensor(classes, dtype=torch.long), framed, labels)
 
 
 def apart(photographs: Photographs, each: int = HELD_OUT) -> tuple[Photographs, Photographs]:

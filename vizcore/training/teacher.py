@@ -59,6 +59,8 @@ def judged(codes: torch.Tensor, classes: torch.Tensor, count: int) -> torch.Tens
 
 def answers(photographs: Photographs, file: Path) -> torch.Tensor:
     """What is to be learned of each photograph, (N, classes); kept in a file, for it takes minutes."""
+    if not len(photographs):
+        return torch.zeros(0, 0)
     if file.exists():
         return load_file(file)["answers"].float()
     classes, count = photographs.classes.cpu(), len(photographs.labels)

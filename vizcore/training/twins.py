@@ -9,9 +9,10 @@ they become smaller, for the sake of pictures that nobody changed. Both begin wi
 label, from what a larger network would have said (teacher.py), and from their elder: the network of the same name that
 came along before, born again (Furlanello et al. 2018). It answers the very window that is learned from, before any
 attack, and in the first two fifths of the time its maps are aimed at too; a narrower elder's are for the first
-channels. Pictures grow from 40 to 64 pixels along the way; the weights that are kept are a running average, whose batch
-norms are measured anew at the end. Everything was chosen on training photographs held out for that; those of `val` are
-looked at once.
+channels. Photographs of other classes, where there are any, ask a second question that only helps: which of these it is
+(without them a wider network fitted its photographs better and was right no more often). Pictures grow from 40 to 64
+pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
+Everything was chosen on training photographs held out for that; those of `val` are looked at once.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
@@ -20,7 +21,8 @@ any machine, and learns more on a faster one. A run that was cut off goes on whe
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,17 +32,17 @@ from safetensors.torch import save_file
 from vizcore.probe import Probe
 from vizcore.training.augmenting import augment, cutmix
 from vizcore.training.card import standing, write
+from vizcore.training.learner import COMPARED, WIDTHS, Learner, asked, loss_of, normalised
 from vizcore.training.moment import PEACE, Moment
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.precision import quick
 from vizcore.training.teacher import answers
 from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 
-WIDTHS = {"tiny-vgg": (48, 64, 128, 128, 256, 384), "tiny-vgg-robust": (48, 48, 96, 96, 192, 256)}
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
-COMPARED = ("conv4.relu", "conv6.relu")  # the maps that are first aimed at
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
+OTHERS = "; {} of {} other classes helped"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
     "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
@@ -56,12 +58,6 @@ RECIPES = {
     "3/255; in the second half against the margin of the answer in every other batch), in the beginning with colours "
     "that cannot be trusted",
 }
-
-
-def normalised(images: torch.Tensor) -> torch.Tensor:
-    """Pixels in [0, 1] to what the bare network takes, in the memory layout that is fastest on a processor."""
-    mean, std = (torch.tensor(numbers, device=images.device).view(3, 1, 1) for numbers in (MEAN, STD))
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def margin(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -106,6 +102,17 @@ def averaged(network: TinyVGG, pixels: torch.Tensor, generator: torch.Generator)
     network.eval()
 
 
+def together(
+    photographs: Photographs, taught: torch.Tensor, others: Photographs, said: torch.Tensor
+) -> tuple[Photographs, torch.Tensor]:
+    """Photographs, and after them others of other classes; and what is to be learned of all, (N, all classes)."""
+    count, more = len(photographs.labels), len(others.labels)
+    pixels = torch.cat([photographs.pixels, others.pixels])
+    classes = torch.cat([photographs.classes, others.classes + count])
+    answers = torch.cat([F.pad(taught, (0, more)), F.pad(said, (count, 0))])
+    return Photographs(pixels, classes, None, (*photographs.labels, *others.labels)), answers
+
+
 @torch.no_grad()
 def accuracy(network: TinyVGG, photographs: Photographs) -> float:
     """The share of photographs that the network calls by their name."""
@@ -124,77 +131,6 @@ def save(network: TinyVGG, labels: tuple[str, ...], path: Path) -> None:
     save_file(weights, path, {"labels": json.dumps(labels), "architecture": "tiny-vgg"})
 
 
-def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The scores (N, classes), and the maps of COMPARED, of a network in training."""
-    fourth = network.conv4(network.conv3(network.pool1(network.conv2(network.conv1(normalised(images))))))
-    sixth = network.conv6(network.conv5(network.pool2(fourth)))
-    scores = network.fc(network.dropout(network.pool3(sixth).flatten(1)))
-    return scores.float(), [fourth.float(), sixth.float()]
-
-
-class Run:
-    """One network in training: the weights that move, the running average that is kept, and how far it is."""
-
-    def __init__(self, name: str, labels: tuple[str, ...], seed: int, device: torch.device):
-        torch.manual_seed(seed)
-        self.network, self.average = (TinyVGG(len(labels), WIDTHS[name]) for _ in range(2))
-        with torch.no_grad():  # a norm follows, so small weights learn faster, and soon forget how they were drawn
-            self.network.conv1.conv.weight.mul_(0.1)
-        self.average.load_state_dict(self.network.state_dict())
-        for network in (self.network, self.average):
-            network.to(device, memory_format=torch.channels_last)
-        norms = [value for value in self.network.parameters() if value.ndim == 1]
-        first, *weights = [value for value in self.network.parameters() if value.ndim > 1]
-        groups = [
-            {"params": [first], "weight_decay": 5e-4},
-            {"params": weights, "weight_decay": 5e-4},
-            {"params": norms, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
-        self.epoch, self.seconds, self.history = 0, 0.0, []
-
-    def keep(self, file: Path) -> None:
-        """Write everything that a run needs to go on."""
-        parts = {"network": self.network, "average": self.average, "optimiser": self.optimiser}
-        numbers = {"epoch": self.epoch, "seconds": self.seconds, "history": json.dumps(self.history)}
-        torch.save({name: part.state_dict() for name, part in parts.items()} | numbers, file.with_suffix(".new"))
-        file.with_suffix(".new").replace(file)
-
-    def go_on_from(self, file: Path) -> None:
-        """Take up a run where it was left."""
-        state = torch.load(file, weights_only=True)
-        for name in ("network", "average", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
-
-    def learn(
-        self, images: torch.Tensor, wanted: torch.Tensor, now: Moment, aims: Sequence[torch.Tensor], scale: float = 1.0
-    ) -> float:
-        """One step towards the answers `wanted` (N, classes), and the running average after it.
-
-        `aims` are the maps of COMPARED as they should be, or nothing, and `scale` is what the rate is multiplied by.
-        """
-        self.network.conv1.conv.weight.requires_grad_(now.first > 0)
-        for group, part in zip(self.optimiser.param_groups, (now.first, 1, 1), strict=True):
-            group["lr"] = now.rate * scale * part
-        with quick(images.device):
-            scores, maps = answered(self.network, images)
-        loss = F.cross_entropy(scores, wanted)
-        for mine, its in zip(maps, aims, strict=False):
-            mine = mine[:, : its.shape[1]]  # all of them, but where an elder was narrower
-            loss = loss + now.near * (mine - its).square().mean() / its.square().mean()
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        with torch.no_grad():
-            for kept, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if value.is_floating_point():
-                    kept.lerp_(value, 0.003)
-                else:
-                    kept.copy_(value)
-        return loss.item()
-
-
 def elder_of(name: str, labels: tuple[str, ...], device: torch.device) -> Probe | None:
     """The network of this name that comes along, if it knows the same classes."""
     elder = open_probe(name, device=device)
@@ -202,13 +138,14 @@ def elder_of(name: str, labels: tuple[str, ...], device: torch.device) -> Probe 
 
 
 def epochs(
-    run: Run, name: str, photographs: Photographs, taught: torch.Tensor, minutes: float, seed: int
+    run: Learner, name: str, photographs: Photographs, taught: torch.Tensor, minutes: float, seed: int
 ) -> Iterator[float]:
     """Train epoch by epoch towards the answers `taught` until the time is over; each epoch gives its mean loss."""
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
-    elder = elder_of(name, photographs.labels, device)
+    elder = elder_of(name, photographs.labels[: run.asked], device)
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
+    certain = torch.eye(len(photographs.labels), device=device)  # the answers that leave no doubt
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
         generator = torch.Generator(device).manual_seed(seed * 1000 + run.epoch)
@@ -224,12 +161,15 @@ def epochs(
             if elder:
                 with quick(device):
                     said, maps = elder.run(images, COMPARED if now.near else ())
-                wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
+                mine = wanted[:, : run.asked]  # of a picture of another class, or a part of one, it can say nothing
+                mine = mine.lerp(said.float().softmax(1) * mine.sum(1, keepdim=True), ELDER[name])
+                wanted = torch.cat([mine, wanted[:, run.asked :]], 1)
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
                 one = torch.rand(1, generator=generator, device=device).item() < now.by_margin
-                against = margin if one else F.cross_entropy
-                images = n_fgsm(run.network, images, photographs.classes[batch], now.epsilon, generator, against)
+                against = margin if one else partial(loss_of, asked=run.asked)
+                right = photographs.classes[batch] if one else certain[photographs.classes[batch]]
+                images = n_fgsm(run.network, images, right, now.epsilon, generator, against)
             losses.append(run.learn(images, wanted, now, aims, scale))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
@@ -246,29 +186,35 @@ def train(
     `start` is a checkpoint of the robust twin: tiny-vgg then shares its first epochs and begins where peace does.
     """
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
-    run, checkpoint = Run(name, learned.labels, seed, torch.device(device)), out / f"{name}.checkpoint"
+    others, count = load_photographs(data, "train", core=False).to(torch.device(device)), len(learned.labels)
+    run = Learner(name, count, seed, torch.device(device), others=len(others.labels))
+    checkpoint = out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     elif start:
         run.go_on_from(start)
         run.seconds = 60 * minutes * PEACE
     else:
-        save(run.network, learned.labels, out / f"{name}-epoch-00.safetensors")
-    taught = answers(learned, out / "answers.safetensors").to(learned.pixels.device)
-    for loss in epochs(run, name, learned, taught, minutes, seed):
-        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": accuracy(run.average, chosen_on)})
+        save(asked(run.network, count), learned.labels, out / f"{name}-epoch-00.safetensors")
+    taught, said = answers(learned, out / "answers.safetensors"), answers(others, out / "others.safetensors")
+    everything, wanted = together(learned, taught.to(run.device), others, said.to(run.device))
+    for loss in epochs(run, name, everything, wanted, minutes, seed):
+        right = accuracy(asked(run.average, count), chosen_on)
+        run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": right})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
-            save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
+            save(asked(run.average, count), learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
         run.keep(checkpoint)
     averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
-    save(run.average, learned.labels, out / f"{name}.safetensors")
+    network = asked(run.average, count)
+    save(network, learned.labels, out / f"{name}.safetensors")
+    told = DATA.format(len(learned)) + (OTHERS.format(len(others), len(others.labels)) if len(others) else "")
     facts = {
-        "name": name, "data": DATA.format(len(learned)), "recipe": RECIPES[name], "widths": list(WIDTHS[name]),
+        "name": name, "data": told, "recipe": RECIPES[name], "widths": list(WIDTHS[name]),
         "seed": seed, "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
-        "held out": accuracy(run.average, chosen_on),
+        "held out": accuracy(network, chosen_on),
     }  # fmt: skip
-    probe = Probe(run.average, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
+    probe = Probe(network, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
     facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
     write(facts, out / f"{name}.json")
     return facts
