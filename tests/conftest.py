@@ -25,6 +25,7 @@ THREADS = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
 def pytest_configure(config: pytest.Config) -> None:
     """Not even a doctest reads or writes what somebody has fetched or indexed on this machine."""
     torch.set_num_threads(THREADS)
+    os.environ["OMP_NUM_THREADS"] = str(THREADS)  # of the servers and commands that tests begin, which would take all
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="vizcore-", ignore_cleanup_errors=True)
         os.environ["VIZCORE_CACHE"] = folder.name
