@@ -68,8 +68,8 @@ def every_map(one: Selection, mark: str) -> None:
 
 def put_to_the_test() -> None:
     """The meter of the chosen method: found before, or being found."""
-    if found := known(method):
-        trust_meter.draw(chosen, method, found)
+    if there[method]:
+        trust_meter.draw(chosen, method, there[method])
         return
     frames = meters.run(of(method), given)
     jobs.ask(meters.JOB, meters.key(of(method), given), lambda: frames)
@@ -94,8 +94,8 @@ def verdicts() -> None:
 def every_method() -> None:
     """The verdicts on all methods; the quick ones are asked one after the other once the chosen one is known."""
     order = sorted(COMPARED, key=lambda one: one.title not in LITERATURE)
-    waiting = [one for one in order if not takes_long(probe, one) and not known(one)]
-    if not known(method) or not waiting:
+    waiting = [one for one in order if not takes_long(probe, one) and not there[one]]
+    if not there[method] or not waiting:
         verdicts()
         return
     runs, job = [meters.run(of(one), given) for one in waiting], jobs.running(OTHERS)
@@ -124,6 +124,7 @@ with dials.row():
 
 with calm():
     question = (chosen.network, chosen.picture, str(unit))
+    there = {one: known(one) for one in COMPARED}  # before the board, so that what it lacks is also waited for below
     beside.each(chosen, second, every_map, stacked=True)
     job = jobs.running(BOARD)
     if job and job.latest and not job.going:
