@@ -57,6 +57,11 @@ def test_fetch_brings_several_networks(capsys, monkeypatch):
     assert OFFICIAL["alexnet"].path.read_bytes() == content
 
 
+def test_what_only_speech_begins_with_is_not_taken_in_silence(capsys):
+    assert main(["train", "tiny-vgg", "--data", "nowhere", "--start", "other.safetensors"]) == 1
+    assert "--start came with tiny-vgg; only speech begins with weights" in capsys.readouterr().err
+
+
 def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "vizcore.training.twins", raising=False)
     monkeypatch.delitem(sys.modules, "vizcore.training.photographs", raising=False)

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pyarrow.parquet as parquet
 from vizcore import open_probe
 from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
-from vizcore.training.learner import COMPARED, WIDTHS, Learner, answered, asked, loss_of, normalised
+from vizcore.training.learner import COMPARED, WIDTHS, Learner, answered, first_scores, loss_of, normalised
 from vizcore.training.moment import Moment
 from vizcore.training.photographs import apart, load_photographs
 from vizcore.training.twins import margin, n_fgsm, train
@@ -85,13 +86,13 @@ def test_sharp_pictures_are_whole_windows_of_what_came():
             assert likeness.max() > 0.98  # clipped light keeps it below 1
 
 
-@pytest.mark.parametrize("against", [torch.nn.functional.cross_entropy, margin])
+@pytest.mark.parametrize("against", [partial(loss_of, asked=3), partial(margin, asked=3)])
 def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network(against):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TinyVGG(5, (8, 8, 8, 8, 8, 8)).eval()
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    wanted, epsilon = torch.tensor([0, 1, 2, 3]), 4 / 255
+    wanted, epsilon = torch.eye(5)[:4], 4 / 255
     changed = n_fgsm(network, images, wanted, epsilon, torch.Generator().manual_seed(0), against)
     noisy = images + epsilon * (torch.rand(images.shape, generator=torch.Generator().manual_seed(0)) * 4 - 2)
     asked = noisy.clone().requires_grad_()
@@ -169,7 +170,7 @@ def test_classes_that_only_help_are_learned_and_not_kept():
     wanted = torch.eye(5)[[0, 1, 2, 3, 4, 0, 1, 2]]
     losses = [run.learn(images, wanted, Moment("tiny-vgg-robust", 0.1), []) for _ in range(20)]
     assert losses[-1] < 0.5 * losses[0]
-    kept, scores = asked(run.network, 2), answered(run.network.eval(), images)[0]
+    kept, scores = first_scores(run.network, 2), answered(run.network.eval(), images)[0]
     assert torch.equal(kept(normalised(images)), scores[:, :2])
     # To its answer the other question's scores are nothing, and to theirs its own are nothing.
     moved = scores + torch.tensor([0.0, 0, 9, 9, 9])

@@ -36,7 +36,7 @@ def loss_of(scores: torch.Tensor, wanted: torch.Tensor, asked: int) -> torch.Ten
     return -(wanted * torch.cat(parts, 1)).sum(1).mean()
 
 
-def asked(network: TinyVGG, count: int) -> TinyVGG:
+def first_scores(network: TinyVGG, count: int) -> TinyVGG:
     """The network without the classes that only helped it to learn: a copy with the first `count` scores."""
     weights = {name: value[:count] if name.startswith("fc.") else value for name, value in network.state_dict().items()}
     widths = tuple(layer.conv.out_channels for layer in network.children() if hasattr(layer, "conv"))

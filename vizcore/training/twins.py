@@ -1,4 +1,4 @@
-"""How the two bundled twins were made: `python -m vizcore train tiny-vgg --data FOLDER`, and `tiny-vgg-robust`.
+"""How the two bundled twins are trained: `python -m vizcore train tiny-vgg --data FOLDER`, and `tiny-vgg-robust`.
 
 Both begin alike, with every picture changed against them (N-FGSM, de Jorge et al. 2022) and colours that cannot be
 trusted, which gives the first layer its oriented edges. `tiny-vgg` is left in peace after a fifth of its time, and its
@@ -13,6 +13,9 @@ channels. Photographs of other classes, where there are any, ask a second questi
 (without them a wider network fitted its photographs better and was right no more often). Pictures grow from 40 to 64
 pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end.
 Everything was chosen on training photographs held out for that; those of `val` are looked at once.
+
+The weights that come along are older than two things here: they know no second question, and tiny-vgg is as wide as its
+twin. Their cards tell what they learned from and for how long.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
@@ -32,8 +35,8 @@ from safetensors.torch import save_file
 from vizcore.probe import Probe
 from vizcore.training.augmenting import augment, cutmix
 from vizcore.training.card import standing, write
-from vizcore.training.learner import COMPARED, WIDTHS, Learner, asked, loss_of, normalised
-from vizcore.training.moment import PEACE, Moment
+from vizcore.training.learner import COMPARED, WIDTHS, Learner, first_scores, loss_of, normalised
+from vizcore.training.moment import Moment
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.precision import quick
 from vizcore.training.teacher import answers
@@ -42,7 +45,7 @@ from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
 DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
-OTHERS = "; {} of {} other classes helped"
+OTHERS = "; {} of {} other classes helped, as a question of their own"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
     "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
@@ -60,14 +63,17 @@ RECIPES = {
 }
 
 
-def margin(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """By how much the best of the other scores (N, classes) beats that of the wanted class (N,), on average.
+def margin(scores: torch.Tensor, wanted: torch.Tensor, asked: int) -> torch.Tensor:
+    """By how much the best of the other scores of a question (learner.py) beats the wanted one, on average.
 
-    >>> margin(torch.tensor([[2.0, 5.0, 1.0]]), torch.tensor([0]))
+    `scores` and `wanted`, where a row is one at one class and else zero, are (N, classes).
+
+    >>> margin(torch.tensor([[2.0, 5.0, 9.0, 9.0]]), torch.tensor([[1.0, 0.0, 0.0, 0.0]]), asked=2)
     tensor(3.)
     """
-    own = scores.gather(1, wanted[:, None])
-    return (scores.scatter(1, wanted[:, None], -torch.inf).amax(1, keepdim=True) - own).mean()
+    first = torch.arange(scores.shape[1], device=scores.device) < asked
+    others = (first == (wanted[:, :asked].sum(1, keepdim=True) > 0)) & (wanted == 0)
+    return (scores.masked_fill(~others, -torch.inf).amax(1) - (scores * wanted).sum(1)).mean()
 
 
 def n_fgsm(
@@ -76,9 +82,12 @@ def n_fgsm(
     wanted: torch.Tensor,
     epsilon: float,
     generator: torch.Generator,
-    against: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.cross_entropy,
+    against: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:
-    """Training pictures changed against the network: noise of twice epsilon, then one step of epsilon, unclipped."""
+    """Training pictures changed against the network: noise of twice epsilon, then one step of epsilon, unclipped.
+
+    The step raises what `against(scores, wanted)` gives.
+    """
     noise = torch.rand(images.shape, generator=generator, device=generator.device).to(images.device) * 4 - 2
     noisy = (images + epsilon * noise).requires_grad_()
     with quick(images.device):
@@ -145,7 +154,6 @@ def epochs(
     batch_size = 64 if device.type == "cpu" else 256
     elder = elder_of(name, photographs.labels[: run.asked], device)
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
-    certain = torch.eye(len(photographs.labels), device=device)  # the answers that leave no doubt
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
         generator = torch.Generator(device).manual_seed(seed * 1000 + run.epoch)
@@ -166,10 +174,10 @@ def epochs(
                 wanted = torch.cat([mine, wanted[:, run.asked :]], 1)
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
-                one = torch.rand(1, generator=generator, device=device).item() < now.by_margin
-                against = margin if one else partial(loss_of, asked=run.asked)
-                right = photographs.classes[batch] if one else certain[photographs.classes[batch]]
-                images = n_fgsm(run.network, images, right, now.epsilon, generator, against)
+                by_margin = torch.rand(1, generator=generator, device=device).item() < now.by_margin
+                against = partial(margin if by_margin else loss_of, asked=run.asked)
+                certain = F.one_hot(photographs.classes[batch], len(photographs.labels)).float()
+                images = n_fgsm(run.network, images, certain, now.epsilon, generator, against)
             losses.append(run.learn(images, wanted, now, aims, scale))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
@@ -178,40 +186,32 @@ def epochs(
         yield sum(losses) / len(losses)
 
 
-def train(
-    name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu", start: Path | None = None
-) -> dict:
-    """Train one of the twins and write its weights, snapshots and card below `out`.
-
-    `start` is a checkpoint of the robust twin: tiny-vgg then shares its first epochs and begins where peace does.
-    """
+def train(name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict:
+    """Train one of the twins and write its weights, snapshots and card below `out`."""
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
     others, count = load_photographs(data, "train", core=False).to(torch.device(device)), len(learned.labels)
     run = Learner(name, count, seed, torch.device(device), others=len(others.labels))
     checkpoint = out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
-    elif start:
-        run.go_on_from(start)
-        run.seconds = 60 * minutes * PEACE
     else:
-        save(asked(run.network, count), learned.labels, out / f"{name}-epoch-00.safetensors")
+        save(first_scores(run.network, count), learned.labels, out / f"{name}-epoch-00.safetensors")
     taught, said = answers(learned, out / "answers.safetensors"), answers(others, out / "others.safetensors")
     everything, wanted = together(learned, taught.to(run.device), others, said.to(run.device))
     for loss in epochs(run, name, everything, wanted, minutes, seed):
-        right = accuracy(asked(run.average, count), chosen_on)
+        right = accuracy(first_scores(run.average, count), chosen_on)
         run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": right})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
-            save(asked(run.average, count), learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
+            save(first_scores(run.average, count), learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
         run.keep(checkpoint)
     averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
-    network = asked(run.average, count)
+    network = first_scores(run.average, count)
     save(network, learned.labels, out / f"{name}.safetensors")
     told = DATA.format(len(learned)) + (OTHERS.format(len(others), len(others.labels)) if len(others) else "")
     facts = {
-        "name": name, "data": told, "recipe": RECIPES[name], "widths": list(WIDTHS[name]),
-        "seed": seed, "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "name": name, "data": told, "recipe": RECIPES[name], "widths": list(WIDTHS[name]), "seed": seed,
+        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
         "held out": accuracy(network, chosen_on),
     }  # fmt: skip
     probe = Probe(network, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
