@@ -35,17 +35,19 @@ def falling(found: Meter, lost: list[str]):
     layers = [html.escape(layer) for layer in lost[: len(found.likenesses)]]
     chart = Figure()
     colours = {"rank correlation": show.accent(), "structural similarity": show.quiet()}
-    for (kind, colour), side in zip(colours.items(), (11, -11), strict=True):
+    higher = max(colours, key=lambda kind: found.likenesses[1][kind])  # its name stands above, so that none is crossed
+    for kind, colour in colours.items():
         values = [one[kind] for one in found.likenesses]
         chart.add_scatter(
             x=layers, y=values, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 6},
             hovertemplate=f"%{{y:.2f}} {kind}<extra></extra>",
         )  # fmt: skip
-        chart.add_annotation(x=layers[1], y=values[1], text=kind, showarrow=False, xanchor="left", yshift=side,
-                             font={"color": colour})  # fmt: skip
+        chart.add_annotation(x=layers[1], y=values[1], text=kind, showarrow=False, xanchor="left",
+                             yshift=14 if kind == higher else -14, font={"color": colour})  # fmt: skip
     chart.add_hline(y=ALIKE, line={"color": show.quiet(), "dash": "dot", "width": 1})
     chart.update_yaxes(title="likeness")
-    chart.update_xaxes(title="forgotten down to")
+    short = [html.escape(show.in_two_lines(layer).split("\n")[0]) for layer in lost[: len(layers)]]
+    chart.update_xaxes(title="forgotten down to", tickvals=layers, ticktext=short)
     return chart
 
 
