@@ -23,6 +23,7 @@ from PIL import Image
 from benchmarks.occlusion import opened, untouched
 from vizcore.corpora.bundled import Tiles
 from vizcore.corpora.corpus import Corpus
+from vizcore.corpora.passes import Pass
 from vizcore.frames import last
 from vizcore.imaging.gallery import bundled_names, levels
 from vizcore.probe.probe import Probe
@@ -46,7 +47,8 @@ def pieces(count: int) -> Corpus:
 
 def turns(probe: Probe, pictures: int) -> Iterator[list[tuple[float, float]]]:
     """Seconds on the clock and of the processor, for one batch of the pass and for one of either bare network."""
-    corpus, size = pieces(pictures), 64 if probe.input_size <= 96 else 16
+    corpus = pieces(pictures)
+    size = Pass(probe, corpus, ()).batch
     ready = torch.stack([probe.prepare(corpus[number]) for number in range(size)])
     frames, bare = build_index(probe, corpus), untouched(probe)
     acts = [lambda: next(frames)] + [lambda each=each: each(probe.normalised(ready)) for each in (bare, probe.network)]

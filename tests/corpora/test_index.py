@@ -23,7 +23,7 @@ from vizcore.inspection import activations
 from vizcore.probe.unit import SCORES, Unit
 from vizcore.representation import IndexAbsent, build_index, codes, open_corpus, open_index
 
-COUNT = 200
+COUNT = 300
 LAYERS = ("conv2.relu", "conv4.conv", "conv6.relu", SCORES)
 
 

@@ -28,7 +28,7 @@ def cluster():
 
 @pytest.fixture
 def corpus(tmp_path):
-    return open_corpus(folder(tmp_path / "pets", 150))
+    return open_corpus(folder(tmp_path / "pets", 300))
 
 
 def files(corpus) -> dict[str, bytes]:
@@ -43,7 +43,7 @@ def test_ray_and_local_give_the_same_files(cluster, corpus, monkeypatch):
     forget(probe(), corpus)
     monkeypatch.setattr("vizcore.corpora.ray_pass.SHARD", 1)
     frames = list(build_index(probe(), corpus, layers=LAYERS, engine="ray"))
-    assert [frame.step for frame in frames] == [64, 128, 150, 150]
+    assert [frame.step for frame in frames] == [128, 256, 300, 300]
     assert files(corpus) == local
 
 

@@ -108,9 +108,10 @@ def measured(
     rows = {}
 
     def note(place: int, maps: torch.Tensor) -> None:
-        flat, own = probe.layer(layers[place]).maps(maps).flatten(2), mine[place]  # (N, C, cells)
+        maps, own = probe.layer(layers[place]).maps(maps), mine[place]  # (N, C, H, W)
+        flat = maps.flatten(2)
         rows[f"{place} mean"] = flat.mean(2).cpu()
-        values[:, own] = flat.amax(2).cpu()
+        values[:, own] = strongest(maps).cpu()
         wanted = before["most"].surpassed(values, own) | before["least"].surpassed(values, own)
         wanted[chosen] = True
         cells[:, own] = strongest_cells(flat, wanted)
@@ -140,6 +141,17 @@ def noted(note: Callable[[int, torch.Tensor], None], place: int) -> Callable[...
     return wrap
 
 
+def strongest(maps: torch.Tensor) -> torch.Tensor:
+    """The value of every channel's strongest cell: of (N, C, H, W) as (N, C).
+
+    Where channels lie side by side in memory, going through the rows first takes as little as a tenth of the time.
+
+    >>> strongest(torch.tensor([[[[1.0, 5.0], [2.0, 3.0]]]]))
+    tensor([[5.]])
+    """
+    return maps.flatten(2).amax(2) if maps.is_contiguous() else maps.movedim(1, 3).amax(1).amax(1)
+
+
 def strongest_cells(flat: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """The number of the strongest cell, of equals the first, where it is wanted: of (N, C, cells) as (N, C), else -1.
 
@@ -161,41 +173,40 @@ def batches(
     A picture that is damaged inside is black, and named with the reason.
     """
     firsts = iter(range(start, stop, size))
-    waiting: deque[tuple[int, list[Future]]] = deque()
+    waiting: deque[tuple[int, torch.Tensor, list[Future]]] = deque()
     # An accelerator leaves the processor time to decode ahead; a processor would only get in its own way.
     busy = probe.device.type == "cpu"
     ahead, decoders = (1, torch.get_num_threads()) if busy else (AHEAD, DECODERS)
     pool = ThreadPoolExecutor(decoders, thread_name_prefix="decoding")
 
     def more() -> None:
-        for first in firsts:
+        while len(waiting) < ahead and (first := next(firsts, None)) is not None:
             numbers = range(first, min(first + size, stop))
-            portions = [numbers[place : place + PORTION] for place in range(0, len(numbers), PORTION)]
-            waiting.append((first, [pool.submit(decoded, probe, corpus, portion) for portion in portions]))
-            return
+            images = torch.zeros(len(numbers), 3, probe.input_size, probe.input_size)
+            portions = [slice(place, place + PORTION) for place in range(0, len(numbers), PORTION)]
+            decoding = [pool.submit(decode, probe, corpus, numbers[part], images[part]) for part in portions]
+            waiting.append((first, images, decoding))
 
     try:
-        for _ in range(ahead):
-            more()
+        more()
         while waiting:
-            first, portions = waiting.popleft()
-            images, reasons = zip(*(pair for portion in portions for pair in portion.result()), strict=True)
+            first, images, portions = waiting.popleft()
+            broken = [pair for portion in portions for pair in portion.result()]
             if not busy:
                 more()
-            broken = [(first + place, reason) for place, reason in enumerate(reasons) if reason]
-            yield first, torch.stack(images), broken
-            if busy:
-                more()
+            yield first, images, broken
+            more()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def decoded(probe: Probe, corpus: Corpus, numbers: Sequence[int]) -> list[tuple[torch.Tensor, str]]:
-    """Some pictures as the network sees them; a black one and the reason where one is damaged inside."""
-    found = []
-    for number in numbers:
+def decode(probe: Probe, corpus: Corpus, numbers: Sequence[int], images: torch.Tensor) -> list[tuple[int, str]]:
+    """Fill `images`, which are black, with some pictures as the network sees them; what is damaged, with the reason,
+    stays black."""
+    broken = []
+    for number, image in zip(numbers, images, strict=True):
         try:
-            found.append((probe.prepare(corpus[number]), ""))
+            image.copy_(probe.prepare(corpus[number]))
         except UnreadableImage as problem:
-            found.append((torch.zeros(3, probe.input_size, probe.input_size), str(problem)))
-    return found
+            broken.append((number, str(problem)))
+    return broken

@@ -27,7 +27,7 @@ from vizcore.probe import Probe
 LAYOUT = 2  # another number makes every pass anew
 SAMPLED = 128  # pictures, drawn at random, of which every unit's value is kept
 PARTS = ("values", "numbers", "cells")  # of what is kept of the extremes
-SMALL_SIDE, LARGE_BATCH, BATCH = 96, 64, 16
+SMALL_SIDE, LARGE_BATCH, BATCH = 96, 128, 16
 
 
 class IndexAbsent(ValueError):

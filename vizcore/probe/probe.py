@@ -154,7 +154,7 @@ class Probe:
         images = images.to(self.device)
         if len(self.mean) == 1:  # a network that was trained on grey pictures
             images = images.mean(1, keepdim=True)
-        return (images - self._mean) / self._std
+        return (images - self._mean).div_(self._std)
 
     def gradient(
         self, score: torch.Tensor, wrt: torch.Tensor | Sequence[torch.Tensor], *, keep: bool = False
