@@ -70,7 +70,8 @@ def compare(name: str) -> str:
     pictures, mine, other = {}, [], []
 
     def ours() -> None:
-        frame = last(style(probe, content, pattern, balance=BALANCE, steps=STEPS, size=SIZE, octaves=1))
+        asked = {"balance": BALANCE, "steps": STEPS, "size": SIZE, "octaves": 1, "statistic": "gram"}
+        frame = last(style(probe, content, pattern, **asked))
         pictures["vizcore"] = frame.picture
 
     def theirs() -> None:

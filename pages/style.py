@@ -190,7 +190,7 @@ with calm():
             learn.Try("Live, from your camera", session={METHOD: ONCE.title, LIVE: True}),
             learn.Try("A film that keeps its strokes", session={METHOD: FILM.title}),
             learn.Try("In grass, by an ascent", session={METHOD: STYLE.title, PATTERN: "grass"}),
-            learn.Try("By means and covariances instead of Gram matrices", method=STYLE, dials={"statistic": "moments"},
+            learn.Try("By Gram matrices, as in the paper", method=STYLE, dials={"statistic": "gram"},
                       session={METHOD: STYLE.title}),
             learn.Try("The texture of gravel, from noise", image="gravel", session={METHOD: TEXTURE.title}),
         ],

@@ -6,7 +6,7 @@ import torch
 from vizcore import bundled_image, last, open_probe
 from vizcore.synthesis import style, texture
 from vizcore.synthesis.any_size import longest, resized
-from vizcore.synthesis.style import smaller, style_layers, usual_content_layer
+from vizcore.synthesis.style import DARKEST, smaller, style_layers, usual_content_layer
 from vizcore.synthesis.style_distance import STATISTICS, answers, deviations, gram, moments, shares
 
 probe = open_probe("tiny-vgg")
@@ -19,10 +19,20 @@ def test_statistics_know_nothing_of_places_and_gram_is_covariance_and_means_toge
     for statistic in STATISTICS.values():
         torch.testing.assert_close(statistic(maps), statistic(elsewhere))
         torch.testing.assert_close(statistic(torch.cat([maps, maps], 2)), statistic(maps))
-    mean, covariance = moments(maps)[:, :, :1], moments(maps)[:, :, 1:]
-    torch.testing.assert_close(gram(maps), covariance + mean @ mean.transpose(1, 2))
-    expected = torch.stack([maps.mean(2), covariance.diagonal(dim1=1, dim2=2).sqrt()], 2)
-    torch.testing.assert_close(deviations(maps), expected)
+    mean, covariance = moments(maps)
+    torch.testing.assert_close(gram(maps), covariance + mean[:, :, None] * mean[:, None])
+    torch.testing.assert_close(deviations(maps), (maps.mean(2), covariance.diagonal(dim1=1, dim2=2).sqrt()))
+
+
+def test_means_and_covariances_count_alike_however_large_they_are():
+    """The pattern itself is no step away, and a share of one half is left where one of both is right."""
+    pattern = resized(bricks, longest(bricks, 48))
+    there = answers(probe, pattern, ["conv1.relu"])
+    apart = shares(probe, resized(cat, pattern.shape[1:]), pattern, ["conv1.relu"], moments)
+    assert apart(there).item() == 0
+    spread, mean = there["conv1.relu"], there["conv1.relu"].mean(2, keepdim=True)
+    first = answers(probe, resized(cat, pattern.shape[1:]), ["conv1.relu"])["conv1.relu"].mean(2, keepdim=True)
+    assert apart({"conv1.relu": spread - mean + first}).item() == pytest.approx(0.5, rel=1e-4)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -36,7 +46,7 @@ def test_a_style_comes_near_whatever_makes_a_style(statistic):
 
 
 def test_the_content_alone_stays_what_it_was_and_more_style_is_nearer_to_it():
-    start = resized(cat, longest(cat, 48))
+    start = resized(cat, longest(cat, 48)).clamp(DARKEST, 1 - DARKEST)
     still = last(style(probe, cat, bricks, balance=0.0, smoothness=0.0, steps=8, size=48)).picture
     torch.testing.assert_close(still, start, atol=1 / 500, rtol=0)
     little, much = (last(style(probe, cat, bricks, balance=share, steps=16, size=48)).terms for share in (0.2, 1.0))

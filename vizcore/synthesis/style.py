@@ -21,7 +21,7 @@ RATE = 0.04  # of a step of Adam
 GRAIN = 1.0  # what total variation a pixel weighs beside distances of 1, at a smoothness of 1
 FAINT = 0.1  # of the noise that a texture begins with
 LEAST = 24  # pixels of the shorter side at which a style is still compared
-DARKEST = 1 / 512  # half a level of 255, so that every level has a finite logit
+DARKEST = 0.05  # of what is painted over; what is all dark or all light would hardly move
 
 
 Statistic = Annotated[str, Choice(*STATISTICS, help="What of a layer's answers makes a style.")]
@@ -87,7 +87,7 @@ def texture(
     probe: Probe,
     image: torch.Tensor,
     *,
-    statistic: Statistic = "gram",
+    statistic: Statistic = "moments",
     smoothness: Smoothness = 1.0,
     steps: Steps = 128,
     size: Size = None,
@@ -96,10 +96,10 @@ def texture(
 ) -> Generator[Frame, Dials | None, None]:
     """Make, from noise, more of what a picture is made of: the same texture, arranged anew.
 
-    Gatys, Ecker and Bethge 2015: Adam until the Gram matrices of several layers are those of the
-    picture; or its `moments`, means and covariances, or the `deviations` alone. Every layer's distance is taken over
-    what it was at first, so that all count alike, and in several `octaves`, as in `style`. A frame's picture is
-    (3, size, size), its term `style` the mean of these shares, its detail each layer's (layers,), before its step.
+    Gatys, Ecker and Bethge 2015, by Adam until the statistics of several layers are those of the picture: its
+    `moments`, means and covariances, the Gram matrices (`gram`), or means and `deviations`. Every layer's distance is
+    taken over what it was at first, so that all count alike, and in several `octaves`, as in `style`. A frame's picture
+    is (3, size, size), its term `style` the mean of these shares, its detail each layer's (layers,), before its step.
     Between two frames, `send` changes `smoothness` or `steps`.
 
     >>> from vizcore import bundled_image, last, open_probe
@@ -122,7 +122,7 @@ def style(
     style: torch.Tensor,
     *,
     balance: Annotated[float, Range(0, 1, 0.01, help="0 is the content alone, 1 the style alone.")] = 0.9,
-    statistic: Statistic = "gram",
+    statistic: Statistic = "moments",
     smoothness: Smoothness = 1.0,
     steps: Steps = 192,
     layer: Annotated[str | None, Suits(usual_content_layer, help="Where the content is compared.")] = None,
@@ -133,10 +133,12 @@ def style(
 
     Gatys, Ecker and Bethge 2016: Adam against (1 - balance) times the content's distance,
     |Phi(x) - Phi(content)|^2 / |Phi(content)|^2 at one `layer`, plus balance times the style's. That is the mean over
-    several layers of how far their Gram matrices are from those of the style, or its `moments` or `deviations`,
-    over how far they were at first, also at half and at a quarter of the size (`octaves`; Snelgrove 2017), so that
-    large patterns count as fine ones do, and other networks see the style too. The free numbers are the picture's
-    waves (Olah et al. 2017), and total variation, by the `smoothness`, takes away what grain is left.
+    several layers of how far their statistics are from those of the style, over how far they were at first, also at
+    half and at a quarter of the size (`octaves`; Snelgrove 2017), so that large patterns count as fine ones do. The
+    paper's statistics are Gram matrices; `moments`, means and covariances, from which a Gram matrix follows, leave
+    pictures in which other networks see more of the style, also by their Gram matrices. The free numbers are the
+    picture's waves (Olah et al. 2017), from a start without its darkest and lightest twentieth, and total variation,
+    by the `smoothness`, takes away what grain is left.
 
     A frame's picture is (3, H, W), its terms the distances `style` and `content`, its detail each layer's share
     (layers,), all before its step. Between two frames, `send` changes `balance`, `smoothness` or `steps`.
@@ -250,8 +252,10 @@ METHODS = (
         "Style transfer",
         style,
         formula=r"x^* = \arg\min_x \; (1 - b) \frac{\lVert \Phi(x) - \Phi(c) \rVert^2}{\lVert \Phi(c) \rVert^2} + "
-        r"\frac{b}{L} \sum_l \frac{\lVert G_l(x) - G_l(s) \rVert^2}{\lVert G_l(c) - G_l(s) \rVert^2}, "
-        r"\qquad G_l(x) = \frac{1}{HW} F_l F_l^\top",
+        r"\frac{b}{L} \sum_l \tfrac12 \left(\frac{\lVert \mu_l(x) - \mu_l(s) \rVert^2}"
+        r"{\lVert \mu_l(c) - \mu_l(s) \rVert^2} + \frac{\lVert \Sigma_l(x) - \Sigma_l(s) \rVert^2}"
+        r"{\lVert \Sigma_l(c) - \Sigma_l(s) \rVert^2}\right), \qquad "
+        r"\mu_l \mu_l^\top + \Sigma_l = G_l = \frac{1}{HW} F_l F_l^\top",
         paper="Gatys et al. 2016, *Image Style Transfer Using Convolutional Neural Networks*",
         misleads="Content and style are what this network's layers say they are; networks without VGG's plain "
         "convolutions paint worse, which says little about how well they see.",
@@ -260,8 +264,9 @@ METHODS = (
     Method(
         "Texture synthesis",
         texture,
-        formula=r"x^* = \arg\min_x \; \frac{1}{L} \sum_l \frac{\lVert G_l(x) - G_l(s) \rVert^2}"
-        r"{\lVert G_l(x_0) - G_l(s) \rVert^2}",
+        formula=r"x^* = \arg\min_x \; \frac{1}{L} \sum_l \tfrac12 \left(\frac{\lVert \mu_l(x) - \mu_l(s) \rVert^2}"
+        r"{\lVert \mu_l(x_0) - \mu_l(s) \rVert^2} + \frac{\lVert \Sigma_l(x) - \Sigma_l(s) \rVert^2}"
+        r"{\lVert \Sigma_l(x_0) - \Sigma_l(s) \rVert^2}\right)",
         paper="Gatys et al. 2015, *Texture Synthesis Using Convolutional Neural Networks*",
         misleads="Two pictures may share all of these statistics and still look different to a person.",
         engine=(texture, painted, shares),

@@ -20,29 +20,29 @@ def gram(maps: torch.Tensor) -> torch.Tensor:
     return maps @ maps.transpose(1, 2) / maps.shape[2]
 
 
-def moments(maps: torch.Tensor) -> torch.Tensor:
-    """The mean of every channel, and beside it the covariances: (N, C, 1 + C). A Gram matrix mixes the two.
+def moments(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of every channel (N, C), and the covariances (N, C, C). A Gram matrix is their sum, mean mean^T + cov.
 
     >>> moments(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
-    tensor([[[2., 1., 1.],
-             [1., 1., 1.]]])
+    (tensor([[2., 1.]]), tensor([[[1., 1.],
+             [1., 1.]]]))
     """
     mean = maps.mean(2, keepdim=True)
-    return torch.cat([mean, gram(maps - mean)], 2)
+    return mean[:, :, 0], gram(maps - mean)
 
 
-def deviations(maps: torch.Tensor) -> torch.Tensor:
-    """The mean and the standard deviation of every channel: (N, C, 2), which is what AdaIN matches.
+def deviations(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean and the standard deviation of every channel, (N, C) each, which is what AdaIN matches.
 
-    >>> deviations(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
-    tensor([[[2., 1.],
-             [1., 1.]]])
+    >>> deviations(torch.tensor([[[1.0, 3.0], [0.0, 4.0]]]))
+    (tensor([[2., 2.]]), tensor([[1., 2.]]))
     """
     variance, mean = torch.var_mean(maps, 2, correction=0)
-    return torch.stack([mean, (variance + 1e-8).sqrt()], 2)
+    return mean, (variance + 1e-8).sqrt()
 
 
-STATISTICS = {"gram": gram, "moments": moments, "deviations": deviations}
+Statistic = Callable[[torch.Tensor], torch.Tensor | tuple[torch.Tensor, ...]]
+STATISTICS: dict[str, Statistic] = {"moments": moments, "gram": gram, "deviations": deviations}
 
 
 def answers(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
@@ -52,21 +52,27 @@ def answers(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activat
 
 
 def shares(
-    probe: Probe,
-    start: torch.Tensor,
-    pattern: torch.Tensor,
-    layers: Sequence[str],
-    statistic: Callable[[torch.Tensor], torch.Tensor],
+    probe: Probe, start: torch.Tensor, pattern: torch.Tensor, layers: Sequence[str], statistic: Statistic
 ) -> Callable[[Activations], torch.Tensor]:
-    """How far every layer's statistic is from a pattern's, over how far a starting picture's is: (N, layers)."""
-    wanted = {name: statistic(maps) for name, maps in answers(probe, pattern, layers).items()}
+    """How far every layer's statistic is from a pattern's, over how far a starting picture's is: (N, layers).
 
-    def distance(name: str, found: Activations) -> torch.Tensor:
-        return (statistic(found[name]) - wanted[name]).square().flatten(1).sum(1)
+    Of a statistic in two parts, as means and covariances, each is taken over its own beginning, and both count alike:
+    they are not in the same unit.
+    """
+
+    def parts(maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        made = statistic(maps)
+        return made if isinstance(made, tuple) else (made,)
+
+    wanted = {name: parts(maps) for name, maps in answers(probe, pattern, layers).items()}
+
+    def distances(name: str, found: Activations) -> torch.Tensor:
+        pairs = zip(parts(found[name]), wanted[name], strict=True)
+        return torch.stack([(mine - its).square().flatten(1).sum(1) for mine, its in pairs], 1)  # (N, parts)
 
     first = answers(probe, start, layers)
-    scale = {name: distance(name, first).clamp_min(1e-20) for name in layers}
-    return lambda found: torch.stack([distance(name, found) / scale[name] for name in layers], 1)
+    scale = {name: distances(name, first).clamp_min(1e-20) for name in layers}
+    return lambda found: torch.stack([(distances(name, found) / scale[name]).mean(1) for name in layers], 1)
 
 
 def content_distance(probe: Probe, content: torch.Tensor, layer: str) -> Callable[[Activations], torch.Tensor]:
