@@ -16,6 +16,8 @@ from vizcore.method import Method
 from vizcore.probe import Probe
 
 BEYOND = 1e-5  # of a length past the border: on it, rounding would decide
+ENOUGH = 0.03  # of the size; where FMN, which is near the border at once, gains no more, it is done
+FURTHER = 1e-3  # of a size at which nothing was fooled; the border may be so near that rounding decides
 HALF_A_LEVEL = 0.5 / 255  # at every value: of a much shorter change rounding would leave nothing
 DUAL = {"Linf": "L1", "L2": "L2", "L1": "Linf"}  # a change of size e in the one moves w x by e times w's in the other
 
@@ -138,7 +140,7 @@ def fmn(
     *,
     norm: Norm = "L2",
     steps: Annotated[int, Range(10, 300)] = 100,
-    shrink: Annotated[float, Range(0.01, 0.2, 0.01)] = 0.05,
+    shrink: Annotated[float, Range(0.01, 0.2, 0.01)] = 0.1,
     target: Classes | None = None,
 ) -> Iterator[Frame]:
     """Step up the gradient, then back to a distance that is drawn in while the picture fools and let out while not.
@@ -158,7 +160,7 @@ def fmn(
     0.11
     """
     goal = Goal(probe, images, labels, target)
-    found, going = Shortest(goal.images, steps), goal.everyone
+    found, going = Shortest(goal.images, steps, ENOUGH), goal.everyone
     changed, distance = goal.images.clone(), torch.zeros(len(goal.images))
     longest = radius(1.0, goal.images, "L2") if norm == "Linf" else 1.0  # length of a change whose size is one
     for step in range(1, steps + 1):
@@ -168,6 +170,7 @@ def fmn(
         found.keep(going, changed[going], size, reached)
         narrower, wider = (1 - shrink) * distance[going], (1 + shrink) * distance[going]
         border = size + margin / sizes(gradient, DUAL[norm]).clamp_min(TINY)
+        border = torch.where(reached, border, border.maximum((1 + FURTHER) * size))
         known = border.clamp(narrower, wider).minimum(found.size[going])
         distance[going] = torch.where(found.size[going].isinf(), border.maximum(wider), known)
         stride = (longest * distance[going]).clamp_max(cosine(1, 0.01, (step - 1) / steps))

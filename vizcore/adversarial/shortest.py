@@ -22,9 +22,9 @@ class Shortest:
     False
     """
 
-    def __init__(self, images: torch.Tensor, steps: int):
+    def __init__(self, images: torch.Tensor, steps: int, gain: float = GAIN):
         self.pictures, self.size = images.clone(), torch.full((len(images),), torch.inf)
-        self.patience = max(2, round(PATIENCE * steps))
+        self.patience, self.gain = max(2, round(PATIENCE * steps)), gain
         self.again()
 
     def again(self) -> None:
@@ -39,7 +39,7 @@ class Shortest:
     def ongoing(self, among: torch.Tensor, step: int) -> torch.Tensor:
         """Whose search goes on after this step, (n,): nothing fooled yet, or lately something notably shorter."""
         size = self.size[among]
-        notably = among[size < (1 - GAIN) * self.mark[among]]
+        notably = among[size < (1 - self.gain) * self.mark[among]]
         self.mark[notably], self.gained[notably] = self.size[notably], step
         return size.isinf() | (size > 0) & (step - self.gained[among] < self.patience)
 
