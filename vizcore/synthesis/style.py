@@ -251,11 +251,11 @@ METHODS = (
     Method(
         "Style transfer",
         style,
-        formula=r"x^* = \arg\min_x \; (1 - b) \frac{\lVert \Phi(x) - \Phi(c) \rVert^2}{\lVert \Phi(c) \rVert^2} + "
-        r"\frac{b}{L} \sum_l \tfrac12 \left(\frac{\lVert \mu_l(x) - \mu_l(s) \rVert^2}"
-        r"{\lVert \mu_l(c) - \mu_l(s) \rVert^2} + \frac{\lVert \Sigma_l(x) - \Sigma_l(s) \rVert^2}"
-        r"{\lVert \Sigma_l(c) - \Sigma_l(s) \rVert^2}\right), \qquad "
-        r"\mu_l \mu_l^\top + \Sigma_l = G_l = \frac{1}{HW} F_l F_l^\top",
+        formula=r"\begin{gathered}x^* = \arg\min_x \; (1 - b) \frac{\lVert \Phi(x) - \Phi(c) \rVert^2}"
+        r"{\lVert \Phi(c) \rVert^2} + \frac{b}{L} \sum_l S_l(x) \\ S_l(x) = \tfrac12 \, \frac{\lVert \mu_l(x) - "
+        r"\mu_l(s) \rVert^2}{\lVert \mu_l(c) - \mu_l(s) \rVert^2} + \tfrac12 \, \frac{\lVert \Sigma_l(x) - "
+        r"\Sigma_l(s) \rVert^2}{\lVert \Sigma_l(c) - \Sigma_l(s) \rVert^2} "
+        r"\\ \mu_l \mu_l^\top + \Sigma_l = G_l = \frac{1}{HW} F_l F_l^\top\end{gathered}",
         paper="Gatys et al. 2016, *Image Style Transfer Using Convolutional Neural Networks*",
         misleads="Content and style are what this network's layers say they are; networks without VGG's plain "
         "convolutions paint worse, which says little about how well they see.",
@@ -264,7 +264,7 @@ METHODS = (
     Method(
         "Texture synthesis",
         texture,
-        formula=r"x^* = \arg\min_x \; \frac{1}{L} \sum_l \tfrac12 \left(\frac{\lVert \mu_l(x) - \mu_l(s) \rVert^2}"
+        formula=r"x^* = \arg\min_x \; \frac{1}{2L} \sum_l \left(\frac{\lVert \mu_l(x) - \mu_l(s) \rVert^2}"
         r"{\lVert \mu_l(x_0) - \mu_l(s) \rVert^2} + \frac{\lVert \Sigma_l(x) - \Sigma_l(s) \rVert^2}"
         r"{\lVert \Sigma_l(x_0) - \Sigma_l(s) \rVert^2}\right)",
         paper="Gatys et al. 2015, *Texture Synthesis Using Convolutional Neural Networks*",
