@@ -30,9 +30,9 @@ def test_means_and_covariances_count_alike_however_large_they_are():
     there = answers(probe, pattern, ["conv1.relu"])
     apart = shares(probe, resized(cat, pattern.shape[1:]), pattern, ["conv1.relu"], moments)
     assert apart(there).item() == 0
-    spread, mean = there["conv1.relu"], there["conv1.relu"].mean(2, keepdim=True)
+    maps, mean = there["conv1.relu"], there["conv1.relu"].mean(2, keepdim=True)
     first = answers(probe, resized(cat, pattern.shape[1:]), ["conv1.relu"])["conv1.relu"].mean(2, keepdim=True)
-    assert apart({"conv1.relu": spread - mean + first}).item() == pytest.approx(0.5, rel=1e-4)
+    assert apart({"conv1.relu": maps - mean + first}).item() == pytest.approx(0.5, rel=1e-4)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)

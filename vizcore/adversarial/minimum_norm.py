@@ -147,10 +147,11 @@ def fmn(
 
     Pintor et al. 2021, fast minimum-norm attack: until a picture was fooled once, its distance is where a linear
     network's border would be, |change|_p + margin / |gradient|_q, and longer with every step; after that it goes there
-    as well, but by no more than a share gamma, `shrink`, where the paper always takes all of gamma and lets it fall to
-    .001. The steps fall from 1 to .01 along a cosine; here none is longer than a change of that distance can be. A
-    picture whose change has ceased to get shorter is done. The answer is the shortest change that fooled; a picture
-    that was never fooled stays as it was. Rounding to 8 bits may undo it; `repaired` mends that.
+    as well, a little further where it does not fool, but by no more than a share gamma, `shrink`, where the paper
+    always takes all of gamma and lets it fall to .001. The steps fall from 1 to .01 along a cosine; here none is longer
+    than a change of that distance can be. A picture whose change has ceased to get shorter is done. The answer is the
+    shortest change that fooled; a picture that was never fooled stays as it was. Rounding to 8 bits may undo it;
+    `repaired` mends that.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")

@@ -224,7 +224,8 @@ def smaller(images: torch.Tensor, times: int) -> torch.Tensor:
 
 
 def waves(image: torch.Tensor) -> tuple[torch.Tensor, Paint]:
-    """A canvas that begins as an image (3, H, W): its waves are the free numbers, slow ones easier to change than fast.
+    """A canvas that begins as an image (3, H, W), all but its darkest and lightest twentieth: its waves are the free
+    numbers, slow ones easier to change than fast.
 
     Olah et al. 2017: large strokes come first, brightness before hue, and hardly a grid where the first layer strides.
 

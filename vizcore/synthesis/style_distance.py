@@ -21,7 +21,7 @@ def gram(maps: torch.Tensor) -> torch.Tensor:
 
 
 def moments(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean of every channel (N, C), and the covariances (N, C, C). A Gram matrix is their sum, mean mean^T + cov.
+    """The mean of every channel (N, C), and the covariances (N, C, C). A Gram matrix is mean mean^T + cov.
 
     >>> moments(torch.tensor([[[1.0, 3.0], [0.0, 2.0]]]))
     (tensor([[2., 1.]]), tensor([[[1., 1.],
