@@ -34,6 +34,7 @@ def taken(probe, attack):
 def draw(chosen, attack, found, maps) -> None:
     """Distances as a chart, the maps of both classes on both pictures, and the units that carried most."""
     show.figure(chart(chosen, found), key="xray distances", alt="how far each layer moved, under attack and noise")
+    show.legend((name, f"{show.figures(moved[-1].item())} in the scores", ink) for name, moved, ink in curves(found))
     st.caption(
         f"How far each layer's activations moved, relative to their length. From {found.parting} on the attack moves "
         "every layer at least twice as far as the same change with random signs. In the last rectified layer "
@@ -56,21 +57,21 @@ def draw(chosen, attack, found, maps) -> None:
             path(chosen, found)
 
 
+def curves(found) -> list:
+    """What is drawn of the distances: name, values and colour, the attack's in the accent and on top."""
+    return [("random signs", found.noise, show.quiet()), ("the attack", found.attack, show.accent())]
+
+
 def chart(chosen, found):
-    """The distances of all layers in their order, the attack's in the accent."""
+    """The distances of all layers in their order."""
     from plotly.graph_objects import Figure
 
     figure, layers = Figure(), [chosen.brief(layer) for layer in found.layers]
-    places = list(range(len(layers)))
-    for name, values, colour, shift in (
-        ("random signs", found.noise, show.quiet(), -12), ("the attack", found.attack, show.accent(), 12),
-    ):  # fmt: skip
+    for name, moved, ink in curves(found):
         figure.add_scatter(
-            x=places, y=values.tolist(), mode="lines", line={"color": colour, "width": 2}, text=layers,
-            hovertemplate=f"%{{text}}: %{{y:.3f}}, {name}<extra></extra>",
+            x=list(range(len(layers))), y=moved.tolist(), mode="lines", line={"color": ink, "width": 2}, text=layers,
+            hovertemplate=f"%{{text}}: %{{y:.3f}}, {name}<extra></extra>", showlegend=False,
         )  # fmt: skip
-        figure.add_annotation(x=places[-1], y=values[-1].item(), text=name, showarrow=False, xanchor="right",
-                              yshift=shift, font={"color": colour})  # fmt: skip
     figure.update_yaxes(title="relative distance", rangemode="tozero")
     figure.update_xaxes(title="layer, from the picture to the scores", showticklabels=False)
     return figure

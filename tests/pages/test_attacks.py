@@ -38,6 +38,8 @@ def test_the_control_is_the_same_change_with_random_signs_and_the_x_ray_is_of_wh
     found = xray(probe, attack)
     for carrier in found.carriers[-1]:
         assert app.button(f"xray {carrier.unit}").label == f"{carrier.unit.channel}: {percent(carrier.share)}"
+    for name, moved in (("the attack", found.attack), ("random signs", found.noise)):
+        assert f"{name} <small>{figures(moved[-1].item())} in the scores" in drawn(app)
     assert f"From {found.parting} on" in " ".join(caption.value for caption in app.caption)
     app.button(f"xray {found.carriers[-1][0].unit}").click().run()
     assert asked(app.run(), "unit") == str(found.carriers[-1][0].unit)
