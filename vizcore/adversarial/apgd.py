@@ -15,11 +15,7 @@ from vizcore.probe import Probe
 
 MOMENTUM = 0.75
 SUCCESSES = 0.75  # the share of steps that have to gain for the step size to stay
-FIRST, SHORTER, SHORTEST = (
-    0.22,
-    0.03,
-    0.06,
-)  # of all steps: until the first look back, by how much sooner each, at least
+FIRST, SHORTER, SHORTEST = 0.22, 0.03, 0.06  # of the steps: until the first look back, how much sooner each, at least
 
 # What is raised, (n,), from the scores (n, classes) of the pictures `among`.
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
