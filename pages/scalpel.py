@@ -138,13 +138,14 @@ def take_over() -> None:
 def search(one, mark: str) -> None:
     """The fewest channels that one network needs; the other at the layer that stands where the first one's does."""
     at = layer if one is chosen else counterpart(probe, layer, one.probe, walked_layers(one.probe))
-    if second:
-        show.bars(one.predictions, chosen=one.predictions[0].index)
     show.heading(f"The fewest channels of {one.brief(at)} that it needs")
     question = (method.name, one.network, one.picture, at, *turned.values())
     jobs.ask(JOB + mark, question, lambda: method.frames(one.probe, one.image, at, **turned))
     told = f"{method.title}{mark and f', {one.title}'}"
     jobs.watch(JOB + mark, lambda frame: course(frame, mark), what=told)
+    if mark:  # the first one's answers stand above
+        show.heading("What it answers")
+        show.bars(one.predictions, chosen=one.predictions[0].index)
 
 
 def course(frame, mark: str) -> None:
