@@ -124,6 +124,17 @@ def test_on_a_linear_network_the_score_falls_by_epsilon_times_the_weights_in_the
     assert before - after == pytest.approx(0.1 * dual, rel=1e-4)
 
 
+@pytest.mark.parametrize(("given", "first"), [({}, 0.1), ({"step_size": 0.02}, 0.02)])
+def test_shrinking_steps_fall_along_half_a_cosine_from_epsilon_or_the_size_given(given, first):
+    """On a linear network every step goes the same way, as far as the border of epsilon."""
+    linear, _ = two_classes()
+    picture, steps = wide(1) * 0.6 + 0.2, 5
+    frames = pgd.frames(linear, picture, 0, epsilon=0.1, steps=steps, shrinking=True, **given)
+    moved = torch.tensor([(frame.detail - picture).abs().amax() for frame in frames])
+    sizes = first * (1 + torch.cos(torch.pi * torch.arange(steps) / steps)) / 2
+    torch.testing.assert_close(moved, sizes.cumsum(0).clamp_max(0.1), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(("epsilon", "steps"), [(1, 2), (2, 3), (4, 5), (8, 10), (16, 20), (32, 36)])
 def test_basic_iterative_is_pgd_by_whole_levels_as_often_as_kurakin_says(epsilon, steps):
     linear, _ = three_classes()

@@ -176,16 +176,18 @@ def borders(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
     epsilon=st.integers(0, 200),
     steps=st.integers(9, 12),
     start=st.booleans(),
+    shrinking=st.booleans(),
     sure=st.sampled_from([1, 10, 1000]),
 )
-def test_on_a_linear_network_fgsm_and_pgd_end_in_the_corner_of_the_box(border, epsilon, steps, start, sure):
+def test_on_a_linear_network_fgsm_and_pgd_end_in_the_corner_of_the_box(border, epsilon, steps, start, shrinking, sure):
     """Also where it is so sure that a probability is 1 to the last digit."""
     image, weights = border
     probe, epsilon = weighing(sure * torch.stack([weights, -weights])), epsilon / 255
     corner = (image - epsilon * weights.sign()).clamp(0, 1)
     once = fgsm(probe, image, 0, epsilon=epsilon)
-    often = pgd(probe, image, 0, epsilon=epsilon, steps=steps, random_start=start)
-    towards = pgd(probe, image, 0, epsilon=epsilon, steps=steps, random_start=start, target=1)
+    ways = {"steps": steps, "shrinking": shrinking, "random_start": start}
+    often = pgd(probe, image, 0, epsilon=epsilon, **ways)
+    towards = pgd(probe, image, 0, epsilon=epsilon, target=1, **ways)
     one = pgd(probe, image, 0, epsilon=epsilon, steps=1, step_size=epsilon)
     for attack in (once, often, towards, one):
         torch.testing.assert_close(attack.images, corner, rtol=0, atol=1e-6)

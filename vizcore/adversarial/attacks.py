@@ -64,6 +64,7 @@ def pgd(
     norm: Norm = "Linf",
     steps: Annotated[int, Range(1, 100)] = 40,
     step_size: float | None = None,
+    shrinking: bool = False,
     random_start: bool = False,
     seed: Annotated[int, Range(0, 99)] = 0,
     target: Classes | None = None,
@@ -73,9 +74,10 @@ def pgd(
     Madry et al. 2018, projected gradient descent: x <- P(x + step_size s), where s is the steepest change of size one,
     for Linf sign(d loss / d x), and P goes back to changes of epsilon at most and pixels in [0, 1]. The loss is the
     cross-entropy of the true labels, to be raised; with a target it is the target's, to be lowered. `step_size` is a
-    quarter of epsilon where none is given. Steps in L1 are spread over the hundredth of the values that promise most
-    (Tramèr and Boneh 2019). A frame's detail is the pictures so far, (N, 3, H, W); the last frame's picture is the
-    `Attack`.
+    quarter of epsilon where none is given. Steps of one size end beside the maximum (Croce and Hein 2020): `shrinking`
+    ones begin with epsilon, or `step_size`, and fall to nothing along half a cosine. Steps in L1 are spread over the
+    hundredth of the values that promise most (Tramèr and Boneh 2019). A frame's detail is the pictures so far,
+    (N, 3, H, W); the last frame's picture is the `Attack`.
 
     >>> from vizcore import bundled_images, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -86,15 +88,21 @@ def pgd(
     'koala'
     """
     goal = Goal(probe, images, labels, target)
-    rate = epsilon / 4 if step_size is None else step_size
+    rate = step_size if step_size is not None else epsilon if shrinking else epsilon / 4
     allowed = nearby(goal.images, epsilon, norm)
     start = allowed(goal.images + anywhere(goal.images, epsilon, norm, seed)) if random_start else goal.images
+
+    def step(gradient: torch.Tensor, done: int | None) -> tuple[torch.Tensor, int]:
+        done = done or 0
+        share = (1 + math.cos(math.pi * done / steps)) / 2 if shrinking else 1
+        return share * rate * steepest(gradient, norm), done + 1
+
     climb = ascend(
         probe,
         harm(goal, begun=start),
         (start, lambda pixels: pixels),
         projections=[allowed],
-        step=lambda gradient, memory: (rate * steepest(gradient, norm), memory),
+        step=step,
         steps=steps,
     )
     for frame in climb:
@@ -230,7 +238,7 @@ METHODS = (
     Method(
         "PGD",
         pgd,
-        formula=r"\begin{gathered}x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha \, \operatorname{sign} "
+        formula=r"\begin{gathered}x_{i+1} = P_{\epsilon}\!\left(x_i + \alpha_i \, \operatorname{sign} "
         r"\frac{\partial L(x_i, y)}{\partial x_i}\right) \\ "
         r"\text{with a target } t: \quad -L(x_i, t) \text{ instead of } L(x_i, y)\end{gathered}",
         paper="Madry et al. 2018, *Towards Deep Learning Models Resistant to Adversarial Attacks*",
