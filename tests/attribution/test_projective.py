@@ -157,6 +157,12 @@ def test_what_stays_within_its_cell_is_computed_in_parts(way):
     assert projection.whole_from in (None, "mean", "mean_1", "second")
 
 
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 4, 2, stride=5), nn.Conv2d(4, 4, 1, stride=7), nn.MaxPool2d(1, 4)])
+def test_a_patch_that_falls_between_two_cells_changes_neither(layer):
+    for patch in (1, 4):
+        assert_parts_are_the_whole(opened(nn.Sequential(layer, nn.Upsample(size=SIDE))), patch)
+
+
 def test_networks_of_windows_are_computed_as_whole_pictures_are():
     models = torchvision.models
     with torch.random.fork_rng(devices=[]):
