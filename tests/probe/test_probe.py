@@ -202,6 +202,18 @@ def test_prepare_takes_the_middle_of_the_smaller_side():
     assert cropped.prepare(F.pad(torch.ones(3, 32, 32), (4,) * 4)).equal(torch.ones(3, 32, 32))
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("side", [32, 48])
+def test_pictures_of_any_precision_are_looked_at_in_32_bits(kind, side):
+    image = torch.rand(3, side, side, generator=torch.Generator().manual_seed(6)).to(kind)
+    assert TOY.prepare(image).dtype == torch.float32
+    torch.testing.assert_close(TOY.value(image, 1), TOY.value(image.float(), 1))
+    images = SMALL.to(kind).requires_grad_()
+    scores, _ = TOY.run(images)
+    assert scores.dtype == torch.float32 and close(scores, TOY.run(SMALL.to(kind).float())[0])
+    assert TOY.gradient(scores[:, 0], images).dtype == kind
+
+
 def test_a_network_of_grey_pictures_sees_the_mean_of_the_colours():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     probe = Probe(network, name="grey", input_size=16, mean=(0.4,), std=(0.2,))
@@ -251,6 +263,18 @@ ERRORS = {
     "images came as (3, 32, 32) of float32; a probe takes (N, 3, H, W)": lambda: TOY.run(SMALL[0]),
     "images came as (2, 1, 32, 32) of float32": lambda: TOY.run(SMALL[:, :1]),
     "images came as (2, 3, 32, 32) of uint8; ": lambda: TOY.run((SMALL * 255).to(torch.uint8)),
+    "images came as ndarray; a probe takes (N, 3, H, W)": lambda: TOY.run(SMALL.numpy()),
+    "an image came as str; load_image makes pixels": lambda: TOY.predict("cat.png"),
+    "an image came as NoneType; load_image makes pixels": lambda: TOY.prepare(None),
+    "an image came as (1, 3, 32, 32) of float32; it is one picture (3, H, W)": lambda: TOY.predict(SMALL[:1]),
+    "an image came as (32, 32) of float32; ": lambda: TOY.prepare(SMALL[0, 0]),
+    "an image came as (4, 40, 40) of float32; ": lambda: TOY.prepare(torch.rand(4, 40, 40)),
+    "an image came as (40, 40, 3) of float32; ": lambda: TOY.prepare(torch.rand(40, 40, 3)),
+    "an image came as (3, 0, 9) of float32; ": lambda: TOY.prepare(torch.rand(3, 0, 9)),
+    "an image came as (3, 40, 40) of int64; ": lambda: TOY.prepare(torch.ones(3, 40, 40, dtype=torch.int64)),
+    "an image came as (3, 32, 32) of bool; ": lambda: TOY.prepare(SMALL[0] > 0.5),
+    "an image came with pixels from 0 to 255; bring them to 0 to 1": lambda: TOY.predict(SMALL[0].round() * 255),
+    "an image came with pixels from nan to nan; ": lambda: TOY.value(SMALL[0] * float("nan"), 0),
     "there is no number 5 among the 5 classes of toy.": lambda: TOY.unit(5),
     "there is no number -1 among the 5 classes of toy.": lambda: TOY.unit(-1),
     "there is no number 96 among the 96 channels in conv3.relu of toy.": lambda: TOY.unit("conv3.relu:96"),

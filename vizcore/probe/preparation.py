@@ -3,6 +3,37 @@
 import torch
 import torch.nn.functional as F
 
+# Noise and sharpening move a picture's numbers a little out of [0, 1]; other scales, as 0 to 255, lie far outside.
+DARKEST, LIGHTEST = -1, 2
+
+
+def checked(image: object) -> torch.Tensor:
+    """An image (3, H, W) of floats in [0, 1], in 32 bits; a ValueError, with what came, for anything else.
+
+    >>> checked(torch.ones(3, 1, 1, dtype=torch.double)).dtype
+    torch.float32
+    """
+    if not isinstance(image, torch.Tensor):
+        raise ValueError(f"an image came as {kind_of(image)}; load_image makes pixels (3, H, W) of it.")
+    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape or not image.is_floating_point():
+        came = kind_of(image)
+        raise ValueError(f"an image came as {came}; it is one picture (3, H, W) with pixels as float in [0, 1].")
+    darkest, lightest = (bound.item() for bound in image.detach().aminmax())  # not a number if any pixel is none
+    if not (darkest >= DARKEST and lightest <= LIGHTEST):
+        raise ValueError(f"an image came with pixels from {darkest:.3g} to {lightest:.3g}; bring them to 0 to 1 first.")
+    return image.float()
+
+
+def kind_of(value: object) -> str:
+    """What something is that came as a picture: the shape and the numbers of a tensor, or a class.
+
+    >>> kind_of(torch.zeros(2, 4)), kind_of("cat.png")
+    ('(2, 4) of float32', 'str')
+    """
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    return f"{tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+
 
 def middle(image: torch.Tensor, side: int) -> torch.Tensor:
     """The middle of a picture (3, H, W), at most `side` pixels high and wide.

@@ -18,7 +18,7 @@ from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
-from vizcore.probe.preparation import prepared
+from vizcore.probe.preparation import checked, kind_of, prepared
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
 from vizcore.probe.unit import SCORES, Unit
 
@@ -148,10 +148,11 @@ class Probe:
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Pixels as the bare network takes them: on its device, its mean taken away, divided by its spread."""
-        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            came = f"{tuple(images.shape)} of {str(images.dtype).removeprefix('torch.')}"
+        tensor = isinstance(images, torch.Tensor)
+        if not tensor or images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            came = kind_of(images)
             raise ValueError(f"images came as {came}; a probe takes (N, 3, H, W) with pixels as float in [0, 1].")
-        images = images.to(self.device)
+        images = images.to(self.device, torch.float32)
         if len(self.mean) == 1:  # a network that was trained on grey pictures
             images = images.mean(1, keepdim=True)
         return (images - self._mean).div_(self._std)
@@ -176,8 +177,9 @@ class Probe:
     def prepare(self, image: torch.Tensor) -> torch.Tensor:
         """Resize and crop any picture (3, H, W) as the network was trained to see it: (3, S, S), S its input size.
 
-        A picture that has that size already is left as it is.
+        A picture that has that size already is left as it is. Raises ValueError for what is no picture in [0, 1].
         """
+        image = checked(image)
         if image.shape[1:] == (self.input_size, self.input_size):
             return image
         return prepared(image, self.input_size, self.resize, self.interpolation)
