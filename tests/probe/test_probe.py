@@ -283,7 +283,26 @@ ERRORS = {
     "odd has 5 classes but 2 labels came with it": lambda: Probe(TINY, name="odd", labels=("a", "b"), input_size=32),
     "nothing here asked for a gradient": lambda: TOY.gradient(TOY.run(SMALL)[0], SMALL),
     "the score does not depend on this layer": lambda: later_than_the_unit(),
+    "the score has no gradient: ": lambda: TOY.gradient(TOY.run(SMALL)[0], SMALL.clone().requires_grad_()),
+    "1.7 names no unit; give a class's number or label": lambda: TOY.unit(1.7),
+    "None names no unit; ": lambda: TOY.unit(None),
+    "inf names no unit; ": lambda: TOY.unit(float("inf")),
+    "an input size of 0 came; it is a whole number of pixels": lambda: Probe(TINY, name="odd", input_size=0),
+    "an input size of (32, 32) came; ": lambda: Probe(TINY, name="odd", input_size=(32, 32)),
+    "the mean (0.0, 0.0, 0.0) and the deviation (1.0, 0.0, 1.0) came; ": lambda: settings(std=(1, 0, 1)),
+    "the mean (nan, nan, nan) and": lambda: settings(mean=[float("nan")] * 3),
+    "labels came as {0: 'cat'}; give a list of names": lambda: settings(labels={0: "cat"}),
+    "labels came as 'abcde'; give a list of names": lambda: settings(labels="abcde"),
+    "labels came as [1, 2, 3, 4, 5]; ": lambda: settings(labels=[1, 2, 3, 4, 5]),
+    "there is no device 'potato' to compute on here": lambda: settings(device="potato"),
+    "there is no device 'meta' to compute on here": lambda: settings(device="meta"),
+    "a OrderedDict came; a network here is an nn.Module": lambda: Probe(TINY.state_dict(), name="odd"),
+    "TinyVGG has weights on `meta`, which hold no numbers": lambda: Probe(tiny().to("meta"), name="odd"),
 }
+
+
+def settings(**odd) -> Probe:
+    return Probe(TINY, name="odd", input_size=32, **odd)
 
 
 def later_than_the_unit() -> None:

@@ -1,5 +1,6 @@
 """Unit: the scalar inside a network that a question is about."""
 
+import operator
 import re
 from dataclasses import dataclass
 
@@ -55,3 +56,17 @@ class Unit:
         return f"{self.layer}:{self.channel}{cell}"
 
     __repr__ = __str__
+
+
+def class_number(given: object) -> int:
+    """A class as the whole number it was given by; a ValueError for anything else.
+
+    >>> class_number(torch.tensor(3))
+    3
+    """
+    try:
+        return operator.index(given)
+    except TypeError as problem:
+        raise ValueError(
+            f"{given!r:.80} names no unit; give a class's number or label, or layer:channel as in features.8:42."
+        ) from problem
