@@ -60,7 +60,7 @@ class Method:
     def frames(self, /, *asked: Any, **turned: Any) -> Iterator[Frame]:
         """Run it, as a rule on `(probe, image, unit)`; where it answers in one step there is one frame.
 
-        Raises ValueError where a dial stands at what it cannot be.
+        Raises ValueError where a dial stands at a number that it cannot be.
 
         >>> def brightness(probe, image, unit, *, times=1.0): return times * sum(image)
         >>> [frame.picture for frame in Method("Brightness", brightness).frames(None, [1, 2], 0, times=2.0)]
