@@ -63,6 +63,14 @@ def checked(image: object) -> torch.Tensor:
     return image.float()
 
 
+def check_images(images: object) -> None:
+    """Refuse what is no batch of pictures (N, 3, H, W) of floats, with what came."""
+    tensor = isinstance(images, torch.Tensor)
+    if not tensor or images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        came = kind_of(images)
+        raise ValueError(f"images came as {came}; a probe takes (N, 3, H, W) with pixels as float in [0, 1].")
+
+
 def kind_of(value: object) -> str:
     """What something is that came as a picture: the shape and the numbers of a tensor, or a class.
 

@@ -18,9 +18,9 @@ from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
-from vizcore.probe.preparation import check_settings, checked, kind_of, prepared, usable
+from vizcore.probe.preparation import check_images, check_settings, checked, prepared, usable
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
-from vizcore.probe.unit import SCORES, Unit, class_number
+from vizcore.probe.unit import SCORES, Unit, class_called, class_number
 
 Wrap = Callable[..., torch.Tensor]
 
@@ -104,10 +104,8 @@ class Probe:
             try:
                 alone = self._walk(torch.cat([picture, company]), {whole}, {})[whole].reshape(2, -1)[0]
             except Exception as problem:
-                raise ValueError(
-                    f"{self.name} takes one picture but not two at a time ({first_sentence(problem)}); "
-                    "leave the number of pictures open."
-                ) from problem
+                why = f"{self.name} takes one picture but not two at a time ({first_sentence(problem)})"
+                raise ValueError(f"{why}; leave the number of pictures open.") from problem
             facts = describe(self.steps, self.entry, picture)
         alone = alone.reshape_as(expected)
         if not torch.allclose(alone, expected, rtol=1e-3, atol=apart):
@@ -156,10 +154,7 @@ class Probe:
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Pixels as the bare network takes them: on its device, its mean taken away, divided by its spread."""
-        tensor = isinstance(images, torch.Tensor)
-        if not tensor or images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            came = kind_of(images)
-            raise ValueError(f"images came as {came}; a probe takes (N, 3, H, W) with pixels as float in [0, 1].")
+        check_images(images)
         precision = next((weight.dtype for weight in self.network.parameters()), torch.float32)
         images = images.to(self.device, precision)
         if len(self.mean) == 1:  # a network that was trained on grey pictures
@@ -178,10 +173,7 @@ class Probe:
         if not all(tensor.requires_grad for tensor in asked):
             raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
         if not score.requires_grad:
-            raise ValueError(
-                "the score has no gradient: it was computed from images without requires_grad_(), "
-                "or the network chooses, rounds or detaches on the way."
-            )
+            raise ValueError("the score has no gradient: its images asked for none, or the network chooses or rounds.")
         with self.lock.turn():
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(gradient is None for gradient in found):
@@ -237,7 +229,7 @@ class Probe:
     def unit(self, unit: Unit | int | str) -> Unit:
         """Any way of naming a unit (a class number, a label, `layer:channel@row,column`) as a unit this network has."""
         if isinstance(unit, str):
-            unit = self._class(unit) if unit in self.labels else Unit.parse(unit)
+            unit = class_called(unit, self.labels, self.name) if unit in self.labels else Unit.parse(unit)
         if not isinstance(unit, Unit):
             unit = Unit(SCORES, class_number(unit))
         layer = self.layer(unit.layer)
@@ -250,14 +242,6 @@ class Probe:
                 f"there is no cell {unit.at} in {unit.layer} of {self.name}, which has {rows} x {columns}."
             )
         return unit
-
-    def _class(self, label: str) -> int:
-        """The number of the class of that label; a ValueError where several have it."""
-        numbers = [number for number, name in enumerate(self.labels) if name == label]
-        if len(numbers) > 1:
-            several = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-            raise ValueError(f"{self.name} has several classes called {label!r}, {several}; ask for one by its number.")
-        return numbers[0]
 
     def read(self, unit: Unit, activation: torch.Tensor) -> torch.Tensor:
         """A unit's value for each picture, from its layer's activation: (N,)."""

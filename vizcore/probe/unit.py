@@ -2,6 +2,7 @@
 
 import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +57,19 @@ class Unit:
         return f"{self.layer}:{self.channel}{cell}"
 
     __repr__ = __str__
+
+
+def class_called(label: str, labels: Sequence[str], network: str) -> int:
+    """The number of the class of that label; a ValueError where several have it.
+
+    >>> class_called("cup", ["cat", "cup"], "toy")
+    1
+    """
+    numbers = [number for number, name in enumerate(labels) if name == label]
+    if len(numbers) > 1:
+        several = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+        raise ValueError(f"{network} has several classes called {label!r}, {several}; ask for one by its number.")
+    return numbers[0]
 
 
 def class_number(given: object) -> int:
