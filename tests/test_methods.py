@@ -284,6 +284,22 @@ def test_a_run_that_is_stopped_lets_go_of_everything(family, method):
     assert [what for what in before if not same(before[what], after[what])] == []
 
 
+@pytest.mark.parametrize(
+    ("family", "method"), [pytest.param(family, method, id=method.title) for family, method in tables()]
+)
+def test_a_dial_that_stands_at_nothing_is_refused_in_a_sentence(family, method):
+    asked = arguments(family, method.function)
+    given = [asked.pop(name) for name in method.takes]
+    for dial in method.dials():
+        low = dial.allows.low if isinstance(dial.allows, Range) else None
+        sentence = rf"^{dial.name}=\S+ is not possible; choose \S+ to \S+\.$"
+        for value in (float("nan"), float("inf"), -1, 0) if low is not None else ():
+            if (value == 0 and low <= 0) or (value == -1 and low < 0):
+                continue
+            with pytest.raises(ValueError, match=sentence):
+                method.frames(*given, **{**asked, dial.name: value})
+
+
 def test_the_state_compared_would_notice_a_change():
     before = state(probe())
     weight = probe().network.fc.weight

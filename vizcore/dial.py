@@ -1,7 +1,8 @@
 """Dials: what a reader may turn on a method, declared once, in the method's own signature."""
 
 import inspect
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -85,6 +86,25 @@ def dials(method: Callable, probe: Any = None, *units: Any) -> tuple[Dial, ...]:
         if allows is not None:
             found.append(Dial(name, default, allows))
     return tuple(found)
+
+
+def check_turned(method: Callable, turned: Mapping[str, Any]) -> None:
+    """Refuse a number where no answer is: one that is none or has no end, or nothing where the dial needs more.
+
+    It may lie beyond the ends that a page draws, but never on the other side of zero.
+
+    >>> def blur(image, *, sigma: Annotated[float, Range(0, 9)] = 1.5): ...
+    >>> check_turned(blur, {"sigma": 20.0})
+    >>> check_turned(blur, {"sigma": -1.0})
+    Traceback (most recent call last):
+    ValueError: sigma=-1.0 is not possible; choose 0 to 9.
+    """
+    for (name, default, allows), _ in declared(method):
+        value = turned.get(name, default)
+        if isinstance(allows, Range) and isinstance(value, (int, float)) and value != default:
+            beyond = (allows.low > 0 and value <= 0) or (allows.low == 0 and value < 0)
+            if beyond or not math.isfinite(value):
+                raise ValueError(f"{name}={value} is not possible; choose {allows.low:g} to {allows.high:g}.")
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vizcore.dial import Dial, dials
+from vizcore.dial import Dial, check_turned, dials
 from vizcore.frames import Frame, at_once, frames_of, last
 from vizcore.probe import Probe, Unit
 
@@ -60,10 +60,13 @@ class Method:
     def frames(self, /, *asked: Any, **turned: Any) -> Iterator[Frame]:
         """Run it, as a rule on `(probe, image, unit)`; where it answers in one step there is one frame.
 
+        Raises ValueError where a dial stands at a number that it cannot be.
+
         >>> def brightness(probe, image, unit, *, times=1.0): return times * sum(image)
         >>> [frame.picture for frame in Method("Brightness", brightness).frames(None, [1, 2], 0, times=2.0)]
         [6.0]
         """
+        check_turned(self.function, turned)
         return frames_of(self.function, *asked, **turned)
 
     def several(

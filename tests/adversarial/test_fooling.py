@@ -152,3 +152,8 @@ def test_a_second_network_that_is_the_first_agrees_on_everything():
     assert {number: one.index for number, one in frames[-1].picture.items()} == {
         number: probe.predict(archive.image(number), k=1)[0].index for number in range(20)
     }
+
+
+def test_an_unknown_encoding_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"encoding='nothing' is none of CPPN and direct\."):
+        next(evolve(open_probe("tiny-vgg"), encoding="nothing"))

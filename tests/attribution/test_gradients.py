@@ -224,3 +224,8 @@ def test_an_unknown_start_is_refused_in_one_sentence(method, picture):
     probe, _ = alexnet()
     with pytest.raises(ValueError, match="neither 'value' nor 'own map'"):
         last(method.frames(probe, picture, 3, begin="middle"))
+
+
+def test_an_unknown_baseline_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"baseline='nothing' is none of black, grey and white\."):
+        integrated_gradients(open_probe("tiny-vgg"), bundled_image("cat"), 0, baseline="nothing")

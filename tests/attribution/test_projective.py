@@ -108,6 +108,7 @@ FUNCTIONS = {
         (x.permute(0, 2, 3, 1) * network.channels_last + network.places_last).movedim(3, 1)
     ),
     "weights computed": lambda network, x: F.conv2d(x, network.kernel - network.kernel.mean((2, 3), True), padding=1),
+    "numbers of 64 bits": lambda network, x: x.double().relu().float(),
     "average, by name": lambda network, x: F.avg_pool2d(x, 2, divisor_override=3),
     "average, by place": lambda network, x: F.avg_pool2d(x, 2, 2, 0, False, True, 3),
 }  # fmt: skip
@@ -157,6 +158,12 @@ def test_what_stays_within_its_cell_is_computed_in_parts(way):
     assert projection.whole_from in (None, "mean", "mean_1", "second")
 
 
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 4, 2, stride=5), nn.Conv2d(4, 4, 1, stride=7), nn.MaxPool2d(1, 4)])
+def test_a_patch_that_falls_between_two_cells_changes_neither(layer):
+    for patch in (1, 4):
+        assert_parts_are_the_whole(opened(nn.Sequential(layer, nn.Upsample(size=SIDE))), patch)
+
+
 def test_networks_of_windows_are_computed_as_whole_pictures_are():
     models = torchvision.models
     with torch.random.fork_rng(devices=[]):
@@ -175,6 +182,17 @@ def test_a_network_without_maps_is_asked_by_covering_too():
     frame = last(occlusion(Probe(network, name="flat", input_size=SIDE), torch.rand(3, SIDE, SIDE), 0, patch=4))
     assert frame.picture.values.abs().max() > 0 and "no strongest feature map" in frame.picture.note
     assert not frame.detail.strongest.any()
+
+
+@pytest.mark.parametrize("exact_parts", [True, False])
+def test_maps_of_64_bits_are_read_as_any_other(exact_parts):
+    class Precise(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x).double().relu().mean((2, 3)).float()
+
+    probe = Probe(Precise(3, 4, 3), name="precise", input_size=SIDE)
+    frame = last(occlusion(probe, torch.rand(3, SIDE, SIDE), 0, patch=4, exact_parts=exact_parts))
+    assert frame.picture.values.abs().max() > 0 and frame.detail.strongest.dtype == torch.float32
 
 
 @pytest.mark.parametrize(("kind", "whole_from"), [("Conv2dSame", "2"), ("StdConv2dSame", "0")])

@@ -230,6 +230,9 @@ def test_parquet_files_of_something_else_are_refused(tmp_path):
 def test_what_is_no_corpus_is_said_so(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'tiles'"):
         open_corpus("tile")
+    for name in ("x" * 5000, "~nobody-by-that-name/pictures"):
+        with pytest.raises(ValueError, match=r"there is no corpus '.{,80}'; there are"):
+            open_corpus(name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no pictures in empty"):
         open_corpus(tmp_path / "empty")

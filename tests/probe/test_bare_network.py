@@ -126,3 +126,11 @@ def test_scores_that_are_no_numbers_are_refused():
 def test_torchscript_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match="give the network it was made from"):
         Probe(torch.jit.trace(plain().eval(), IMAGES), name="script", input_size=16)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_in_any_precision_opens_and_answers_in_32_bits(kind):
+    network = plain().eval().to(kind)
+    scores = Probe(network, name="plain", input_size=16).run(IMAGES)[0]
+    assert network[0].weight.dtype == kind and scores.dtype == torch.float32
+    torch.testing.assert_close(scores, network(IMAGES.to(kind)).float(), rtol=0.05, atol=0.02)

@@ -118,6 +118,8 @@ COMPANY = {
     "nn.BatchNorm2d": nn.BatchNorm2d(4, track_running_stats=False),
     "F.batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
     "less the others": lambda x: x - x.mean(0, keepdim=True),
+    "by the largest of all": lambda x: x / x.max(),
+    "by the smallest of all": lambda x: x - x.min(),
 }
 
 

@@ -159,6 +159,11 @@ REFUSED = {
         lambda network, x: F.conv2d(x, torch.ones(2, 1, 3, 3)).mean((2, 3)),
         r"cannot look at a picture of shape \(1, 3, 16, 16\)",
     ),
+    "one picture alone": (lambda network, x: x.mean((2, 3)).reshape(1, 3), "one picture but not two at a time"),
+    "one number for all": (lambda network, x: x.sum(), "one picture but not two at a time"),
+    "a choice": (lambda network, x: x.mean((2, 3)).argmax(1), "returns numbers of int64; .*before any choice"),
+    "a yes or no": (lambda network, x: x.mean((2, 3)) > 0.5, "returns numbers of bool; "),
+    "a spectrum": (lambda network, x: torch.fft.fft(x.mean((2, 3))), "returns numbers of complex64; "),
     "its input as it came": (lambda network, x: x.mean((2, 3)) if x is None else x, "does nothing"),
 }
 

@@ -202,6 +202,18 @@ def test_prepare_takes_the_middle_of_the_smaller_side():
     assert cropped.prepare(F.pad(torch.ones(3, 32, 32), (4,) * 4)).equal(torch.ones(3, 32, 32))
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("side", [32, 48])
+def test_pictures_of_any_precision_are_looked_at_in_32_bits(kind, side):
+    image = torch.rand(3, side, side, generator=torch.Generator().manual_seed(6)).to(kind)
+    assert TOY.prepare(image).dtype == torch.float32
+    torch.testing.assert_close(TOY.value(image, 1), TOY.value(image.float(), 1))
+    images = SMALL.to(kind).requires_grad_()
+    scores, _ = TOY.run(images)
+    assert scores.dtype == torch.float32 and close(scores, TOY.run(SMALL.to(kind).float())[0])
+    assert TOY.gradient(scores[:, 0], images).dtype == kind
+
+
 def test_a_network_of_grey_pictures_sees_the_mean_of_the_colours():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     probe = Probe(network, name="grey", input_size=16, mean=(0.4,), std=(0.2,))
@@ -251,6 +263,18 @@ ERRORS = {
     "images came as (3, 32, 32) of float32; a probe takes (N, 3, H, W)": lambda: TOY.run(SMALL[0]),
     "images came as (2, 1, 32, 32) of float32": lambda: TOY.run(SMALL[:, :1]),
     "images came as (2, 3, 32, 32) of uint8; ": lambda: TOY.run((SMALL * 255).to(torch.uint8)),
+    "images came as ndarray; a probe takes (N, 3, H, W)": lambda: TOY.run(SMALL.numpy()),
+    "an image came as str; load_image makes pixels": lambda: TOY.predict("cat.png"),
+    "an image came as NoneType; load_image makes pixels": lambda: TOY.prepare(None),
+    "an image came as (1, 3, 32, 32) of float32; it is one picture (3, H, W)": lambda: TOY.predict(SMALL[:1]),
+    "an image came as (32, 32) of float32; ": lambda: TOY.prepare(SMALL[0, 0]),
+    "an image came as (4, 40, 40) of float32; ": lambda: TOY.prepare(torch.rand(4, 40, 40)),
+    "an image came as (40, 40, 3) of float32; ": lambda: TOY.prepare(torch.rand(40, 40, 3)),
+    "an image came as (3, 0, 9) of float32; ": lambda: TOY.prepare(torch.rand(3, 0, 9)),
+    "an image came as (3, 40, 40) of int64; ": lambda: TOY.prepare(torch.ones(3, 40, 40, dtype=torch.int64)),
+    "an image came as (3, 32, 32) of bool; ": lambda: TOY.prepare(SMALL[0] > 0.5),
+    "an image came with pixels from 0 to 255; bring them to 0 to 1": lambda: TOY.predict(SMALL[0].round() * 255),
+    "an image came with pixels from nan to nan; ": lambda: TOY.value(SMALL[0] * float("nan"), 0),
     "there is no number 5 among the 5 classes of toy.": lambda: TOY.unit(5),
     "there is no number -1 among the 5 classes of toy.": lambda: TOY.unit(-1),
     "there is no number 96 among the 96 channels in conv3.relu of toy.": lambda: TOY.unit("conv3.relu:96"),
@@ -259,7 +283,26 @@ ERRORS = {
     "odd has 5 classes but 2 labels came with it": lambda: Probe(TINY, name="odd", labels=("a", "b"), input_size=32),
     "nothing here asked for a gradient": lambda: TOY.gradient(TOY.run(SMALL)[0], SMALL),
     "the score does not depend on this layer": lambda: later_than_the_unit(),
+    "the score has no gradient: ": lambda: TOY.gradient(TOY.run(SMALL)[0], SMALL.clone().requires_grad_()),
+    "1.7 names no unit; give a class's number or label": lambda: TOY.unit(1.7),
+    "None names no unit; ": lambda: TOY.unit(None),
+    "inf names no unit; ": lambda: TOY.unit(float("inf")),
+    "an input size of 0 came; it is a whole number of pixels": lambda: Probe(TINY, name="odd", input_size=0),
+    "an input size of (32, 32) came; ": lambda: Probe(TINY, name="odd", input_size=(32, 32)),
+    "the mean (0.0, 0.0, 0.0) and the deviation (1.0, 0.0, 1.0) came; ": lambda: settings(std=(1, 0, 1)),
+    "the mean (nan, nan, nan) and": lambda: settings(mean=[float("nan")] * 3),
+    "labels came as {0: 'cat'}; give a list of names": lambda: settings(labels={0: "cat"}),
+    "labels came as 'abcde'; give a list of names": lambda: settings(labels="abcde"),
+    "labels came as [1, 2, 3, 4, 5]; ": lambda: settings(labels=[1, 2, 3, 4, 5]),
+    "there is no device 'potato' to compute on here": lambda: settings(device="potato"),
+    "there is no device 'meta' to compute on here": lambda: settings(device="meta"),
+    "a OrderedDict came; a network here is an nn.Module": lambda: Probe(TINY.state_dict(), name="odd"),
+    "TinyVGG has weights on `meta`, which hold no numbers": lambda: Probe(tiny().to("meta"), name="odd"),
 }
+
+
+def settings(**odd) -> Probe:
+    return Probe(TINY, name="odd", input_size=32, **odd)
 
 
 def later_than_the_unit() -> None:

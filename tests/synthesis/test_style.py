@@ -94,3 +94,8 @@ def test_a_style_is_compared_at_every_size_and_seen_by_a_network_that_was_not_as
     small = [smaller(image, 4) for image in (one, several, pattern)]
     found = [gram(answers(probe, image, ["conv2.relu"])["conv2.relu"]) for image in small]
     assert (found[1] - found[2]).norm() < 0.5 * (found[0] - found[2]).norm()
+
+
+def test_an_unknown_statistic_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"statistic='nothing' is none of moments, gram and deviations\."):
+        next(texture(open_probe("tiny-vgg"), bundled_image("bricks"), statistic="nothing", size=48))

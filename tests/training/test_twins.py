@@ -36,6 +36,12 @@ def photograph(wnid: str, number: int, form: str) -> bytes:
     return buffer.getvalue()
 
 
+def test_a_folder_without_photographs_is_named(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match=rf"no photographs in {folder}; name the folder that holds them and"):
+            load_photographs(folder, "train")
+
+
 @pytest.fixture(params=["JPEG", "WEBP"])
 def data(request, tmp_path: Path) -> Path:
     """A folder of training photographs in one of the two forms in which they come."""

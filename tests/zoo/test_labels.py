@@ -63,3 +63,5 @@ def test_markup_stays_as_it_was_written(tmp_path):
 def test_a_file_that_is_not_there():
     with pytest.raises(ValueError, match=r"no labels file nowhere.txt"):
         read_labels("nowhere.txt", 3)
+    with pytest.raises(ValueError, match=r"no labels file x{200}\.$"):
+        read_labels("x" * 5000, 3)

@@ -37,6 +37,8 @@ FILES = {
     "several": {"state_dict": under("model._orig_mod.module.network.")},
     "Lightning": {"state_dict": under("model.") | {"criterion.pos_weight": torch.ones(3), "acc.tp": torch.ones(())}},
     "a loss beside": TINY | {"loss_fn.weight": torch.ones(3)},
+    "counted by a profiler": TINY | {f"{at}total_{what}": torch.ones(1) for at in ("", "conv1.conv.")
+                                     for what in ("ops", "params")},
     "a large loss": under("net.") | {"criterion.centers.weight": torch.ones(9, 9)},
     "MMPretrain": {"meta": {}, "state_dict": {("head." if key.startswith("fc") else "backbone.") + key: value
                                              for key, value in TINY.items()}},
@@ -106,6 +108,18 @@ def test_a_head_of_one_linear_layer_is_put_in_its_place(way):
     found = recognised(network.state_dict())
     assert found.architectures == ("resnet18",) and "resnet18 but for its head (fc." in found.remarks[0]
     assert torch.equal(found.weights["fc.weight"], network.fc[-1].weight)
+
+
+@pytest.mark.parametrize(("body", "head"), [("backbone.", "head."), ("model.encoder.", "model.head.1."), ("0.", "1.")])
+def test_a_head_beside_the_network_is_put_in_its_place(body, head):
+    weights = {key: value for key, value in build("resnet18").state_dict().items() if not key.startswith("fc.")}
+    linear = {"weight": torch.rand(5, 512), "bias": torch.rand(5)}
+    found = recognised(under(body, weights) | under(head, linear))
+    assert found.architectures == ("resnet18",) and "instead of fc)" in found.remarks[0]
+    assert torch.equal(found.weights["fc.weight"], linear["weight"])
+    with pytest.raises(ValueError, match=r"resnet18 but for its head \(.*projector.2 instead of fc\)"):
+        recognised(under(body, weights) | {f"projector.{at}.weight": torch.rand(9, 9) for at in (0, 2)})
+    assert not recognised(under(body, build("resnet18").state_dict()) | under(head, linear)).architectures
 
 
 @pytest.mark.parametrize(("head", "words"), [

@@ -112,6 +112,11 @@ def test_names_that_do_not_exist():
         open_probe("x")
     with pytest.raises(ValueError, match=r"there is no file .*mine\.pth"):
         open_probe("mine.pth")
+    for name in ("x" * 5000, "x\0"):
+        with pytest.raises(ValueError, match=r"no network 'x.{,99}'; there are"):
+            open_probe(name)
+    with pytest.raises(ValueError, match=r"there is no file .{,500}\.$"):
+        open_probe("x" * 5000 + ".pth")
     with pytest.raises(ValueError, match="tiny-vgg brings its own labels"):
         open_probe("tiny-vgg", labels=["a"])
 

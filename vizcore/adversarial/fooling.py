@@ -118,6 +118,8 @@ def evolve(
     >>> archive.shown, len(archive.genomes), archive.best(1) == [archive.probability.argmax().item()]
     (64, 64, True)
     """
+    if encoding not in BORN:
+        raise ValueError(f"encoding={encoding!r} is none of CPPN and direct.")
     draw, size, classes = np.random.default_rng(seed), probe.input_size, len(probe.labels)
     genomes: list[Pattern | Pixels | None] = [None] * classes
     best, side = torch.full((classes,), -1.0), min(size, SMALL)

@@ -16,6 +16,7 @@ from vizcore.probe import Probe, Unit
 # Multiply-adds of forward passes between two frames: with the way back about half a second of one core.
 AT_A_TIME = 6 * 10**9
 PER_PIXEL = "score per pixel value"
+EMPTY = {"black": 0.0, "grey": 0.5, "white": 1.0}
 Seed = Annotated[str, Choice("value", "own map", help="Start from the unit's value or from its own activation map.")]
 
 
@@ -117,7 +118,7 @@ def integrated_gradients(
     unit: Unit | int | str,
     *,
     steps: Annotated[int, Range(8, 256, 8)] = 64,
-    baseline: Annotated[str, Choice("black", "grey", "white", help="The picture that stands for nothing.")] = "black",
+    baseline: Annotated[str, Choice(*EMPTY, help="The picture that stands for nothing.")] = "black",
     begin: Seed = "value",
 ) -> Iterator[Frame]:
     """Add up the gradient on the straight way from an empty picture to this one: what each pixel brought.
@@ -131,7 +132,9 @@ def integrated_gradients(
     'The map adds up to'
     """
     pixels = probe.prepare(image)
-    empty = torch.full_like(pixels, {"black": 0.0, "grey": 0.5, "white": 1.0}[baseline])
+    if baseline not in EMPTY:
+        raise ValueError(f"baseline={baseline!r} is none of black, grey and white.")
+    empty = torch.full_like(pixels, EMPTY[baseline])
     places, weights = (torch.from_numpy(half).float() for half in np.polynomial.legendre.leggauss(steps))
     ways, weights = ((places + 1) / 2).view(-1, 1, 1, 1), (weights / 2).view(-1, 1, 1, 1)
     total = torch.zeros_like(pixels)

@@ -159,7 +159,8 @@ class Watch:
         strongest = torch.zeros(len(patches))
         if self.maps:
             strongest = self.probe.layer(self.maps).maps(found[self.maps])[:, self.channel].sum((1, 2))
-        return self.read(found).cpu(), found[SCORES].argmax(1).cpu(), strongest.cpu()
+        # some networks compute in 64 bits inside
+        return self.read(found).float().cpu(), found[SCORES].argmax(1).cpu(), strongest.float().cpu()
 
     def read(self, found: dict[str, torch.Tensor]) -> torch.Tensor:
         """The unit's value, or a class's probability, for every picture."""

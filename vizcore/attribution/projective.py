@@ -283,8 +283,8 @@ def lay(
     height, width = values.shape[-2:]
     places, group = torch.stack([tops, lefts], 1).unique(dim=0, return_inverse=True)
     for number, (top, left) in enumerate(places.tolist()):
-        rows = slice(max(top, 0), max(min(top + height, maps.shape[-2]), 0))
-        columns = slice(max(left, 0), max(min(left + width, maps.shape[-1]), 0))
+        rows = slice(*(min(max(end, 0), maps.shape[-2]) for end in (top, top + height)))
+        columns = slice(*(min(max(end, 0), maps.shape[-1]) for end in (left, left + width)))
         inside = values[..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
         if len(places) == 1:
             maps[..., rows, columns] = inside

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import os.path
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -81,15 +82,15 @@ def open_corpus(name: str | Path) -> Iterator[Frame]:
     if name in DATASETS:
         yield Frame(1, 1, corpus(DATASETS[name].name, dataset_pictures(DATASETS[name])))
         return
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(name))
+    if os.path.isdir(path):  # false, as isfile is, where nothing could be called so
         for frame in folder_pictures(path):
             done = frame.picture is not None
             yield Frame(frame.step, frame.of, corpus(as_text(path.resolve().name), frame.picture) if done else None)
-    elif path.is_file() and path.suffix.lower() in (*ZIP, *PARQUET):
+    elif os.path.isfile(path) and path.suffix.lower() in (*ZIP, *PARQUET):
         for frame in packed_pictures(path):
             yield Frame(frame.step, frame.of, corpus(path.name, frame.picture) if frame.picture is not None else None)
-    elif path.is_file():
+    elif os.path.isfile(path):
         raise ValueError(f"{path.name} is one file; a corpus is a folder of pictures, a zip or a Parquet file of them.")
     else:
         near = difflib.get_close_matches(name, corpus_names(), 1)

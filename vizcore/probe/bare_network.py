@@ -32,9 +32,14 @@ def bare(network: nn.Module) -> nn.Module:
     >>> type(bare(nn.DataParallel(layer))).__name__, torch.equal(bare(layer).weight, layer.weight)
     ('Linear', True)
     """
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"a {type(network).__name__} came; a network here is an nn.Module, or a file for open_probe.")
     network = unwrapped(network)
     if isinstance(network, torch.jit.ScriptModule):
         raise ValueError("a TorchScript program cannot be looked into; give the network it was made from.")
+    weights = [*network.parameters(), *network.buffers()]
+    if any(value.is_meta for value in weights):
+        raise ValueError(f"{type(network).__name__} has weights on `meta`, which hold no numbers; load them first.")
     computed = {id(value): value.detach().clone() for module in network.modules() for value in vars(module).values()
                 if isinstance(value, torch.Tensor) and not value.is_leaf}  # fmt: skip
     frozen = copy.deepcopy(network, computed | forgotten(network))
@@ -45,7 +50,9 @@ def bare(network: nn.Module) -> nn.Module:
         module.training = False  # an exported program refuses `.eval()`, its plain parts do not need it
     for module in list(frozen.modules()):
         with_plain_weights(module)
-    return frozen.requires_grad_(False)
+    # Pictures come in 32 bits, so a network that was kept in 16 or 64 answers in them too.
+    kinds = {value.dtype for value in weights if value.is_floating_point()}
+    return (frozen.float() if torch.float32 not in kinds else frozen).requires_grad_(False)
 
 
 def forgotten(network: nn.Module) -> dict[int, dict]:
@@ -100,6 +107,9 @@ def bare_scores(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
         raise ValueError(f"{kind} cannot look at a picture of shape {shape} ({first_sentence(problem)}).") from problem
     if not isinstance(scores, torch.Tensor):
         raise ValueError(f"{kind} returns a {type(scores).__name__}; a network here returns one tensor of scores.")
+    if not scores.is_floating_point():
+        what = str(scores.dtype).removeprefix("torch.")
+        raise ValueError(f"{kind} returns numbers of {what}; a network here returns its scores, before any choice.")
     if scores.ndim not in (2, 4) and scores.numel() != 1:
         raise ValueError(
             f"{kind} returns {tuple(scores.shape)} for a picture; a network here returns (N, classes), "

@@ -13,14 +13,14 @@ from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_
 from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
 from vizcore.probe.fair_lock import FairLock
-from vizcore.probe.graph import trace
+from vizcore.probe.graph import first_sentence, trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
-from vizcore.probe.preparation import prepared
+from vizcore.probe.preparation import check_images, check_settings, checked, prepared, usable
 from vizcore.probe.segmentation import PIXEL_SCORES, shares
-from vizcore.probe.unit import SCORES, Unit
+from vizcore.probe.unit import SCORES, Unit, class_called, class_number
 
 Wrap = Callable[..., torch.Tensor]
 
@@ -54,18 +54,19 @@ class Probe:
         interpolation: str = "bilinear",
         device: str | torch.device | None = None,
     ):
+        check_settings(input_size, mean, std, labels)
         self.name = name
         self.input_size = input_size
         self.resize = resize or input_size
         self.mean, self.std = tuple(mean), tuple(std)
         self.interpolation = interpolation
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if self.device.type == "cuda":  # a card rounds to ten bits else, and its answers are to be the processor's
             torch.backends.cudnn.allow_tf32 = False
         self.lock = FairLock()
         self.network = bare(network).to(self.device)
         picture = torch.rand(1, len(self.mean), input_size, input_size, generator=torch.Generator().manual_seed(0))
-        picture = picture.to(self.device)
+        picture = (0.25 + picture / 2).to(self.device)  # grey, so that others may be darker and lighter
         expected = bare_scores(self.network, picture)
         if self.device.type == "cpu":
             keep_freed()
@@ -98,10 +99,15 @@ class Probe:
             )
         if views:
             self.network.to(memory_format=torch.contiguous_format)
+        company = (2 * picture - 0.5).square()  # darker and lighter, and of another mean
         with torch.no_grad():
-            pair = self._walk(torch.cat([picture, 0.1 * picture]), {whole}, {})[whole]
+            try:
+                alone = self._walk(torch.cat([picture, company]), {whole}, {})[whole].reshape(2, -1)[0]
+            except Exception as problem:
+                why = f"{self.name} takes one picture but not two at a time ({first_sentence(problem)})"
+                raise ValueError(f"{why}; leave the number of pictures open.") from problem
             facts = describe(self.steps, self.entry, picture)
-        alone = pair.reshape(2, -1)[0].reshape_as(expected)
+        alone = alone.reshape_as(expected)
         if not torch.allclose(alone, expected, rtol=1e-3, atol=apart):
             raise ValueError(
                 f"{self.name} answers a picture otherwise in the company of others, as batch norm without running "
@@ -148,10 +154,9 @@ class Probe:
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Pixels as the bare network takes them: on its device, its mean taken away, divided by its spread."""
-        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            came = f"{tuple(images.shape)} of {str(images.dtype).removeprefix('torch.')}"
-            raise ValueError(f"images came as {came}; a probe takes (N, 3, H, W) with pixels as float in [0, 1].")
-        images = images.to(self.device)
+        check_images(images)
+        precision = next((weight.dtype for weight in self.network.parameters()), torch.float32)
+        images = images.to(self.device, precision)
         if len(self.mean) == 1:  # a network that was trained on grey pictures
             images = images.mean(1, keepdim=True)
         return (images - self._mean).div_(self._std)
@@ -165,8 +170,10 @@ class Probe:
         Raises ValueError where the score does not depend on what it is to be derived by.
         """
         asked = [wrt] if isinstance(wrt, torch.Tensor) else list(wrt)
-        if not score.requires_grad or not all(tensor.requires_grad for tensor in asked):
+        if not all(tensor.requires_grad for tensor in asked):
             raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
+        if not score.requires_grad:
+            raise ValueError("the score has no gradient: its images asked for none, or the network chooses or rounds.")
         with self.lock.turn():
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(gradient is None for gradient in found):
@@ -176,8 +183,9 @@ class Probe:
     def prepare(self, image: torch.Tensor) -> torch.Tensor:
         """Resize and crop any picture (3, H, W) as the network was trained to see it: (3, S, S), S its input size.
 
-        A picture that has that size already is left as it is.
+        A picture that has that size already is left as it is. Raises ValueError for what is no picture in [0, 1].
         """
+        image = checked(image)
         if image.shape[1:] == (self.input_size, self.input_size):
             return image
         return prepared(image, self.input_size, self.resize, self.interpolation)
@@ -221,9 +229,9 @@ class Probe:
     def unit(self, unit: Unit | int | str) -> Unit:
         """Any way of naming a unit (a class number, a label, `layer:channel@row,column`) as a unit this network has."""
         if isinstance(unit, str):
-            unit = self._class(unit) if unit in self.labels else Unit.parse(unit)
+            unit = class_called(unit, self.labels, self.name) if unit in self.labels else Unit.parse(unit)
         if not isinstance(unit, Unit):
-            unit = Unit(SCORES, int(unit))
+            unit = Unit(SCORES, class_number(unit))
         layer = self.layer(unit.layer)
         if not 0 <= unit.channel < layer.channels:
             what = "classes" if unit.is_class else f"channels in {unit.layer}"
@@ -234,14 +242,6 @@ class Probe:
                 f"there is no cell {unit.at} in {unit.layer} of {self.name}, which has {rows} x {columns}."
             )
         return unit
-
-    def _class(self, label: str) -> int:
-        """The number of the class of that label; a ValueError where several have it."""
-        numbers = [number for number, name in enumerate(self.labels) if name == label]
-        if len(numbers) > 1:
-            several = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-            raise ValueError(f"{self.name} has several classes called {label!r}, {several}; ask for one by its number.")
-        return numbers[0]
 
     def read(self, unit: Unit, activation: torch.Tensor) -> torch.Tensor:
         """A unit's value for each picture, from its layer's activation: (N,)."""

@@ -1,6 +1,8 @@
 """Unit: the scalar inside a network that a question is about."""
 
+import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,3 +57,30 @@ class Unit:
         return f"{self.layer}:{self.channel}{cell}"
 
     __repr__ = __str__
+
+
+def class_called(label: str, labels: Sequence[str], network: str) -> int:
+    """The number of the class of that label; a ValueError where several have it.
+
+    >>> class_called("cup", ["cat", "cup"], "toy")
+    1
+    """
+    numbers = [number for number, name in enumerate(labels) if name == label]
+    if len(numbers) > 1:
+        several = f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+        raise ValueError(f"{network} has several classes called {label!r}, {several}; ask for one by its number.")
+    return numbers[0]
+
+
+def class_number(given: object) -> int:
+    """A class as the whole number it was given by; a ValueError for anything else.
+
+    >>> class_number(torch.tensor(3))
+    3
+    """
+    try:
+        return operator.index(given)
+    except TypeError as problem:
+        raise ValueError(
+            f"{given!r:.80} names no unit; give a class's number or label, or layer:channel as in features.8:42."
+        ) from problem

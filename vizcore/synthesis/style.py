@@ -165,6 +165,8 @@ def painted(
     """The ascent from a picture (3, H, W) towards a pattern's style; what it was at first counts at a layer, if any."""
     names = style_layers(probe)
     require_places(probe, [*names, *([layer] if layer else [])])
+    if turned["statistic"] not in STATISTICS:
+        raise ValueError(f"statistic={turned['statistic']!r} is none of moments, gram and deviations.")
     canvas = waves(start)
     [start] = canvas[1](canvas[0])  # as it is painted, so that at first nothing of it is lost
     statistic, latest = STATISTICS[turned["statistic"]], {}

@@ -41,7 +41,10 @@ class Photographs:
 
 def class_names(folder: Path, *, core: bool = True) -> dict[str, str]:
     """WordNet id and label of the classes marked `core` in classes.txt, or of the others, in WordNet order."""
-    rows = [line.split("\t") for line in (folder / "classes.txt").read_text().splitlines() if line]
+    table = folder / "classes.txt"
+    if not table.is_file():
+        raise ValueError(f"no photographs in {folder}; name the folder that holds them and their classes.txt.")
+    rows = [line.split("\t") for line in table.read_text().splitlines() if line]
     return {wnid: label for wnid, label, mark in sorted(rows) if (mark == "core") == core}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os.path
 import pickle
 import re
 import struct
@@ -34,8 +35,8 @@ def format_of(path: Path) -> str:
 
     Raises ValueError for anything that is no weights file, is too large, or could only be opened by running it.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}.")
+    if not os.path.isfile(path):  # also where no file could be called so
+        raise ValueError(f"there is no file {str(path)[:LONGEST_NAME]}.")
     size = path.stat().st_size
     if size > LARGEST:
         raise ValueError(

@@ -1,6 +1,7 @@
 """The names of classes, from a stranger's file: read as text, bounded, never as markup."""
 
 import json
+import os.path
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def read_labels(source: str | Path | Sequence[str] | Mapping, classes: int) -> t
 
 def labels_of_file(path: Path) -> list | dict:
     """What a labels file says, before it is checked against a network."""
-    if not path.is_file():
-        raise ValueError(f"there is no labels file {path}.")
+    if not os.path.isfile(path):  # also where no file could be called so
+        raise ValueError(f"there is no labels file {str(path)[:LONGEST]}.")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path.name} is too large for a list of labels; up to {LARGEST // 2**20} MB are read.")
     try:

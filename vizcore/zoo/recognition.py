@@ -18,6 +18,7 @@ HOLDERS = re.compile(r"^(?:_orig_mod|module|model|net|network|encoder|backbone|t
 BESIDE = re.compile(r"^(?:pixel_)?(?:mean|std)$|"
                     r"loss|criterion|metric|accuracy|(^|[._])(acc|auroc|f1|confmat|n_averaged|num_updates|decay|step|"
                     r"epoch|initted|mixup|normali[sz]e)([._\d]|$)", re.I)  # fmt: skip
+COUNTED = ("total_ops", "total_params")  # what profilers leave in every layer they have counted
 LEAST = 0.3  # of all entries that a network's own share has to be
 
 
@@ -60,7 +61,7 @@ def candidates(weights: Weights) -> Iterator[tuple[Weights, list[str], bool]]:
     As they are, then below any prefix that a good share of them have, the averaged ones and the most first; then each
     without the words of what held it.
     """
-    beside = [key for key in weights if BESIDE.search(key.rpartition(".")[0] or key)]
+    beside = [key for key in weights if BESIDE.search(key.rpartition(".")[0] or key) or key.endswith(COUNTED)]
     own = {key: value for key, value in weights.items() if key not in beside}
     yield own, beside, any("n_averaged" in key for key in beside)
     shares = Counter(key[: dot.end()] for key in own for dot in list(re.finditer(r"\.", key))[:4])
@@ -73,6 +74,8 @@ def candidates(weights: Weights) -> Iterator[tuple[Weights, list[str], bool]]:
                or HOLDERS.sub("", key) in mine for key in others):  # fmt: skip
             averaged = bool(AVERAGED.search(prefix[:-1])) or any("n_averaged" in key for key in beside)
             yield mine, [*others, *beside], averaged
+        elif not mine.keys() & set(others):  # a body, and beside it what may be its head
+            yield mine | {key: own[key] for key in others}, beside, False
     stripped = {}
     for key, value in own.items():
         while HOLDERS.match(key):
@@ -102,8 +105,8 @@ def but_for_its_head(weights: Weights, architecture: str | None) -> Recognised |
             inside = [key for key in weights if key not in rest and not key.endswith("batches_tracked")]
             if any(key not in weights or weights[key].shape[1:] != shape[1:] for key, shape in list(rest.items())[1:]):
                 continue
-            if not all(key.startswith(head.partition(".")[0] + ".") for key in inside):
-                continue
+            if len({key.startswith(head.partition(".")[0] + ".") for key in inside}) > 1:
+                continue  # a head of its own kind, and something else
             layers = {key.rpartition(".")[0] for key in inside}
             told = f"{name} but for its head ({', '.join(sorted(layers)) or 'nothing'} instead of {head})"
             matrix = weights.get(f"{layers.pop()}.weight") if len(layers) == 1 and len(inside) <= 2 else None

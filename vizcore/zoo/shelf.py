@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+import os.path
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -121,14 +122,14 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
         file = Path(given).resolve() if given else timm_network(name).path
         way = open_own if given else open_published
         opening = lambda: way(file if given else name, device=device, **dials)  # noqa: E731 (two more ways of opening)
-    elif Path(name).suffix.lower() in WEIGHTS_ENDINGS or Path(name).is_file():
+    elif Path(name).suffix.lower() in WEIGHTS_ENDINGS or os.path.isfile(name):  # false where a path is none
         file = Path(name).resolve()
         opening = lambda: open_own(file, device=device, base=known_probe, **dials)  # noqa: E731 (one of two ways of opening)
     else:
         near = difflib.get_close_matches(name, network_names(), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(network_names())}, and weights files."
         raise ValueError(f"there is no network {name[:80]!r}; {hint}")
-    made = file.stat().st_mtime_ns if file.is_file() else 0
+    made = file.stat().st_mtime_ns if os.path.isfile(file) else 0
     return SHELF.probe((str(file), made, str(device), repr(sorted(dials.items()))), opening)
 
 
