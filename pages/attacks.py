@@ -27,9 +27,6 @@ SIZES = {
     "L1": "The values have moved by **{change} of 255** on average or less, a few of them by far",
     None: "This attack seeks as small a change as there is",
 }
-SEEN = """{size}, in the direction that {aim}: you see the same picture, the network sees another thing. The same change
-with the sign of every value drawn at random does next to nothing, so it is the direction that matters and not the
-size."""
 
 
 def quick_at_first(method) -> None:
@@ -50,7 +47,7 @@ def draw(frame, one, asked: dict, question: tuple) -> None:
     """The pictures on the way, and at the end the panels."""
     if frame.picture is None:
         show.row(
-            [one.prepared, frame.detail[0]], ["the original", f"after {frame.step} steps of {frame.of}"], width=WIDTH
+            [one.prepared, frame.detail[0]], ["the original", f"after step {frame.step} of {frame.of}"], width=WIDTH
         )
         return
     attack = frame.picture
@@ -116,6 +113,25 @@ def against(one) -> tuple[dict, tuple]:
     return found, (one.network, one.picture, method.title, tuple(found.items()))
 
 
+def outcome(attack, question: tuple) -> str:
+    """What came of the attack on the chosen network, and what its control, in figures: either may fail or succeed."""
+    random = by_chance(question, asked.get("seed", 0), probe, attack)
+    found, best = by_probability(attack), by_probability(random)
+    kept = next(one for one in best if one.index == before.index)
+    told = ": what you see is still the same thing, the network sees another."
+    if not attack.success.item():
+        told = f", and not far enough: the network says {show.plain(found[0].label)}."
+    told += f" With the sign of every value drawn at random the same change leaves {show.plain(before.label)} at"
+    told += f" {show.percent(kept.probability)}, where it was {show.percent(before.probability)}"
+    matters = attack.success.item() and best[0].index == before.index
+    return told + (", so it is the direction that matters and not the size." if matters else ".")
+
+
+def by_probability(attack):
+    """All the chosen network's classes for the picture of an attack, the most probable first."""
+    return probe.predict(attack.saved[0], k=len(probe.labels))
+
+
 def numbered(other, name: str) -> int | None:
     """The number of another network's class of that name, if it has one."""
     return other.labels.index(name) if name in other.labels else None
@@ -165,8 +181,10 @@ with calm():
     asked, question = against(chosen)
     job = jobs.running(JOB)
     attack = job and job.latest and job.latest.picture
+    told = "."  # until it is known what comes of it
     if attack and not job.going:
         xray.below(chosen, question, attack)
+        told = outcome(attack, question)
     aim = "takes the answer away"
     if method.name == "universal":
         aim = "takes the answer from pictures of the gallery, of which yours was none"
@@ -177,7 +195,7 @@ with calm():
     options = ", ".join(f"{dial}={written(stand)}" for dial, stand in asked.items())
     learn.below(
         method,
-        seen=SEEN.format(size=SIZES[norm].format(change=change), aim=aim),
+        seen=f"{SIZES[norm].format(change=change)}, in the direction that {aim}{told}",
         tries=[
             learn.Try("A single step, to anything else: FGSM", session={METHOD: "FGSM", TARGET: ANY}),
             learn.Try("The least change that takes the answer away: DeepFool", session={METHOD: "DeepFool"}),

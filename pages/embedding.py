@@ -104,7 +104,7 @@ def answer(one, mark: str) -> None:
                       for space in dict.fromkeys(own))  # fmt: skip
     question = (one.network, index.corpus.digest, index.done, where, method.name, tuple(turned.items()))
     jobs.ask(JOB + mark, question, lambda: arranged(seen, numbers, where, method=method.function, **turned))
-    told = f"{len(numbers)} of {index.done} pictures find their places"
+    told = f"{len(numbers):,} of {index.done:,} pictures find their places"
     jobs.watch(JOB + mark, lambda frame: draw(frame, one, mark, where, question), what=told)
 
 
@@ -168,7 +168,7 @@ with calm():
     lines = Question(chosen, method, turned).lines("points", features=rows.get(right, f"index.features({right!r})"))
     learn.below(
         method,
-        seen=SEEN.format(count=len(numbers), left=show.plain(left), right=show.plain(right)),
+        seen=SEEN.format(count=f"{len(numbers):,}", left=show.plain(left), right=show.plain(right)),
         tries=[
             learn.Try("Too few neighbours: a perplexity of 2", method=titled(METHODS)["t-SNE"],
                       dials={"perplexity": 2.0}),

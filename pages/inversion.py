@@ -26,6 +26,10 @@ not say what a picture is like between what it measures, so the search fills tha
 all but what the picture is of. The bars tell how far each layer's answer is from its answer to the original, beside
 what a picture of the mean colour gives.""",
 }
+NEAR = 0.3  # the relative error up to which two pictures are nearly the same to a layer
+FAR = """To **{layer}** this is not the same picture yet: {error} of the layer's answer, on average where there are
+several, is still wrong. More steps or a weaker prior bring it nearer; only then does what it lacks tell what the layer
+no longer knows."""
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -169,10 +173,13 @@ with calm():
     decoded.elsewhere(chosen)
     job = jobs.running(JOB)
     frame = job and job.latest
-    error = show.percent(frame.terms["relative error"]) if frame else "a part"
+    error, seen = "a part", SEEN.get(method, "")
+    if frame:
+        error = show.percent(frame.terms["relative error"])
+        seen = FAR if frame.terms["relative error"] > NEAR and not all_layers else seen
     learn.below(
         method,
-        seen=SEEN.get(method, "").format(layer=show.plain(chosen.brief(layer)), error=error),
+        seen=seen.format(layer=show.plain(chosen.brief(layer)), error=error),
         tries=tries,
         picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
         data=frame and (rows(frame) if all_layers else frame.picture),

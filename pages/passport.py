@@ -211,12 +211,12 @@ def weights() -> None:
         show.heading(f"What it adds up, by the weights of {chosen.brief(read_by)}")
         kin.wired(chosen, incoming, "incoming", [f"{show.percent(one.share)} of its weights" for one in incoming])
     else:
-        st.caption("It reads the pixels, or what was added up before it, and no earlier units by weights.")
+        st.caption("It reads no earlier units by weights: it reads the pixels, or pools or adds what is before it.")
     if later:
         show.heading("What adds it up")
         kin.wired(chosen, later, "outgoing", [f"it is {show.percent(one.share)} of theirs" for one in later])
     else:
-        st.caption("No later units read it by weights alone: what it gives is added to something first, or the end.")
+        st.caption("No later units read it by weights alone: it is the end, or is added to something first.")
 
 
 chosen = selection()

@@ -142,7 +142,7 @@ with calm():
     given = ", ".join(["open_listener()", "sound", repr(phrase), *written(turned)])
     learn.below(
         method,
-        seen=SEEN.format(phrase=show.plain(phrase), words=len(open_listener().words)),
+        seen=SEEN.format(phrase=show.plain(phrase.strip()) or "your phrase", words=len(open_listener().words)),
         tries=[
             learn.Try("A voice and a sentence that it never heard", session={RECORDING: "number"}),
             learn.Try("A hundredth of the sound: 40 decibels below", method=method, dials={"decibels": -40}),

@@ -7,6 +7,8 @@ import streamlit as st
 from pages.parts import show
 from vizcore.attribution.meter import ALIKE, Meter
 
+DEEP = "#277f7b"  # the accent in the dark, as deep as white figures on it have to have
+
 
 def matrix(compared):
     """The rank correlations as a heat map with its numbers."""
@@ -19,7 +21,7 @@ def matrix(compared):
             z=values, x=compared.names, y=compared.names, zmin=-1, zmax=1, showscale=False, xgap=1, ygap=1,
             text=[[f"{value:.2f}".replace("-", "−") for value in line] for line in values], texttemplate="%{text}",
             textfont={"size": 10},
-            colorscale=[[0, "#b9562a"], [0.5, "#242424" if dark else "#f6f6f6"], [1, show.accent()]],
+            colorscale=[[0, "#b9562a"], [0.5, "#242424" if dark else "#f6f6f6"], [1, DEEP if dark else show.accent()]],
             hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
         )
     )  # fmt: skip

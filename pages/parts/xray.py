@@ -35,9 +35,12 @@ def draw(chosen, attack, found, maps) -> None:
     """Distances as a chart, the maps of both classes on both pictures, and the units that carried most."""
     show.figure(chart(chosen, found), key="xray distances", alt="how far each layer moved, under attack and noise")
     show.legend((name, f"{show.figures(moved[-1].item())} in the scores", ink) for name, moved, ink in curves(found))
+    twice = "at least twice as far as the same change with random signs"
+    parts = f"The attack does not move the last layer {twice}."
+    if found.parting:
+        parts = f"From {found.parting} on the attack moves every layer {twice}."
     st.caption(
-        f"How far each layer's activations moved, relative to their length. From {found.parting} on the attack moves "
-        "every layer at least twice as far as the same change with random signs. In the last rectified layer "
+        f"How far each layer's activations moved, relative to their length. {parts} In the last rectified layer "
         f"{show.percent(found.switched[-1].item())} of the values went on or off, with random signs "
         f"{show.percent(found.switched_by_noise[-1].item())}."
     )

@@ -17,6 +17,11 @@ before = probe.predict(cat, k=1)[0]
 target = usual_target(probe, before.index)
 
 
+def seen(app) -> str:
+    """What the page says below *What you see*."""
+    return next(one.value for one in app.markdown if "in the direction that" in one.value)
+
+
 def test_at_first_a_few_steps_towards_the_usual_target():
     app = finished(opened(PAGE))
     attack = pgd(probe, cat[None], before.index, epsilon=2 / 255, steps=10, target=target)
@@ -45,6 +50,18 @@ def test_the_control_is_the_same_change_with_random_signs_and_the_x_ray_is_of_wh
     assert asked(app.run(), "unit") == str(found.carriers[-1][0].unit)
 
 
+def test_what_you_see_tells_whether_it_was_fooled_and_what_the_control_did():
+    told = seen(finished(opened(PAGE, **{"attacks.change": "0"})))
+    assert "and not far enough: the network says tabby" in told and "sees another" not in told
+    app = finished(opened(PAGE, **{"attacks.change": "16"}))
+    attack = pgd(probe, cat[None], before.index, epsilon=16 / 255, steps=10, target=target)
+    random = control(probe, attack)
+    kept = probe.run(random.saved)[0].softmax(1)[0, before.index].item()
+    assert attack.success.item() and "the network sees another" in seen(app)
+    assert f"leaves tabby at {percent(kept)}, where it was {percent(before.probability)}" in seen(app)
+    assert ("the direction that matters" in seen(app)) != random.success.item()
+
+
 def test_an_attack_that_knows_no_epsilon_is_asked_without_and_its_picture_is_mended():
     app = finished(opened(PAGE, image="coffee", **{"attacks.method": "DeepFool"}))
     coffee = probe.prepare(bundled_image("coffee"))
@@ -71,6 +88,7 @@ def test_no_change_at_all_fools_nobody_and_says_so():
     app = finished(opened(PAGE, **{"attacks.change": "0"}))
     assert "does not make it" in said(app) and "went wrong" not in said(app)
     assert numbers(app)["pixels changed"] == "0"
+    assert "does not move the last layer at least twice as far" in " ".join(caption.value for caption in app.caption)
 
 
 def test_the_picture_taken_away_still_fools(page: Page, tmp_path):

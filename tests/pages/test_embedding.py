@@ -98,7 +98,7 @@ def test_a_run_is_stopped_and_keeps_its_last_maps():
 def test_hovering_one_map_and_drawing_round_some_in_the_browser(digits_served, page: Page):
     page.goto("/embedding?embedding.method=PCA&network=tiny-vgg")
     panel = page.locator(".panel canvas").first
-    expect(page.get_by_text("one of 1797 pictures")).to_be_visible(timeout=150_000)  # the index has grown up
+    expect(page.get_by_text("one of 1,797 pictures")).to_be_visible(timeout=150_000)  # the index has grown up
     expect(page.get_by_text("neighbour recall").first).to_be_visible(timeout=60_000)
     panel.scroll_into_view_if_needed()
     box = panel.bounding_box()

@@ -49,6 +49,15 @@ def test_one_layer_then_four_priors_then_the_strip_each_one_click_away():
     assert "went wrong" not in said(app)
 
 
+def test_nearly_the_same_is_said_of_what_is_near():
+    near = finished(opened(PAGE, **{"inversion.layer": "conv2.relu", "invert.steps": "64"}))
+    far = finished(opened(PAGE, **{"inversion.layer": "conv2.relu", "invert.steps": "8"}))
+    assert all("went wrong" not in said(app) and "error 0." in drawn(app) for app in (near, far))
+    near, far = (" ".join(one.value for one in app.markdown) for app in (near, far))
+    assert "nearly the same picture" in near and "not the same picture" not in near
+    assert "not the same picture" in far and "nearly the same picture" not in far
+
+
 def test_a_link_to_a_layer_that_is_not_there_or_says_nothing_ends_in_a_sentence():
     app = finished(opened(PAGE, **FEW, **{"inversion.layer": "conv9.relu"}))
     assert "went wrong" not in said(app) and app.selectbox("inversion.layer").value == stage_ends(probe)[5]

@@ -136,6 +136,12 @@ def test_nothing_is_wider_than_the_page(page, width, scheme):
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
+def test_at_800_pixels_a_list_among_the_dials_shows_a_whole_name(page):
+    page.set_viewport_size({"width": 800, "height": 900})
+    opens(page, "/linearity")
+    assert page.locator(".st-key-dials [data-testid=stSelectbox]").first.bounding_box()["width"] >= 12 * 16
+
+
 FORMULAS = '''
 import pkgutil
 from importlib import import_module

@@ -1,5 +1,7 @@
 """The page of the stop sign: the stickers, the drive and its counts are those of `vizcore`."""
 
+from playwright.sync_api import Page, expect
+
 from tests.pages.drawn import canvas, drawn, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
@@ -22,3 +24,12 @@ def test_the_stickers_and_the_drive_are_what_the_notebook_gives():
     assert any("is asked: Road signs" in caption.value for caption in app.caption)
     assert canvas(app, "sign scene")["pictureWidth"] == 256
     assert "drive_by(signs, found.signs, pictures=8, seed=0)" in snippet(app)
+
+
+def test_a_name_at_the_right_of_a_picture_ends_where_its_box_ends(page: Page):
+    page.goto("/sign?sticker.steps=5&sticker.batch=2&network=tiny-vgg")  # the last of the drive is at the right edge
+    name = page.locator(".boxes span").last
+    expect(name).to_be_visible(timeout=60_000)
+    ends = "name => [name, name.parentElement].map(one => one.getBoundingClientRect().right)"
+    name_ends, box_ends = name.evaluate(ends)
+    assert abs(name_ends - box_ends) <= 3

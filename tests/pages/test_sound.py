@@ -58,3 +58,5 @@ def test_what_is_no_recording_gets_a_sentence_and_changes_nothing():
 def test_a_phrase_that_cannot_be_written_gets_a_sentence():
     app = finished(opened(PAGE, **FEW, **{"sound.phrase": "call 42 <b>"}))
     assert "and not 2 4 < >" in said(app) and "went wrong" not in said(app)
+    app = finished(opened(PAGE, **FEW, **{"sound.phrase": "   "}))
+    assert "There is no phrase" in said(app) and "hears **your phrase**" in " ".join(one.value for one in app.markdown)

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from pages.parts import meter as meters
 from pages.parts.show import figures
+from pages.parts.trust_charts import DEEP
 from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_gradients import finished, work_on
 from tests.pages.test_shell import opened, said, snippet
@@ -28,6 +29,12 @@ def nothing_known(tmp_path, monkeypatch):
     """No meter is known from another test, and what the reader uploads is kept in a folder of the test's own."""
     monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
     meters.shelf().clear()
+
+
+def test_white_figures_can_be_read_on_the_deepest_colour_of_the_dark_matrix():
+    linear = [(int(DEEP[at : at + 2], 16) / 255) ** 2.2 for at in (1, 3, 5)]
+    luminance = sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    assert 1.05 / (luminance + 0.05) >= 4.5, "the least contrast that the guidelines for the web allow"
 
 
 def asked(app):

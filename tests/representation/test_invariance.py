@@ -117,4 +117,4 @@ def test_an_unknown_change_is_refused_in_a_sentence(ask):
 def test_amounts_are_told_in_words():
     assert in_words("rotate", -90) == "turned by 90 degrees anticlockwise"
     assert in_words("brighten", 0.25) == "0.25 brighter"
-    assert in_words("move down", 0.1) == "10% of the side to the bottom"
+    assert in_words("move down", 0.1) == "10 % of the side to the bottom"

@@ -6,7 +6,7 @@ from torch import nn
 
 from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
-from vizcore.synthesis import caricature, dream, dream_zoom
+from vizcore.synthesis import caricature, dream, dream_zoom, style, texture
 from vizcore.synthesis.any_size import convolutional_layers, longest, resized
 from vizcore.synthesis.dream import even, into, more_of, octave_sizes, rolled
 
@@ -114,6 +114,21 @@ def test_layers_without_places_are_refused():
     assert convolutional_layers(probe)[0] == "conv1.conv" and "fc" not in convolutional_layers(probe)
     with pytest.raises(ValueError, match=r"scores of tiny-vgg has no places in a picture of any size; conv6\.relu is"):
         next(dream(probe, cat, "scores"))
+
+
+def test_a_strip_too_narrow_for_the_network_is_refused_in_a_sentence():
+    strip = torch.rand(3, 2, 3000)
+    for frames in (
+        dream(probe, strip, "conv5.relu"),
+        dream(probe, cat, "conv5.relu", guide=strip),
+        caricature(probe, strip, "conv5.relu"),
+        dream_zoom(probe, strip, "conv5.relu"),
+        style(probe, strip, cat),
+        style(probe, cat, strip),
+        texture(probe, strip),
+    ):
+        with pytest.raises(ValueError, match=r"cannot be shown .* less narrow"):
+            next(frames)
 
 
 def test_parts():

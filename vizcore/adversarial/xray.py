@@ -48,11 +48,12 @@ class XRay:
     carriers: tuple[tuple[Carrier, ...], ...]
 
     @property
-    def parting(self) -> str:
-        """The first layer from which on the attack has moved every layer at least twice as far as the noise."""
+    def parting(self) -> str | None:
+        """The first layer from which on the attack has moved every layer at least twice as far as the noise, if any."""
         apart = (self.attack >= 2 * self.noise).tolist()
         together = [number for number, one in enumerate(apart) if not one]
-        return self.layers[min(together[-1] + 1, len(apart) - 1) if together else 0]
+        first = together[-1] + 1 if together else 0
+        return self.layers[first] if first < len(apart) else None
 
 
 def xray(probe: Probe, attack: Attack, *, seed: int = 0) -> XRay:

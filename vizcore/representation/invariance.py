@@ -63,13 +63,13 @@ def in_words(change: str, amount: float) -> str:
     """What an amount of a change is, for people.
 
     >>> in_words("move across", -0.25), in_words("scale", 1.0), in_words("rotate", 0.0)
-    ('25% of the side to the left', '2.00 times as large', 'unchanged')
+    ('25 % of the side to the left', '2.00 times as large', 'unchanged')
     """
     if abs(amount) < 1e-6:
         return "unchanged"
     if change.startswith("move"):
         sides = ("left", "right") if change == "move across" else ("top", "bottom")
-        return f"{abs(amount):.0%} of the side to the {sides[amount > 0]}"
+        return f"{100 * abs(amount):.0f} % of the side to the {sides[amount > 0]}"
     if change == "scale":
         return f"{2**amount:.2f} times as large"
     if change == "rotate":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from vizcore.ascent import Activations
 from vizcore.probe import Probe
 
 
@@ -29,6 +30,30 @@ def require_places(probe: Probe, layers: Sequence[str]) -> None:
         if probe.layer(name).name not in known:
             last_one = f"; {known[-1]} is the last that has" if known else ""
             raise ValueError(f"{name} of {probe.name} has no places in a picture of any size{last_one}.")
+
+
+def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
+    """What layers answer to a picture (3, H, W) at its own size.
+
+    Raises ValueError where a strip of a picture has no cell left on the way to them.
+
+    >>> from vizcore import open_probe
+    >>> shown(open_probe("tiny-vgg"), torch.zeros(3, 6, 96), ["conv5.relu"])
+    Traceback (most recent call last):
+    ...
+    ValueError: tiny-vgg cannot be shown 96 x 6 pixels, too few for its pooling; cut out a part that is less narrow.
+    """
+    try:
+        _, found = probe.run(image[None], layers, scores=False)
+    except RuntimeError as problem:
+        height, width = image.shape[1:]
+        if min(height, width) >= probe.input_size:
+            raise
+        raise ValueError(
+            f"{probe.name} cannot be shown {width} x {height} pixels, too few for its pooling; "
+            "cut out a part that is less narrow."
+        ) from problem
+    return {name: answer.detach() for name, answer in found.items()}
 
 
 def longest(image: torch.Tensor, size: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from vizcore.dial import Range, Suits
 from vizcore.frames import Frame, last
 from vizcore.method import Method
 from vizcore.probe import Probe
-from vizcore.synthesis.any_size import longest, require_places, resized
+from vizcore.synthesis.any_size import longest, require_places, resized, shown
 
 SMALLEST = 16  # pixels of the shorter side of the smallest octave
 Layers = str | Sequence[str]
@@ -63,8 +63,7 @@ def caricature(
     """
     require_places(probe, [layer])
     start = resized(image, longest(image, size or usual_size(probe)))[None]
-    _, found = probe.run(start, [layer], scores=False)
-    answer = found[layer].detach()
+    answer = shown(probe, start[0], [layer])[layer]
     louder = Objective(lambda found: (found[layer] * answer).flatten(1).sum(1) / answer.square().sum(), [layer])
     frames = ascend(
         probe,
@@ -211,12 +210,6 @@ def more_of(probe: Probe, layer: Layers, base: torch.Tensor, guide: torch.Tensor
     first = shown(probe, base, names)
     scale = {name: amount(name, first).abs().clamp_min(1e-12) for name in names}
     return Objective(lambda found: sum(amount(name, found) / scale[name] for name in names), names)
-
-
-def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
-    """What layers answer to a picture (3, H, W) at its own size."""
-    _, found = probe.run(image[None], layers, scores=False)
-    return {name: answer.detach() for name, answer in found.items()}
 
 
 def even(rate: float, bands: int = 1) -> Step:

@@ -6,6 +6,7 @@ import torch
 
 from vizcore.ascent import Activations
 from vizcore.probe import Probe
+from vizcore.synthesis.any_size import shown
 
 
 def gram(maps: torch.Tensor) -> torch.Tensor:
@@ -47,8 +48,8 @@ STATISTICS: dict[str, Statistic] = {"moments": moments, "gram": gram, "deviation
 
 def answers(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activations:
     """Layers' maps of a picture (3, H, W) at its own size, each (1, C, places)."""
-    _, found = probe.run(image[None], layers, scores=False)
-    return {name: probe.layer(name).maps(answer.detach()).flatten(2) for name, answer in found.items()}
+    found = shown(probe, image, layers)
+    return {name: probe.layer(name).maps(answer).flatten(2) for name, answer in found.items()}
 
 
 def shares(

@@ -214,10 +214,10 @@ class Grid {
   }
 }
 
-// A title that is too long keeps its end: names of layers differ there.
+// A title that is too long keeps its end, in whole words where it has several: names of layers and channels differ there.
 function fitting(brush, text, width) {
   if (brush.measureText(text).width <= width) return text
   let kept = text
-  while (kept && brush.measureText(`…${kept}`).width > width) kept = kept.slice(1)
+  while (kept && brush.measureText(`…${kept}`).width > width) kept = kept.slice(kept.indexOf(" ") + 1 || 1)
   return `…${kept}`
 }

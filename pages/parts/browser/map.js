@@ -151,6 +151,7 @@ class MapView {
           text.textContent = label
           frame.append(text)
           frame.classList.toggle("under", box[2] > pictureHeight * 0.9)
+          frame.classList.toggle("ending", box[1] + box[3] > pictureWidth) // in the right half
         }
         return frame
       }),
