@@ -51,13 +51,13 @@ def told(epoch: str) -> str:
         return "before training"
     words = "trained, batch norms measured anew" if epoch == trained else f"after {epoch} epoch{'s' * (epoch != '1')}"
     known = {str(row["epoch"]): right_then(row) for row in card["history"]}
-    right = card["top1"] if epoch == trained else known.get(epoch)
+    right = right_then(card) if epoch == trained else known.get(epoch)
     return words if right is None else f"{words}: {show.percent(right)} right"
 
 
 def right_then(row: dict) -> float:
     """The share that the network got right after an epoch, of the photographs that its training was watched on."""
-    return row["top1"] if "top1" in row else row["held out"]
+    return row["held out"] if "held out" in row else row["top1"]
 
 
 def history() -> dict:
@@ -92,7 +92,7 @@ def draw(frame) -> None:
             "filters": "First filters",
             "maps": f"{chosen.brief(layer)}, every channel",
             "evidence": f"Evidence for {chosen.name}",
-            "history": f"Epoch by epoch: per cent right, and the loss, {course['most']:.1f} at the top",
+            "history": f"Epoch by epoch: per cent right of photographs held out, and the loss, {course['most']:.1f} at the top",
         },
         history=course,
         key="film",

@@ -50,6 +50,7 @@ def test_what_is_right_is_counted_as_the_card_has_it(key, monkeypatch):
     monkeypatch.setattr("vizcore.zoo.card", lambda name: found | {"history": rows})
     drawn = canvas(finished(opened(PAGE, unit="scores:16", **QUICK)), "film")
     assert drawn["said"][1] == f"after 1 epoch: {percent(rows[0][key])} right"
+    assert drawn["said"][-1].endswith(f": {percent(found['held out'])} right"), "of the same photographs as before"
     assert drawn["history"]["curves"][0]["name"] == f"right {percent(rows[-1][key])}"
 
 

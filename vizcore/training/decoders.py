@@ -58,7 +58,7 @@ PLANS = {
     "conv5.relu": Plan((96, 64, 32), ("conv4.relu", "conv5.relu"), 12 / 44),
     "pool3": Plan((128, 128, 64, 32), ("conv4.relu", "pool3"), 20 / 44, adversarial=True),
 }
-DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
+DATA = "{:,} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
 RECIPE = (
     "Adam, batches of 16, mirrored at random, a rate of 1e-3 down along a cosine; squared error of the pixels, in the "
     "contrast of photographs; after 0.3 of the time also 0.3 of the squared relative error in {}{}; a running average "

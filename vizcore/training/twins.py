@@ -44,8 +44,8 @@ from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
-DATA = "{} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
-OTHERS = "; {} of {} other classes helped, as a question of their own"
+DATA = "{:,} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
+OTHERS = "; {:,} of {} other classes helped, as a question of their own"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
     "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
