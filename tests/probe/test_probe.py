@@ -293,6 +293,7 @@ ERRORS = {
     "the mean (nan, nan, nan) and": lambda: settings(mean=[float("nan")] * 3),
     "labels came as {0: 'cat'}; give a list of names": lambda: settings(labels={0: "cat"}),
     "labels came as 'abcde'; give a list of names": lambda: settings(labels="abcde"),
+    "labels came as <list_iterator": lambda: settings(labels=iter(["a"] * 5)),
     "labels came as [1, 2, 3, 4, 5]; ": lambda: settings(labels=[1, 2, 3, 4, 5]),
     "there is no device 'potato' to compute on here": lambda: settings(device="potato"),
     "there is no device 'meta' to compute on here": lambda: settings(device="meta"),

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 DARKEST, LIGHTEST = -1, 2
 
 
-def check_settings(size: object, mean: Sequence[float], std: Sequence[float], labels: Iterable[str]) -> None:
+def check_settings(size: object, mean: Sequence[float], std: Sequence[float], labels: Sequence[str]) -> None:
     """Refuse settings that no picture can be prepared by, or no class named.
 
     >>> check_settings(8, [0.5], [0.0], ["cat"])
@@ -28,7 +28,7 @@ def check_settings(size: object, mean: Sequence[float], std: Sequence[float], la
     if not all(math.isfinite(number) for numbers in moments for number in numbers) or min(moments[1]) <= 0:
         came = f"the mean {moments[0]} and the deviation {moments[1]} came"
         raise ValueError(f"{came}; they are finite, and a deviation is above zero.")
-    if isinstance(labels, (str, Mapping, Set)) or not all(isinstance(label, str) for label in labels):
+    if isinstance(labels, (str, Mapping, Set, Iterator)) or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"labels came as {labels!r:.80}; give a list of names in the order of the classes.")
 
 
