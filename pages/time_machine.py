@@ -92,7 +92,7 @@ def draw(frame) -> None:
             "filters": "First filters",
             "maps": f"{chosen.brief(layer)}, every channel",
             "evidence": f"Evidence for {chosen.name}",
-            "history": f"Epoch by epoch: per cent right of photographs held out, and the loss, {course['most']:.1f} at the top",
+            "history": f"Per cent right of photographs held out, and loss, {course['most']:.1f} at the top",
         },
         history=course,
         key="film",

@@ -99,6 +99,13 @@ def test_no_attack_can_be_built_that_breaks_its_promises(changed, options, sente
         Attack(**(parts | options))
 
 
+@pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), ATTACKS)
+@pytest.mark.parametrize("odd", [None, wide(1)[0], (255 * wide(1)).byte()], ids=["none", "one", "bytes"])
+def test_what_is_no_batch_of_pictures_is_a_sentence_of_every_attack(method, bounded, aimed, dials, odd):
+    with pytest.raises(ValueError, match=r"^images came as "):
+        method(bent(), odd, 0, **dials)
+
+
 @pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), [one for one in ATTACKS if one.values[1]])
 @pytest.mark.parametrize("epsilon", [-0.01, float("nan")])
 def test_an_epsilon_that_is_no_size_is_a_sentence_of_every_attack(method, bounded, aimed, dials, epsilon):

@@ -66,6 +66,8 @@ def test_a_damaged_picture_is_nobodys_neighbour(probe, folder):
         (0, {"space": "dreams"}, "space='dreams' is none of pixels and features"),
         (0, {"k": 0}, "k=0"),
         (0, {"measure": "feet"}, "measure='feet'"),
+        (torch.full((3, 9, 9), torch.nan), {"space": "pixels"}, "an image came with pixels from nan"),
+        (torch.full((9, 9), 0.5), {"space": "pixels"}, "an image came as"),
     ],
 )
 def test_what_cannot_be_asked_is_a_sentence(index, query, dials, sentence):

@@ -6,7 +6,7 @@ from torch import nn
 
 from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
-from vizcore.synthesis import caricature, dream, dream_zoom, style, texture
+from vizcore.synthesis import caricature, dream, dream_zoom, style, stylize, texture
 from vizcore.synthesis.any_size import convolutional_layers, longest, resized
 from vizcore.synthesis.dream import even, into, more_of, octave_sizes, rolled
 
@@ -114,6 +114,21 @@ def test_layers_without_places_are_refused():
     assert convolutional_layers(probe)[0] == "conv1.conv" and "fc" not in convolutional_layers(probe)
     with pytest.raises(ValueError, match=r"scores of tiny-vgg has no places in a picture of any size; conv6\.relu is"):
         next(dream(probe, cat, "scores"))
+
+
+@pytest.mark.parametrize("odd", [None, 255 * cat, cat.byte(), cat[:1], torch.zeros(3, 0, 0)], ids=type)
+def test_what_is_no_picture_is_refused_in_a_sentence(odd):
+    for paints in (
+        lambda: next(dream(probe, odd, "conv5.relu")),
+        lambda: next(caricature(probe, odd, "conv5.relu")),
+        lambda: next(dream_zoom(probe, odd, "conv5.relu")),
+        lambda: next(style(probe, odd, cat)),
+        lambda: next(style(probe, cat, odd)),
+        lambda: next(texture(probe, odd)),
+        lambda: stylize(odd, "night"),
+    ):
+        with pytest.raises(ValueError, match=r"^an image came "):
+            paints()
 
 
 def test_a_strip_too_narrow_for_the_network_is_refused_in_a_sentence():

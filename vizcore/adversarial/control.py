@@ -7,7 +7,7 @@ import torch
 from vizcore.adversarial.attack import Attack, Classes, judged
 from vizcore.adversarial.norms import noise
 from vizcore.dial import Range
-from vizcore.probe import Probe
+from vizcore.probe import Probe, check_images
 
 
 def random_signs(
@@ -30,6 +30,7 @@ def random_signs(
     >>> random_signs(probe, cat, probe.labels.index("tabby"), epsilon=4 / 255).success
     tensor([False])
     """
+    check_images(images)
     changed = (images + epsilon * noise(images, seed).sign()).clamp(0, 1)
     return judged(probe, images, changed, labels, target, epsilon)
 

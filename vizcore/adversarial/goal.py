@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.adversarial.attack import Attack, Classes, classes, judged, rounded
-from vizcore.probe import Probe
+from vizcore.probe import Probe, check_images
 
 FADED = 1e-6  # a loss; a probability of 1 has about seven digits
 TOGETHER = 256  # pictures that the network is shown at once where no gradient is asked for
@@ -28,6 +28,7 @@ class Goal:
     """
 
     def __init__(self, probe: Probe, images: torch.Tensor, labels: Classes, target: Classes | None = None):
+        check_images(images)
         self.probe, self.images, self.targeted = probe, images.detach().cpu(), target is not None
         self.classes = classes(labels if target is None else target, len(images), len(probe.labels))
         self.gradients = torch.zeros(len(images), dtype=torch.long)

@@ -8,6 +8,7 @@ from vizcore.probe.graph import Step, leaf
 from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
+from vizcore.probe.preparation import check_images, checked
 from vizcore.probe.probe import Probe
 from vizcore.probe.remembering import with_memory, without_memory
 from vizcore.probe.tracer import is_torchs_own, operation_name
@@ -27,6 +28,8 @@ __all__ = [
     "background",
     "cancel_when",
     "check_cancel",
+    "check_images",
+    "checked",
     "first_tensor",
     "given",
     "inexact",

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from vizcore.corpora import Index, closest, penultimate, pixel_side, pixels, row
 from vizcore.dial import Choice, Range
 from vizcore.method import Method
-from vizcore.probe import Probe
+from vizcore.probe import Probe, checked
 
 SPACES = ("pixels", "features")
 
@@ -74,7 +74,7 @@ def vectors(index: Index, space: str, layer: str | None = None) -> np.ndarray:
 
 def reduced(index: Index, image: torch.Tensor) -> np.ndarray:
     """A picture as the pixels of its corpus are kept: (1, D)."""
-    return row(image, pixel_side(index.corpus))[None]
+    return row(checked(image), pixel_side(index.corpus))[None]
 
 
 def encoded(probe: Probe, image: torch.Tensor, layer: str | None = None) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.ascent import Activations
-from vizcore.probe import Probe
+from vizcore.probe import Probe, checked
 
 
 def convolutional_layers(probe: Probe) -> list[str]:
@@ -54,6 +54,16 @@ def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activatio
             "cut out a part that is less narrow."
         ) from problem
     return {name: answer.detach() for name, answer in found.items()}
+
+
+def as_large_as(image: torch.Tensor, size: int) -> torch.Tensor:
+    """A picture (3, H, W) whose longer side has `size` pixels; a ValueError for what is no picture in [0, 1].
+
+    >>> as_large_as(torch.zeros(3, 20, 30), 60).shape
+    torch.Size([3, 40, 60])
+    """
+    image = checked(image)
+    return resized(image, longest(image, size))
 
 
 def longest(image: torch.Tensor, size: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from vizcore.dial import Range, Suits
 from vizcore.frames import Frame, last
 from vizcore.method import Method
 from vizcore.probe import Probe
-from vizcore.synthesis.any_size import longest, require_places, resized, shown
+from vizcore.synthesis.any_size import as_large_as, require_places, resized, shown
 
 SMALLEST = 16  # pixels of the shorter side of the smallest octave
 Layers = str | Sequence[str]
@@ -62,7 +62,7 @@ def caricature(
     [1.0, 1.1, 1.2]
     """
     require_places(probe, [layer])
-    start = resized(image, longest(image, size or usual_size(probe)))[None]
+    start = as_large_as(image, size or usual_size(probe))[None]
     answer = shown(probe, start[0], [layer])[layer]
     louder = Objective(lambda found: (found[layer] * answer).flatten(1).sum(1) / answer.square().sum(), [layer])
     frames = ascend(
@@ -111,13 +111,13 @@ def dream(
     >>> [frame.step for frame in dream(probe, cat, "conv4.relu", octaves=2, steps=2, size=64)]
     [1, 2, 3, 4]
     """
-    whole = resized(image, longest(image, size or usual_size(probe)))
+    whole = as_large_as(image, size or usual_size(probe))
     chance, detail = torch.Generator().manual_seed(seed), torch.zeros(3, 1, 1)
     turned: dict[str, Any] = {"layer": layer, "strength": strength, "bands": bands}
 
     def sought(layer: Layers, base: torch.Tensor) -> Dials:
         turned["layer"] = layer
-        beside = None if guide is None else resized(guide, longest(guide, max(base.shape[1:])))
+        beside = None if guide is None else as_large_as(guide, max(base.shape[1:]))
         return {"objective": more_of(probe, layer, base, beside)}
 
     def paced(**dial: float) -> Dials:
@@ -180,7 +180,7 @@ def dream_zoom(
     [1, 2, 3, 4]
     """
     film: list[torch.Tensor] = []
-    now = resized(image, longest(image, size or usual_size(probe)))
+    now = as_large_as(image, size or usual_size(probe))
     dials = {"octaves": 2, "steps": steps, "strength": strength, "size": max(now.shape)}
     for number in range(pictures):
         now = last(dream(probe, now, layer, seed=seed + number, **dials)).picture

@@ -1,6 +1,7 @@
 """Style in one pass: a small network that learned to paint, so that a picture takes one forward and no ascent."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from vizcore.dial import Choice, Range
 from vizcore.folders import project_folder
 from vizcore.imaging import luminance
 from vizcore.method import Method
+from vizcore.probe import checked
 from vizcore.synthesis.any_size import longest, resized
 from vizcore.synthesis.painter import Painter
 from vizcore.synthesis.style_pictures import STYLES, known_style
@@ -46,12 +48,12 @@ def stylize(
     4
     """
     mix = one_style(style_name)
-    pictures = image if image.ndim == 4 else image[None]
-    pictures = resized_batch(pictures, size)
+    several = getattr(image, "ndim", 3) == 4
+    pictures = resized_batch([checked(one) for one in (image if several else [image])], size)
     found = painted(pictures, mix)
     if own_colours:
         found = in_colours_of(pictures, found)
-    return found if image.ndim == 4 else found[0]
+    return found if several else found[0]
 
 
 def painted(pictures: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
@@ -71,7 +73,7 @@ def one_style(name: str) -> torch.Tensor:
     return torch.tensor([float(name == other) for other in STYLES])
 
 
-def resized_batch(pictures: torch.Tensor, size: int) -> torch.Tensor:
+def resized_batch(pictures: Sequence[torch.Tensor], size: int) -> torch.Tensor:
     """Pictures (N, 3, H, W) of which the longer side has `size` pixels, and no side fewer than the network can see."""
     height, width = longest(pictures[0], size)
     height, width = max(height, 2 * EDGE), max(width, 2 * EDGE)

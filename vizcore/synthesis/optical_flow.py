@@ -42,6 +42,8 @@ def warped(image: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     import cv2
     import numpy as np
 
+    if not image.numel():
+        raise ValueError(f"a picture of shape {tuple(image.shape)} shows nothing that could be moved.")
     height, width = flow.shape[1:]
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     places = ((columns + flow[0]).float().numpy(), (rows + flow[1]).float().numpy())

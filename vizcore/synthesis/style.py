@@ -12,7 +12,7 @@ from vizcore.dial import Choice, Range, Suits
 from vizcore.frames import Frame
 from vizcore.method import Method
 from vizcore.probe import Probe
-from vizcore.synthesis.any_size import convolutional_layers, longest, require_places, resized
+from vizcore.synthesis.any_size import as_large_as, convolutional_layers, require_places
 from vizcore.synthesis.canvas import COLOURS
 from vizcore.synthesis.penalties import total_variation
 from vizcore.synthesis.style_distance import STATISTICS, content_distance, shares
@@ -110,7 +110,7 @@ def texture(
     size = size or usual_size(probe)
     noise = torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
     start = (0.5 + FAINT * noise).clamp(0, 1)
-    pattern = resized(image, longest(image, size))
+    pattern = as_large_as(image, size)
     dials = {"statistic": statistic, "balance": 1.0, "smoothness": smoothness, "steps": steps,
              "octaves": octaves}  # fmt: skip
     yield from painted(probe, start, pattern, None, dials)
@@ -149,7 +149,7 @@ def style(
     {'style': 1.0, 'content': 0.0}
     """
     side = size or usual_size(probe)
-    start, pattern = resized(content, longest(content, side)), resized(style, longest(style, side))
+    start, pattern = as_large_as(content, side), as_large_as(style, side)
     dials = {"statistic": statistic, "balance": balance, "smoothness": smoothness, "steps": steps,
              "octaves": octaves}  # fmt: skip
     yield from painted(probe, start, pattern, layer or usual_content_layer(probe), dials)
