@@ -59,8 +59,9 @@ def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activatio
 def as_large_as(image: torch.Tensor, size: int) -> torch.Tensor:
     """A picture (3, H, W) whose longer side has `size` pixels; a ValueError for what is no picture in [0, 1].
 
-    >>> as_large_as(torch.zeros(3, 20, 30), 60).shape
-    torch.Size([3, 40, 60])
+    >>> as_large_as(torch.tensor([0.0, 1.0]).expand(3, 1, 2), 4)[0]
+    tensor([[0.0000, 0.2500, 0.7500, 1.0000],
+            [0.0000, 0.2500, 0.7500, 1.0000]])
     """
     image = checked(image)
     return resized(image, longest(image, size))
