@@ -78,7 +78,12 @@ def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node
 
     if any(node.args[TRAINING[node.target]] for node in graph.nodes if node.target in TRAINING):
         raise ValueError(f"{kind} was exported while training; call .eval() on the network and export it again.")
-    changing = follow_changes(network, graph)
+    if any(node.meta.get("autocast") for node in graph.nodes):
+        raise ValueError(
+            f"torch.autocast is on in the forward pass of {kind}, and its steps do not show that; open it without, "
+            "since nothing but the rounding changes."
+        )
+    changing = follow_changes(network, graph, names)
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
     entries = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(entries) != 1:

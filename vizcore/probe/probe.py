@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import fx, nn
 
-from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_views
+from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_views, why_apart
 from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
 from vizcore.probe.fair_lock import FairLock
@@ -94,9 +94,7 @@ class Probe:
             if self._ending.holds(found[source], expected):
                 break
         if not torch.allclose(found[whole], expected, rtol=1e-3, atol=apart):
-            raise ValueError(
-                f"{self.name} walked step by step answers otherwise than as a whole; it may answer at random."
-            )
+            raise ValueError(f"{self.name} {why_apart(self.network, picture, expected)}.")
         if views:
             self.network.to(memory_format=torch.contiguous_format)
         company = (2 * picture - 0.5).square()  # darker and lighter, and of another mean
