@@ -107,6 +107,13 @@ def test_what_cannot_be_looked_into_is_refused_in_one_sentence(what):
     assert "\n" not in str(problem.value) and str(problem.value).endswith(".")
 
 
+def test_a_step_that_cannot_be_derived_is_said():
+    _, probe = probed(lambda network, x: x + x // 0.5)
+    pixels = PICTURES.clone().requires_grad_()
+    with pytest.raises(ValueError, match=r"cannot derive \(derivative for aten::floor_divide.*; ask with a method that"):
+        probe.gradient(probe.run(pixels)[0][:, 0], pixels)
+
+
 def test_a_second_input_keeps_its_default_or_is_refused():
     class Two(nn.Module):
         def forward(self, x, y=None):

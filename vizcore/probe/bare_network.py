@@ -138,9 +138,10 @@ def channels_last(network: nn.Module, picture: torch.Tensor, expected: torch.Ten
     """
     laid_out(network, torch.channels_last)
     try:
-        found, apart = bare_scores(network, picture), 1e-3 * expected.abs().max().item()
-        same = torch.allclose(found, expected, rtol=1e-3, atol=apart)
-    except ValueError:
+        with torch.no_grad(), cancellable():
+            found = alone(network(picture.repeat(2, 1, 1, 1)))  # where one may be viewed, two may not
+        same = torch.allclose(found[:1].view_as(expected), expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+    except Exception:
         same = False
     if not same:
         laid_out(network, torch.contiguous_format)

@@ -3,7 +3,8 @@
 import copy
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,6 +135,18 @@ def computed_once(steps: list[Step]) -> tuple[Step, ...]:
 def first_sentence(problem: Exception) -> str:
     """The first sentence of what an exception says, without its full stop."""
     return re.split(r"\.\s|\n", str(problem).strip())[0].rstrip(".") or type(problem).__name__
+
+
+@contextmanager
+def derivable(name: str) -> Iterator[None]:
+    """Say in a sentence that a network holds a step which torch cannot derive."""
+    try:
+        yield
+    except RuntimeError as problem:
+        if "derivative for" not in str(problem):
+            raise
+        why = f"{name} has a step that torch cannot derive ({first_sentence(problem)})"
+        raise ValueError(f"{why}; ask with a method that needs no gradient, such as occlusion.") from problem
 
 
 def operation(network: nn.Module, node: fx.Node) -> Callable:

@@ -13,7 +13,7 @@ from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_
 from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
 from vizcore.probe.fair_lock import FairLock
-from vizcore.probe.graph import first_sentence, trace
+from vizcore.probe.graph import derivable, first_sentence, trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
@@ -172,7 +172,7 @@ class Probe:
             raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
         if not score.requires_grad:
             raise ValueError("the score has no gradient: its images asked for none, or the network chooses or rounds.")
-        with self.lock.turn():
+        with self.lock.turn(), derivable(self.name):
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(gradient is None for gradient in found):
             raise ValueError("the score does not depend on this layer; choose one before the unit.")
