@@ -110,7 +110,7 @@ def test_what_cannot_be_looked_into_is_refused_in_one_sentence(what):
 def test_a_step_that_cannot_be_derived_is_said():
     _, probe = probed(lambda network, x: x + x // 0.5)
     pixels = PICTURES.clone().requires_grad_()
-    with pytest.raises(ValueError, match=r"cannot derive \(derivative for aten::floor_divide.*; ask with a method that"):
+    with pytest.raises(ValueError, match=r"cannot derive \(derivative for aten::floor_divide.*; ask with a method"):
         probe.gradient(probe.run(pixels)[0][:, 0], pixels)
 
 

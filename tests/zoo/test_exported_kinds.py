@@ -106,6 +106,15 @@ def test_an_ordinary_operation_is_read(way, decomposed, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", ["reshape", "attention"])
+def test_a_program_exported_for_one_picture_takes_more(way, tmp_path):
+    network = Written(WAYS[way]).eval()
+    torch.export.save(torch.export.export(network, (IMAGES[:1],)), tmp_path / "mine.pt2")
+    probe = open_probe(tmp_path / "mine.pt2")
+    torch.testing.assert_close(probe.run(IMAGES)[0], network(probe.normalised(IMAGES)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_program_in_a_row_has_numbers_for_names(tmp_path):
     row = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
     probe = open_probe(program(row, tmp_path / "mine.pt2"))

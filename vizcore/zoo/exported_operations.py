@@ -11,26 +11,26 @@ from torch import fx
 
 OPERATIONS = {
     "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm mm "
-    "bmm mv dot inner _trilinear tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
-    "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
-    "normalisation": "batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
-    "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
-    "_weight_norm_interface cosine_similarity pairwise_distance cdist _cdist_forward renorm",
-    "rectifiers and their kind": "relu relu6 leaky_relu rrelu rrelu_with_noise_functional elu selu celu gelu glu silu mish hardtanh hardswish "
-    "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
-    "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
+    "bmm mv dot inner _trilinear tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel "
+    "embedding scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
+    "normalisation": "batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training layer_norm "
+    "native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm "
+    "linalg_norm norm _weight_norm _weight_norm_interface cosine_similarity pairwise_distance cdist _cdist_forward "
+    "renorm",
+    "rectifiers and their kind": "relu relu6 leaky_relu rrelu rrelu_with_noise_functional elu selu celu gelu glu silu "
+    "mish hardtanh hardswish hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink "
+    "hardshrink threshold clamp clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
     "pooling": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d "
     "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum "
-    "prod cumsum logcumsumexp cummax cummin quantile nanquantile logsumexp max min amax amin aminmax argmax argmin topk kthvalue sort argsort var std var_mean "
-    "std_mean median max_unpool2d",
+    "prod cumsum logcumsumexp cummax cummin quantile nanquantile logsumexp max min amax amin aminmax argmax argmin "
+    "topk kthvalue sort argsort var std var_mean std_mean median max_unpool2d",
     "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute exp "
     "exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder fmod "
     "sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc erfinv lerp addcmul addcdiv xlogy "
     "nan_to_num log10 frac hypot sinc sgn copysign logaddexp special_expit floor_divide cumprod diff",
-    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and "
-    "bitwise_or bitwise_xor __and__ __or__ __xor__ isnan isinf isfinite any all where masked_fill gather "
-    "take_along_dim scatter scatter_add index index_add index_put _unsafe_index tril triu fill copy one_hot "
-    "bucketize searchsorted zero",
+    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or "
+    "bitwise_xor __and__ __or__ __xor__ isnan isinf isfinite any all where masked_fill gather take_along_dim scatter "
+    "scatter_add index index_add index_put _unsafe_index tril triu fill copy one_hot bucketize searchsorted zero",
     "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind select "
     "slice narrow index_select select_scatter slice_scatter diagonal diag_embed rot90 fliplr flipud roll flip pad "
     "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold "
@@ -39,8 +39,8 @@ OPERATIONS = {
     "numpy_T mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle "
     "pixel_unshuffle channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d "
     "upsample_bilinear2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
-    "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler grid_sampler_2d affine_grid_generator sym_size zeros_like ones_like "
-    "full_like new_zeros new_ones new_full",
+    "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler grid_sampler_2d affine_grid_generator sym_size "
+    "zeros_like ones_like full_like new_zeros new_ones new_full",
     "frequencies": "fft_fftshift fft_ifftshift fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c "
     "_fft_c2r _fft_c2c view_as_real view_as_complex real imag",
     "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
