@@ -106,10 +106,13 @@ def test_an_ordinary_operation_is_read(way, decomposed, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("way", ["reshape", "attention"])
-def test_a_program_exported_for_one_picture_takes_more(way, tmp_path):
+@pytest.mark.parametrize(("way", "decomposed"), [
+    ("reshape", False), ("attention", False), ("instance norm", True), ("circular padding", True),
+])  # fmt: skip
+def test_a_program_exported_for_one_picture_takes_more(way, decomposed, tmp_path):
     network = Written(WAYS[way]).eval()
-    torch.export.save(torch.export.export(network, (IMAGES[:1],)), tmp_path / "mine.pt2")
+    exported = torch.export.export(network, (IMAGES[:1],))
+    torch.export.save(exported.run_decompositions() if decomposed else exported, tmp_path / "mine.pt2")
     probe = open_probe(tmp_path / "mine.pt2")
     torch.testing.assert_close(probe.run(IMAGES)[0], network(probe.normalised(IMAGES)), rtol=1e-3, atol=1e-4)
 

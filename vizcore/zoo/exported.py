@@ -173,7 +173,9 @@ def call(
         # The number of pictures at export was written into the graph; it is left open again.
         sizes = [axis["as_int"] for axis in recorded[outputs[0]]["sizes"]]
         given[size] = [-1, *sizes[1:]]
-    function, given = as_written(function, given, read.isdisjoint(outputs[1:]))
+    if word == "new_zeros" and ".empty." in node["target"] and batch and given["size"][:1] == [batch]:
+        given["size"] = [built.call_function(torch.ops.aten.sym_size.int, (values[PICTURES], 0)), *given["size"][1:]]
+    function, given = as_written(function, given, read.isdisjoint(outputs[1:]), batch == 1)
     made = built.call_function(function, *arranged(function, given))
     made.meta["layer"] = layer_name(node, word)
     if function._schema.is_mutable:  # whoever reads the old value from here on means the new one

@@ -94,11 +94,11 @@ def variants(word: str) -> list[str]:
 
 
 def as_written(
-    function: torch._ops.OpOverload, given: dict, alone: bool = True
+    function: torch._ops.OpOverload, given: dict, alone: bool = True, one_picture: bool = False
 ) -> tuple[torch._ops.OpOverload, dict]:
     """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ...
 
-    `alone` says that of several results none but the first is read.
+    `alone` says that of several results none but the first is read, `one_picture` that the program was written for one.
     """
     word = function.overloadpacket.__name__
     if word == "convolution" and not given["transposed"] and len(given["stride"]) < 3:
@@ -108,6 +108,9 @@ def as_written(
         return plain.default, given
     if word == "_native_batch_norm_legit_no_training":
         return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
+    if function is torch.ops.aten._native_batch_norm_legit.no_stats and alone and one_picture:
+        statistics = {"running_mean": None, "running_var": None, "use_input_stats": given.pop("training")}
+        return torch.ops.aten.instance_norm.default, {**given, **statistics, "cudnn_enabled": False}
     if word == "copy":  # which has no gradient of its own
         return torch.ops.aten.expand_as.default, {"self": given["src"], "other": given["self"]}
     if word == "rrelu_with_noise_functional":
