@@ -15,6 +15,7 @@ from vizcore.attribution import (
     guided_backprop,
     guided_grad_cam,
     layer_cam,
+    saliency,
     score_cam,
 )
 from vizcore.attribution.cam import maps_and_gradients
@@ -121,3 +122,43 @@ def test_guided_grad_cam_is_the_product_of_its_parts(picture):
     coarse = grad_cam(probe, picture, 1, layer="relu1").at_size(16, 16).values
     fine = guided_backprop(probe, picture, 1).colour
     assert guided_grad_cam(probe, picture, 1, layer="relu1").values.allclose((fine * coarse).sum(0))
+
+
+def ending(answer) -> Probe:
+    """A network whose layer `relu` shows each colour, and then what each lacks; an answer is made of that."""
+
+    class Ends(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return answer(images, torch.cat([images, 1 - images], 1).relu()).mean((2, 3))
+
+    return Probe(Ends(), name="ends", input_size=4)
+
+
+def divided(images: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    return maps / images.amax((1, 2, 3), keepdim=True)  # of a black picture, nothing by nothing
+
+
+def red_spot() -> torch.Tensor:
+    spot = torch.zeros(3, 4, 4)
+    spot[0, 2, 1] = 1.0
+    return spot
+
+
+def test_a_masked_picture_without_a_score_counts_as_nothing():
+    found = score_cam(ending(divided), red_spot(), 0, layer="relu")
+    assert found.values.equal(red_spot()[0]), "only the mask that keeps the spot has a score"
+    assert found.note == "1 of 2 masked pictures got a score that is no finite number, and count as nothing."
+
+
+def test_where_no_masked_picture_has_a_score_the_map_says_so():
+    probe = ending(lambda images, maps: maps + 0 / images.amin((1, 2, 3), keepdim=True))
+    found = score_cam(probe, torch.linspace(0.1, 1, 48).view(3, 4, 4), 0, layer="relu")
+    assert found.blank and found.note.startswith("6 of 6 masked pictures got a score that is no finite number")
+
+
+def test_no_map_holds_what_is_no_number_in_silence():
+    probe = ending(lambda images, maps: maps.sqrt())
+    found = grad_cam(probe, red_spot(), 0, layer="relu")  # the root of zero is infinitely steep
+    assert found.values.isfinite().all()
+    assert found.note == "16 of 16 values came as no finite number, and stand here as zero."
+    assert saliency(probe, red_spot(), 0).colour.isfinite().all()

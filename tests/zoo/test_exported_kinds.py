@@ -28,6 +28,11 @@ class Written(nn.Module):
         return self.fc(self.written(self, self.conv(x)).mean((2, 3)))
 
 
+def changed(x, change):
+    change(x)
+    return x
+
+
 WAYS = {
     "F.normalize": lambda net, x: F.normalize(x, dim=1),
     "max of an axis": lambda net, x: x.max(3)[0][..., None],
@@ -60,6 +65,18 @@ WAYS = {
     "distances": lambda net, x: torch.cdist(x, x),
     "made for each picture": lambda net, x: x + torch.zeros(x.shape[0], 4, 16, 16) + torch.ones(x.shape[0], 1, 1, 1),
     "frequencies": lambda net, x: torch.fft.fftshift(torch.fft.fft2(x).abs(), (2, 3)),
+    "instance norm": lambda net, x: F.instance_norm(x),
+    "circular padding": lambda net, x: F.pad(x, (1, 2, 0, 1), "circular"),
+    "rrelu": lambda net, x: F.rrelu(x),
+    "logsumexp": lambda net, x: x.logsumexp(2, keepdim=True),
+    "attention": lambda net, x: F.scaled_dot_product_attention(x, x, x),
+    "bilinear": lambda net, x: F.bilinear(x, x, torch.linspace(0, 1, 1280).view(5, 16, 16)),
+    "grid_sample": lambda net, x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1), align_corners=False),
+    "quantile": lambda net, x: x.quantile(0.3, 2, keepdim=True) + x.cummax(2)[0] + x.logcumsumexp(3),
+    "x[:, 0] = y": lambda net, x: changed(x, lambda x: x[:, 0].fill_(0)),
+    "x[:, :, :4] = y": lambda net, x: changed(x, lambda x: x[:, :, :4].copy_(x[:, :1, 4:8])),
+    "reshape": lambda net, x: x.reshape(x.shape[0], -1).reshape(x.shape[0], 4, 16, 16),
+    "part.mul_(y)": lambda net, x: changed(x, lambda x: x[:, :2].mul_(3)),
     "softshrink": lambda net, x: F.softshrink(F.logsigmoid(F.prelu(x, net.fc.bias[:1])), 0.1),
 }
 
@@ -80,8 +97,24 @@ def program(network: nn.Module, path, decomposed: bool = False):
 def test_an_ordinary_operation_is_read(way, decomposed, tmp_path):
     network = Written(WAYS[way]).eval()
     probe = open_probe(program(network, tmp_path / "mine.pt2", decomposed))
-    expected = network(probe.normalised(IMAGES))
-    torch.testing.assert_close(probe.run(IMAGES)[0], expected.detach(), rtol=1e-3, atol=1e-4)
+    images = IMAGES.clone().requires_grad_()
+    expected, scores = network(probe.normalised(images)), probe.run(images)[0]
+    torch.testing.assert_close(scores, expected, rtol=1e-3, atol=1e-4)
+    if way not in ("signs", "bits"):  # which torch cannot derive, or which have no gradient
+        [right] = torch.autograd.grad(expected[:, 0].sum(), images)
+        torch.testing.assert_close(probe.gradient(scores[:, 0], images), right, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("way", "decomposed"), [
+    ("reshape", False), ("attention", False), ("instance norm", True), ("circular padding", True),
+])  # fmt: skip
+def test_a_program_exported_for_one_picture_takes_more(way, decomposed, tmp_path):
+    network = Written(WAYS[way]).eval()
+    exported = torch.export.export(network, (IMAGES[:1],))
+    torch.export.save(exported.run_decompositions() if decomposed else exported, tmp_path / "mine.pt2")
+    probe = open_probe(tmp_path / "mine.pt2")
+    torch.testing.assert_close(probe.run(IMAGES)[0], network(probe.normalised(IMAGES)), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -101,3 +134,26 @@ def test_of_two_outputs_none_is_taken_in_silence(tmp_path):
     file = program(Two(None), tmp_path / "mine.pt2")
     with pytest.raises(ValueError, match=r"has 2 outputs, linear \(N, 3\) and mean \(N, 4\), and does not say which"):
         open_probe(file)
+
+
+def in_a_mode(net, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return net.conv(x[:, :3]).float()
+
+
+def needs_one_picture(net, x):
+    return x.squeeze(0)[None]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        (in_a_mode, r"run in a mode, such as autocast; save exported\.run_decompositions\(\) instead"),
+        (needs_one_picture, r"two pictures into two rows of scores \(a and b must have .*\); export it with an open"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_reason(way, sentence, tmp_path):
+    torch.export.save(torch.export.export(Written(way).eval(), (IMAGES[:1],)), tmp_path / "mine.pt2")
+    with pytest.raises(ValueError, match=sentence):
+        open_probe(tmp_path / "mine.pt2")

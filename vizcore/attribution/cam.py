@@ -118,7 +118,8 @@ def class_activations(
     ):
         evidence = rule(maps, gradients)  # (h, w)
         map = evidence_map(evidence if both_signs else evidence.relu(), unit, signed=both_signs)
-        answers.append(replace(map, note=why_blank(map, gradients, probe, unit, layer)) if map.blank else map)
+        unsaid = map.blank and not map.note
+        answers.append(replace(map, note=why_blank(map, gradients, probe, unit, layer)) if unsaid else map)
     return answers
 
 

@@ -16,6 +16,7 @@ from vizcore.imaging import Map
 from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 
+NO_NUMBER = "{left} of {of} masked pictures got a score that is no finite number, and count as nothing."
 UNLIT = "The maps of {layer}, weighed and added, are nowhere above zero, and this map keeps only what is."
 
 
@@ -78,7 +79,8 @@ def score_cam(
 
     Wang et al. 2020: each map A_k, stretched to the picture's size and to [0, 1], becomes a mask; its weight is
     how much the masked picture raises the unit over a black one, through a softmax over the maps. The
-    maps are taken in small batches, the most active first, and the map so far is shown after each.
+    maps are taken in small batches, the most active first, and the map so far is shown after each. A masked picture
+    whose score is no finite number counts as nothing, and the note says so.
 
     >>> score = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     >>> colours = Probe(score, name="how much of each colour", input_size=4)
@@ -94,7 +96,7 @@ def score_cam(
     maps = probe.layer(layer).maps(found[layer])[0].cpu()  # (K, h, w)
     order = maps.mean((1, 2)).argsort(descending=True)[:channels]
     order = [number for number in order.tolist() if maps[number].max() > maps[number].min()]
-    dark = unit_values(probe, torch.zeros_like(pixels)[None], unit)
+    dark = unit_values(probe, torch.zeros_like(pixels)[None], unit).nan_to_num(0, 0, 0)  # which no softmax minds
     raised, size = torch.empty(0), max(1, 16 * 64**2 // probe.input_size**2) if probe.device.type == "cpu" else 32
     for start in range(0, len(order), size):
         chosen = maps[order[start : start + size], None]  # (n, 1, h, w)
@@ -102,10 +104,14 @@ def score_cam(
         low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
         masks = (masks - low) / (high - low).clamp_min(1e-12)
         raised = torch.cat([raised, unit_values(probe, masks * pixels, unit) - dark])
-        weights = raised.softmax(0)[:, None, None]
+        known = raised.isfinite()
+        weights = raised.where(known, -torch.inf).softmax(0).nan_to_num(0)[:, None, None]  # none is known: no weight
         evidence = (weights * maps[order[: len(raised)]]).sum(0).relu()
         map = evidence_map(evidence, unit, signed=False)
-        yield Frame(len(raised), len(order), replace(map, note=UNLIT.format(layer=layer)) if map.blank else map)
+        note = map.note or (UNLIT.format(layer=layer) if map.blank else "")
+        if left := int((~known).sum()):
+            note = NO_NUMBER.format(left=left, of=len(known))
+        yield Frame(len(raised), len(order), replace(map, note=note))
     if not order:
         silent = evidence_map(torch.zeros_like(maps[0]), unit, signed=False)
         yield Frame(1, 1, replace(silent, note=f"Every map of {layer} is flat for this picture; none marks a place."))

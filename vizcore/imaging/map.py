@@ -19,6 +19,7 @@ class Map:
     `signed` maps have a meaning on both sides of zero; unsigned ones run from nothing to much.
     `measure` says what the numbers are in, `note` what a reader should know about this very map,
     and `colour` (3, H, W) is the method's answer for each colour apart, where it has one.
+    What is no finite number becomes zero, and the note says how often.
 
     >>> Map(torch.tensor([[0.0, -2.0]]), signed=True, measure="score").extent
     2.0
@@ -34,6 +35,12 @@ class Map:
         if self.values.ndim != 2:
             raise ValueError(f"a map came as {tuple(self.values.shape)}; it has rows and columns, (H, W).")
         object.__setattr__(self, "values", self.values.detach().float().cpu())
+        if broken := int((~self.values.isfinite()).sum()):  # a network that divides by nothing, or by almost nothing
+            why = f"{broken:,} of {self.values.numel():,} values came as no finite number, and stand here as zero."
+            object.__setattr__(self, "note", f"{why} {self.note}".strip())
+            object.__setattr__(self, "values", self.values.nan_to_num(0, 0, 0))
+            if self.colour is not None:
+                object.__setattr__(self, "colour", self.colour.nan_to_num(0, 0, 0))
 
     def _repr_html_(self) -> str:
         low, high = self.values.min().item(), self.values.max().item()

@@ -4,7 +4,7 @@ from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.fair_lock import background
 from vizcore.probe.global_pooling import inexact, pooling
-from vizcore.probe.graph import Step, leaf
+from vizcore.probe.graph import Step, first_sentence, leaf
 from vizcore.probe.layer import Layer
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
@@ -30,6 +30,7 @@ __all__ = [
     "check_cancel",
     "check_images",
     "checked",
+    "first_sentence",
     "first_tensor",
     "given",
     "inexact",

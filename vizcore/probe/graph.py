@@ -3,7 +3,8 @@
 import copy
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,7 +79,12 @@ def trace(network: nn.Module, ending: Ending) -> tuple[tuple[Step, ...], fx.Node
 
     if any(node.args[TRAINING[node.target]] for node in graph.nodes if node.target in TRAINING):
         raise ValueError(f"{kind} was exported while training; call .eval() on the network and export it again.")
-    changing = follow_changes(network, graph)
+    if any(node.meta.get("autocast") for node in graph.nodes):
+        raise ValueError(
+            f"torch.autocast is on in the forward pass of {kind}, and its steps do not show that; open it without, "
+            "since nothing but the rounding changes."
+        )
+    changing = follow_changes(network, graph, names)
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
     entries = [node for node in graph.nodes if node.op == "placeholder" and node.users]
     if len(entries) != 1:
@@ -129,6 +135,18 @@ def computed_once(steps: list[Step]) -> tuple[Step, ...]:
 def first_sentence(problem: Exception) -> str:
     """The first sentence of what an exception says, without its full stop."""
     return re.split(r"\.\s|\n", str(problem).strip())[0].rstrip(".") or type(problem).__name__
+
+
+@contextmanager
+def derivable(name: str) -> Iterator[None]:
+    """Say in a sentence that a network holds a step which torch cannot derive."""
+    try:
+        yield
+    except RuntimeError as problem:
+        if "derivative for" not in str(problem):
+            raise
+        why = f"{name} has a step that torch cannot derive ({first_sentence(problem)})"
+        raise ValueError(f"{why}; ask with a method that needs no gradient, such as occlusion.") from problem
 
 
 def operation(network: nn.Module, node: fx.Node) -> Callable:

@@ -9,11 +9,11 @@ from types import MappingProxyType
 import torch
 from torch import fx, nn
 
-from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_views
+from vizcore.probe.bare_network import bare, bare_scores, channels_last, noting_views, why_apart
 from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
 from vizcore.probe.fair_lock import FairLock
-from vizcore.probe.graph import first_sentence, trace
+from vizcore.probe.graph import derivable, first_sentence, trace
 from vizcore.probe.layer import Layer, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
@@ -94,9 +94,7 @@ class Probe:
             if self._ending.holds(found[source], expected):
                 break
         if not torch.allclose(found[whole], expected, rtol=1e-3, atol=apart):
-            raise ValueError(
-                f"{self.name} walked step by step answers otherwise than as a whole; it may answer at random."
-            )
+            raise ValueError(f"{self.name} {why_apart(self.network, picture, expected)}.")
         if views:
             self.network.to(memory_format=torch.contiguous_format)
         company = (2 * picture - 0.5).square()  # darker and lighter, and of another mean
@@ -174,7 +172,7 @@ class Probe:
             raise ValueError("nothing here asked for a gradient; give run images that have requires_grad_().")
         if not score.requires_grad:
             raise ValueError("the score has no gradient: its images asked for none, or the network chooses or rounds.")
-        with self.lock.turn():
+        with self.lock.turn(), derivable(self.name):
             found = torch.autograd.grad(score.sum(), asked, retain_graph=keep, allow_unused=True)
         if any(gradient is None for gradient in found):
             raise ValueError("the score does not depend on this layer; choose one before the unit.")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 # Tracing patches Python's own module calls for everybody, so only one thread may do it at a time.
@@ -103,6 +104,7 @@ class NamingTracer(fx.Tracer):
 
     def create_node(self, kind: str, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(kind, target, *args, **kwargs)
+        node.meta["autocast"] = any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda"))
         if kind not in ("placeholder", "output"):
             here = self.path[-1] if self.path else ""
             word = here if kind == "call_module" else ".".join(filter(None, (here, operation_name(target))))

@@ -36,7 +36,9 @@ def format_of(path: Path) -> str:
     Raises ValueError for anything that is no weights file, is too large, or could only be opened by running it.
     """
     if not os.path.isfile(path):  # also where no file could be called so
-        raise ValueError(f"there is no file {str(path)[:LONGEST_NAME]}.")
+        name = str(path)
+        told = name if len(name) <= LONGEST_NAME else f"{name[:80]}..., whose name is too long"
+        raise ValueError(f"there is no file {told}.")
     size = path.stat().st_size
     if size > LARGEST:
         raise ValueError(

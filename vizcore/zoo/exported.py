@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import fx, nn
 
-from vizcore.probe import check_cancel, operation_name
+from vizcore.probe import check_cancel, first_sentence, operation_name
 from vizcore.zoo.costs import Limits, TooCostly, check_costs, limits
 from vizcore.zoo.exported_operations import (
     COUNTING,
@@ -165,13 +165,17 @@ def call(
         return
     function, given = called(node["target"], given, values[PICTURES])
     word = operation_name(function)
-    if given.get("training") or given.get("train"):
+    alone = function is torch.ops.aten._native_batch_norm_legit.no_stats  # the picture's own, while training or not
+    if not alone and (given.get("training") or given.get("train")):
         raise Refused("it was exported in training mode; call network.eval() before torch.export")
-    if word in SIZES and batch and given["size"][:1] == [batch]:
+    size = "shape" if word == "reshape" else "size"
+    if word in SIZES and batch and given.get(size, [])[:1] == [batch]:
         # The number of pictures at export was written into the graph; it is left open again.
         sizes = [axis["as_int"] for axis in recorded[outputs[0]]["sizes"]]
-        given["size"] = [-1, *sizes[1:]]
-    function, given = as_written(function, given, read.isdisjoint(outputs[1:]))
+        given[size] = [-1, *sizes[1:]]
+    if word == "new_zeros" and ".empty." in node["target"] and batch and given["size"][:1] == [batch]:
+        given["size"] = [built.call_function(torch.ops.aten.sym_size.int, (values[PICTURES], 0)), *given["size"][1:]]
+    function, given = as_written(function, given, read.isdisjoint(outputs[1:]), batch == 1)
     made = built.call_function(function, *arranged(function, given))
     made.meta["layer"] = layer_name(node, word)
     if function._schema.is_mutable:  # whoever reads the old value from here on means the new one
@@ -205,12 +209,13 @@ def numbered(graph: fx.Graph) -> None:
 
 def bounded(network: fx.GraphModule, shape: tuple[int, int, int], allowed: Limits) -> None:
     """Refuse a program that costs too much, or that takes only as many pictures as it was exported with."""
+    why = ""
     try:
         scores = check_costs(network, shape, allowed)
     except RuntimeError as problem:
-        scores = problem
+        scores, why = None, f" ({first_sentence(problem)})"
     if not isinstance(scores, torch.Tensor) or scores.ndim not in (1, 2) or len(scores) != 2:
         raise Refused(
-            "it does not turn two pictures into two rows of scores; export it with an open number of pictures, "
+            f"it does not turn two pictures into two rows of scores{why}; export it with an open number of pictures, "
             'as in torch.export.export(network, (images,), dynamic_shapes=({0: torch.export.Dim("pictures")},))'
         )

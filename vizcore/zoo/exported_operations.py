@@ -11,26 +11,26 @@ from torch import fx
 
 OPERATIONS = {
     "layers": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear addmm mm "
-    "bmm mv dot inner tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel embedding "
-    "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
-    "normalisation": "batch_norm _native_batch_norm_legit_no_training layer_norm native_layer_norm group_norm "
-    "native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm linalg_norm norm _weight_norm "
-    "_weight_norm_interface cosine_similarity pairwise_distance cdist _cdist_forward renorm",
-    "rectifiers and their kind": "relu relu6 leaky_relu rrelu elu selu celu gelu glu silu mish hardtanh hardswish "
-    "hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink hardshrink threshold clamp "
-    "clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
+    "bmm mv dot inner _trilinear tensordot matmul vdot baddbmm addbmm bilinear einsum outer prelu _prelu_kernel "
+    "embedding scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu",
+    "normalisation": "batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training layer_norm "
+    "native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm linalg_vector_norm "
+    "linalg_norm norm _weight_norm _weight_norm_interface cosine_similarity pairwise_distance cdist _cdist_forward "
+    "renorm",
+    "rectifiers and their kind": "relu relu6 leaky_relu rrelu rrelu_with_noise_functional elu selu celu gelu glu silu "
+    "mish hardtanh hardswish hardsigmoid sigmoid log_sigmoid log_sigmoid_forward logit tanh softplus softshrink "
+    "hardshrink threshold clamp clamp_min clamp_max clip softmax log_softmax _softmax _log_softmax _safe_softmax",
     "pooling": "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d "
     "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d mean sum "
-    "prod cumsum logsumexp max min amax amin aminmax argmax argmin topk kthvalue sort argsort var std var_mean "
-    "std_mean median max_unpool2d",
+    "prod cumsum logcumsumexp cummax cummin quantile nanquantile logsumexp max min amax amin aminmax argmax argmin "
+    "topk kthvalue sort argsort var std var_mean std_mean median max_unpool2d",
     "arithmetic": "add sub rsub mul div subtract multiply divide true_divide pow square sqrt rsqrt abs absolute exp "
     "exp2 expm1 log log1p log2 neg sign reciprocal maximum minimum fmax fmin floor ceil round trunc remainder fmod "
     "sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc erfinv lerp addcmul addcdiv xlogy "
     "nan_to_num log10 frac hypot sinc sgn copysign logaddexp special_expit floor_divide cumprod diff",
-    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and "
-    "bitwise_or bitwise_xor __and__ __or__ __xor__ isnan isinf isfinite any all where masked_fill gather "
-    "take_along_dim scatter scatter_add index index_add index_put _unsafe_index tril triu fill copy one_hot "
-    "bucketize searchsorted zero",
+    "choosing": "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or "
+    "bitwise_xor __and__ __or__ __xor__ isnan isinf isfinite any all where masked_fill gather take_along_dim scatter "
+    "scatter_add index index_add index_put _unsafe_index tril triu fill copy one_hot bucketize searchsorted zero",
     "joining and cutting": "cat concat stack hstack vstack split split_with_sizes tensor_split chunk unbind select "
     "slice narrow index_select select_scatter slice_scatter diagonal diag_embed rot90 fliplr flipud roll flip pad "
     "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d im2col col2im unfold "
@@ -39,8 +39,8 @@ OPERATIONS = {
     "numpy_T mT expand expand_as broadcast_to repeat tile repeat_interleave squeeze unsqueeze pixel_shuffle "
     "pixel_unshuffle channel_shuffle native_channel_shuffle upsample_nearest1d upsample_nearest2d upsample_linear1d "
     "upsample_bilinear2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
-    "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler affine_grid_generator sym_size zeros_like ones_like "
-    "full_like new_zeros new_ones new_full",
+    "_upsample_nearest_exact2d upsample_bicubic2d grid_sampler grid_sampler_2d affine_grid_generator sym_size "
+    "zeros_like ones_like full_like new_zeros new_ones new_full",
     "frequencies": "fft_fftshift fft_ifftshift fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_rfft fft_irfft _fft_r2c "
     "_fft_c2r _fft_c2c view_as_real view_as_complex real imag",
     "nothing much": "contiguous clone alias detach dropout feature_dropout alpha_dropout feature_alpha_dropout "
@@ -94,11 +94,11 @@ def variants(word: str) -> list[str]:
 
 
 def as_written(
-    function: torch._ops.OpOverload, given: dict, alone: bool = True
+    function: torch._ops.OpOverload, given: dict, alone: bool = True, one_picture: bool = False
 ) -> tuple[torch._ops.OpOverload, dict]:
     """Operations that a decomposition took apart, as a network is written: convolution, batch norm, linear, ...
 
-    `alone` says that of several results none but the first is read.
+    `alone` says that of several results none but the first is read, `one_picture` that the program was written for one.
     """
     word = function.overloadpacket.__name__
     if word == "convolution" and not given["transposed"] and len(given["stride"]) < 3:
@@ -108,6 +108,14 @@ def as_written(
         return plain.default, given
     if word == "_native_batch_norm_legit_no_training":
         return torch.ops.aten.batch_norm.default, {**given, "training": False, "cudnn_enabled": False}
+    if function is torch.ops.aten._native_batch_norm_legit.no_stats and alone and one_picture:
+        statistics = {"running_mean": None, "running_var": None, "use_input_stats": given.pop("training")}
+        return torch.ops.aten.instance_norm.default, {**given, **statistics, "cudnn_enabled": False}
+    if word == "copy":  # which has no gradient of its own
+        return torch.ops.aten.expand_as.default, {"self": given["src"], "other": given["self"]}
+    if word == "rrelu_with_noise_functional":
+        del given["noise"]
+        return torch.ops.aten.rrelu.default, given
     if word == "max_pool2d_with_indices" and alone:
         return torch.ops.aten.max_pool2d.default, given
     if word == "addmm" and given["mat2"].target in TURNS and given["mat2"].args[0].op == "get_attr":
@@ -147,11 +155,20 @@ def of_numbers(node: dict) -> torch.Tensor | None:
 
 
 def called(target: str, given: dict, images: fx.Node) -> tuple[torch._ops.OpOverload, dict]:
-    """The operation of a call; one that makes numbers for as many pictures as there are looks at the pictures."""
-    new = {"zeros": torch.ops.aten.new_zeros, "ones": torch.ops.aten.new_ones, "full": torch.ops.aten.new_full}
-    for word, function in new.items():
-        if target == f"torch.ops.aten.{word}.default":
-            return function.default, {"self": images, **given}
+    """The operation of a call; one that makes numbers for as many pictures as there are looks at the pictures.
+
+    Memory that a program would fill itself is zero before, since what lies in it is nobody's business.
+    """
+    new = {"zeros.default": torch.ops.aten.new_zeros, "ones.default": torch.ops.aten.new_ones,
+           "full.default": torch.ops.aten.new_full, "empty.memory_format": torch.ops.aten.new_zeros}  # fmt: skip
+    word = target.removeprefix("torch.ops.aten.")
+    if word in new:
+        given.pop("memory_format", None)
+        return new[word].default, {"self": images, **given}
+    if word in ("empty_like.default", "new_empty.default"):
+        return allowed(target.replace("empty_like", "zeros_like").replace("new_empty", "new_zeros")), given
+    if target.startswith("torch.ops.higher_order.wrap_with_"):
+        raise Refused("some of its steps run in a mode, such as autocast; save exported.run_decompositions() instead")
     return allowed(target), given
 
 
@@ -159,7 +176,7 @@ def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
     """One argument of a call: an earlier value, or a plain constant."""
     ((kind, content),) = argument.items()
     if kind in PLAIN:
-        return content
+        return float(content) if kind == "as_float" else content  # an infinite one is a word
     if kind in ("as_tensor", "as_sym_int"):
         return content["as_int"] if "as_int" in content else values[content.get("name") or content["as_name"]]
     if kind == "as_tensors":
@@ -174,6 +191,8 @@ def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
         return TYPES[content]
     if kind == "as_memory_format":  # what comes after may view what was laid out so
         return LAYOUTS.get(content)
+    if kind == "as_graph":
+        return None
     if kind in ("as_none", "as_device", "as_layout"):
         return None
     raise Refused(f"it passes a {kind.removeprefix('as_').replace('_', ' ')} to an operation")
