@@ -83,10 +83,10 @@ def test_a_command_that_is_stopped_ends_quietly(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["index", "--network", "tiny-vgg", "--corpus", "a" * 300], "cannot be used: file name too long"),
-        (["neighbors", "--network", "a" * 300 + ".pth"], "cannot be used: file name too long"),
-        (["trust", "--data", "nowhere"], "classes.txt cannot be used: no such file or directory."),
-        (["measure", "--data", "nowhere"], "classes.txt cannot be used: no such file or directory."),
+        (["index", "--network", "tiny-vgg", "--corpus", "a" * 300], "there is no corpus 'aaa"),
+        (["neighbors", "--network", "a" * 300 + ".pth"], "there is no file "),
+        (["trust", "--data", "nowhere"], "no photographs in nowhere; name the folder that holds them"),
+        (["measure", "--data", "nowhere"], "no photographs in nowhere; name the folder that holds them"),
         (["doctor", "a" * 5000], "too long"),
     ],
 )
