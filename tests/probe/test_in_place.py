@@ -94,6 +94,19 @@ def test_a_change_in_place_reaches_what_follows_and_nothing_before(way):
         assert found["first"].equal(first), "a tap holds what its layer gave, not what was made of it later"
 
 
+def alone(network, x):
+    part = x[:, :2]
+    part += 1
+    return torch.cat([part, part], 1)
+
+
+def test_a_part_that_nothing_else_reads_later_takes_no_more_steps():
+    network, probe = probed(alone)
+    with torch.no_grad():
+        assert probe.run(PICTURES)[0].equal(network(PICTURES.clone()))
+    assert not [name for name in probe.layers if "whole_with" in name or "part_in" in name]
+
+
 def test_gradients_go_through_a_change_of_a_part():
     network, probe = probed(statement(part_of_a_part))
     pixels = PICTURES.clone().requires_grad_()

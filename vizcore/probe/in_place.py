@@ -34,6 +34,10 @@ def follow_change(graph: fx.Graph, node: fx.Node, names: dict[fx.Node, str]) -> 
     """Let every value that an in-place step changes be read as it is then by what comes after the step."""
     part, last = node.args[0], node
     whole = owner(part)
+    read_later = [
+        other for other in graph.nodes
+        if other < node and other is not part and any(user > node for user in other.users) and owner(other) is whole
+    ]  # fmt: skip
 
     def added(function: Callable, *arguments: fx.Node) -> fx.Node:
         with graph.inserting_after(last):
@@ -43,12 +47,11 @@ def follow_change(graph: fx.Graph, node: fx.Node, names: dict[fx.Node, str]) -> 
         return new
 
     anew = {part: node}
-    if whole is not part:
+    if whole is not part and read_later:
         anew[whole] = last = added(whole_with, whole, part, node)
         anew[part] = anew[node] = last = added(part_in, anew[whole], whole, part, node)
-    read_later = [other for other in graph.nodes if other < node and any(user > last for user in other.users)]
     for other in read_later:
-        if other not in anew and owner(other) is whole:
+        if other is not whole:
             anew[other] = last = added(part_in, anew[whole], whole, other, other)
     for old, new in anew.items():
         old.replace_all_uses_with(new, lambda user: user > last)
