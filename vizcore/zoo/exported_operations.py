@@ -191,9 +191,7 @@ def value_of(argument: dict, values: dict[str, fx.Node]) -> Any:
         return TYPES[content]
     if kind == "as_memory_format":  # what comes after may view what was laid out so
         return LAYOUTS.get(content)
-    if kind == "as_graph":
-        return None
-    if kind in ("as_none", "as_device", "as_layout"):
+    if kind in ("as_none", "as_device", "as_layout", "as_graph"):
         return None
     raise Refused(f"it passes a {kind.removeprefix('as_').replace('_', ' ')} to an operation")
 
