@@ -63,6 +63,7 @@ def test_taps_hold_what_the_modules_give():
     for name, value in expected.items():
         assert close(found[name], value), name
     assert found["scores"] is found["fc"]
+    assert close(TOY.run(SMALL, "conv1.conv")[1]["conv1.conv"], conv1)  # one name is one layer
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "googlenet", "mobilenet_v2"])

@@ -1,6 +1,7 @@
 """Decoders: nearer to the picture than what knows less, one by one as together; and a walk."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -57,6 +58,13 @@ def test_a_walk_ends_at_both_decoded_pictures_and_its_middle_is_that_of_the_code
     middle = decoder_of(probe, layer)(codes[layer].mean(0, keepdim=True)).detach()
     torch.testing.assert_close(way[2], middle[0], rtol=0, atol=1e-5)
     assert (way[2] - way[0]).abs().mean() > 0.01
+
+
+def test_what_is_no_picture_is_not_decoded():
+    for nothing, came in ((None, "NoneType"), (255 * images[0], "pixels from")):
+        for call in (decode_depths, partial(decode, layer="conv3.relu")):
+            with pytest.raises(ValueError, match=f"an image came (as|with) {came}"):
+                call(probe, nothing)
 
 
 def test_a_layer_without_a_decoder_is_a_sentence_that_names_those_that_have_one():

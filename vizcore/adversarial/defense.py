@@ -186,9 +186,7 @@ def learned(weights: Weights, shown: list[torch.Tensor], classes: torch.Tensor, 
     return descended(weights, loss, memories)
 
 
-def descended(
-    weights: Weights, loss: Callable[[Weights], torch.Tensor], memories: list, rate: float = RATE
-) -> Weights:
+def descended(weights: Weights, loss: Callable[[Weights], torch.Tensor], memories: list, rate: float = RATE) -> Weights:
     """The weights after a step of Adam down a loss; `memories` is brought up to date.
 
     >>> descended([torch.tensor([3.0, -0.5])], lambda weights: weights[0].square().sum(), [None], rate=0.25)

@@ -29,6 +29,7 @@ UNLABELLED = 256  # points at a step that need no label
 PLANE = 64  # cells along each side of the plane that is coloured
 EDGES = (-1.6, 2.6, -1.2, 1.7)  # of that plane: left, right, bottom, top
 
+
 @dataclass(frozen=True, eq=False)
 class Learned:
     """Three networks as far as they are trained.

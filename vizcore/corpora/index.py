@@ -12,7 +12,7 @@ from vizcore.corpora.measures import KEPT, batches, measured
 from vizcore.corpora.passes import IndexAbsent, Ledger, Pass, passes
 from vizcore.corpora.ray_pass import ray_pass
 from vizcore.frames import Frame
-from vizcore.probe import SCORES, Probe, Unit
+from vizcore.probe import SCORES, Probe, Unit, as_names
 from vizcore.zoo import locked
 
 ORDERS = ("most", "least", "random")
@@ -200,7 +200,7 @@ def open_index(probe: Probe, corpus: Corpus) -> Index:
 
 
 def build_index(
-    probe: Probe, corpus: Corpus, *, layers: Sequence[str] | None = None, engine: str = "local"
+    probe: Probe, corpus: Corpus, *, layers: str | Sequence[str] | None = None, engine: str = "local"
 ) -> Iterator[Frame]:
     """Show every picture of a corpus to a network once, and keep what it made of them; frames tell how far it is.
 
@@ -216,7 +216,7 @@ def build_index(
     """
     if engine not in ("local", "ray"):
         raise ValueError(f"there is no engine {engine!r}; an index is built by local or ray.")
-    wanted = {canonical(probe, layer) for layer in layers or usual_layers(probe)}
+    wanted = {canonical(probe, layer) for layer in as_names(layers or usual_layers(probe))}
     ordered = tuple(name for name in (*probe.layers, SCORES) if name in wanted)
     one, count = Pass(probe, corpus, ordered), len(corpus)
     one.folder.parent.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from vizcore.corpora import Index
 from vizcore.laboratory.circuit import circuit
 from vizcore.laboratory.passport import DUPLICATE, standardised
-from vizcore.probe import SCORES, Unit
+from vizcore.probe import SCORES, Unit, as_names
 
 PORTION = 4096  # pictures whose answers are added up together
 
 
-def passport_table(index: Index, layers: Sequence[str] | None = None) -> list[dict]:
+def passport_table(index: Index, layers: str | Sequence[str] | None = None) -> list[dict]:
     """What the passports of all units of the indexed layers say, one row a unit, to be sorted and kept.
 
     The columns are those of `passport`: the class that a unit answers most to and its selectivity (Morcos et al. 2018),
@@ -30,7 +30,7 @@ def passport_table(index: Index, layers: Sequence[str] | None = None) -> list[di
     >>> [(row["unit"], row["dead"]) for row in passport_table(index, ["1"])]
     [('1:0', True), ('1:1', False)]
     """
-    return [row for layer in layers or index.layers for row in layer_rows(index, layer)]
+    return [row for layer in as_names(layers or index.layers) for row in layer_rows(index, layer)]
 
 
 def layer_rows(index: Index, layer: str) -> list[dict]:

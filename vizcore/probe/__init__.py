@@ -5,7 +5,7 @@ from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.fair_lock import background
 from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step, first_sentence, leaf
-from vizcore.probe.layer import Layer
+from vizcore.probe.layer import Layer, as_names
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
 from vizcore.probe.preparation import check_images, checked
@@ -25,6 +25,7 @@ __all__ = [
     "Probe",
     "Step",
     "Unit",
+    "as_names",
     "background",
     "cancel_when",
     "check_cancel",

@@ -2,12 +2,21 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from vizcore.probe.receptive_field import ReceptiveField
+
+
+def as_names(layers: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of layers, where one alone may stand for itself.
+
+    >>> as_names("conv1.relu"), as_names(["conv1.relu", "scores"])
+    (('conv1.relu',), ('conv1.relu', 'scores'))
+    """
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 @dataclass(frozen=True)

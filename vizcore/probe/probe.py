@@ -14,7 +14,7 @@ from vizcore.probe.cancel import check_cancel
 from vizcore.probe.endings import endings
 from vizcore.probe.fair_lock import FairLock
 from vizcore.probe.graph import derivable, first_sentence, trace
-from vizcore.probe.layer import Layer, deepest
+from vizcore.probe.layer import Layer, as_names, deepest
 from vizcore.probe.layer_facts import describe, first_tensor, given
 from vizcore.probe.memory import keep_freed
 from vizcore.probe.prediction import Predictions
@@ -116,7 +116,7 @@ class Probe:
     def run(
         self,
         images: torch.Tensor,
-        taps: Iterable[str] = (),
+        taps: str | Iterable[str] = (),
         wraps: Mapping[str, Wrap] = MappingProxyType({}),
         *,
         scores: bool = True,
@@ -127,7 +127,7 @@ class Probe:
         With `scores=False` the walk ends at the deepest tap. A graph for gradients is kept exactly
         when the images, or something a wrap brought in, ask for one.
         """
-        names = {name: self._resolve(name) for name in taps}
+        names = {name: self._resolve(name) for name in as_names(taps)}
         wrapped = {self._resolve(name): wrap for name, wrap in wraps.items()}
         wanted = set(names.values()) | ({self._answer} if scores else set())
         with self.lock.turn(), torch.enable_grad():

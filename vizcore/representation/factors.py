@@ -38,7 +38,7 @@ def factors(
     *,
     steps: Annotated[int, Range(3, 9, 1, help="Amounts of each change; the grid is all their combinations.")] = 5,
     changes: Sequence[str] = USUAL,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
 ) -> Iterator[Frame]:
     """Vary several things about a picture on a grid, and see which of them each layer's representation follows.
 

@@ -12,7 +12,7 @@ from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.imaging import bundled_images
 from vizcore.method import Method
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, as_names
 
 # Every change: from where to where its amount goes, 0 being none, and one that is plain but not large.
 CHANGES = {
@@ -114,7 +114,7 @@ def invariance(
     *,
     change: Change = "move across",
     steps: Annotated[int, Range(5, 81, 2, help="Amounts along the range, no change in the middle.")] = 33,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
 ) -> Iterator[Frame]:
     """Change a picture little by little and measure, layer by layer, how far its representation moves.
 
@@ -162,7 +162,7 @@ def equivariance(
     *,
     change: Change = "move across",
     amount: float | None = None,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
 ) -> list[Guess]:
     """Measure for every layer whether its maps stay where they are when the image changes, or go along with it.
 
@@ -219,11 +219,11 @@ def reading(probe: Probe, unit: Unit, activations: torch.Tensor) -> torch.Tensor
     return values.cpu()
 
 
-def followed(probe: Probe, layers: Sequence[str] | None, *, spatial: bool = False) -> list[str]:
+def followed(probe: Probe, layers: str | Sequence[str] | None, *, spatial: bool = False) -> list[str]:
     """The layers to follow: those named, or the rectified ones spread over the network and the scores."""
     from vizcore.corpora import usual_layers
 
-    names = list(layers) if layers else list(usual_layers(probe))
+    names = as_names(layers or usual_layers(probe))
     return [name for name in names if not spatial or probe.layer(name).spatial]
 
 

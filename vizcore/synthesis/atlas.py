@@ -18,7 +18,7 @@ from PIL import Image
 from vizcore.corpora import usual_layers
 from vizcore.folders import cache_folder, project_folder
 from vizcore.frames import Frame
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, as_names
 from vizcore.synthesis.every_unit import paint_units, picture_side
 from vizcore.synthesis.targets import before_rectifier
 
@@ -145,7 +145,7 @@ def open_atlas(probe: Probe) -> Atlas | None:
 def build_atlas(
     probe: Probe,
     *,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     folder: Path | None = None,
     steps: int = 32,
     rate: float = 0.1,
@@ -164,7 +164,7 @@ def build_atlas(
     ...     [(frame.step, frame.of) for frame in frames]
     [(32, 48), (48, 48)]
     """
-    layers = list(usual_layers(probe) if layers is None else layers)
+    layers = as_names(usual_layers(probe) if layers is None else layers)
     folder = cache_folder("atlas") / probe.digest if folder is None else folder
     settings = {"steps": steps, "rate": rate, "seed": seed, "batch": batch}
     card = begun(folder, {"network": probe.name, "digest": probe.digest, **settings})

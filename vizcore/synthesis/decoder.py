@@ -15,7 +15,7 @@ from torch import nn
 from vizcore.dial import Range
 from vizcore.folders import project_folder
 from vizcore.method import Method
-from vizcore.probe import Probe
+from vizcore.probe import Probe, checked
 
 FOLDER = project_folder() / "assets" / "decoders"
 LEAK = 0.2  # of the rectifiers, as the paper has it
@@ -127,8 +127,9 @@ def decode(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:
     >>> probe.predict(decode(probe, cat, "conv3.relu"))[0].label
     'tabby'
     """
-    [pictures] = decoded(probe, image if image.ndim == 4 else image[None], [layer])
-    return pictures if image.ndim == 4 else pictures[0]
+    several = isinstance(image, torch.Tensor) and image.ndim == 4
+    [pictures] = decoded(probe, image if several else checked(image)[None], [layer])
+    return pictures if several else pictures[0]
 
 
 def decode_depths(probe: Probe, image: torch.Tensor) -> torch.Tensor:
@@ -142,7 +143,7 @@ def decode_depths(probe: Probe, image: torch.Tensor) -> torch.Tensor:
     >>> away[0] < away[1] < away[2]
     tensor(True)
     """
-    return torch.cat(decoded(probe, image[None], decoded_layers(probe)))
+    return torch.cat(decoded(probe, checked(image)[None], decoded_layers(probe)))
 
 
 def walk(

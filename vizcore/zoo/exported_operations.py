@@ -70,6 +70,8 @@ TURNS = (torch.ops.aten.t.default, torch.ops.aten.permute.default)  # a matrix, 
 
 class Refused(ValueError):
     """A program holds something that is not read from a stranger's file."""
+
+
 # How a program numbers the ways a result may lie in memory.
 LAYOUTS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
 
