@@ -17,6 +17,7 @@ import pyarrow.parquet as parquet
 from vizcore import open_probe
 from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
+from vizcore.training.calibration import calibrate, temperature
 from vizcore.training.learner import COMPARED, WIDTHS, Learner, answered, first_scores, loss_of, normalised
 from vizcore.training.moment import Moment
 from vizcore.training.photographs import apart, load_photographs
@@ -134,6 +135,8 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     assert json.loads((out / "tiny-vgg.json").read_text())["labels"] == ["red", "blue"]
     assert ("60 of 1 other classes helped" in facts["data"]) == bool(list(data.glob("train-0*")))
     probe = open_probe(out / "tiny-vgg.safetensors", architecture="tiny-vgg")
+    kept = torch.load(out / "tiny-vgg.checkpoint", weights_only=True)["average"]["fc.weight"][:2]
+    assert torch.allclose(probe.network.fc.weight * facts["temperature"], kept, rtol=0.01, atol=1e-4)
     assert probe.labels == ("red", "blue") and probe.layer("scores").channels == 2
     # The same call again finds its time used up; with more time it goes on from the last epoch.
     assert train("tiny-vgg", data, out, 0.06)["epochs"] == facts["epochs"]
@@ -184,6 +187,20 @@ def test_classes_that_only_help_are_learned_and_not_kept():
     first, second = torch.full((1, 5), 0.2), torch.tensor([[0.5, 0.5, 0, 0, 0]])
     assert loss_of(torch.zeros(1, 5), second, 2).item() == pytest.approx(math.log(2))
     assert loss_of(torch.zeros(1, 5), first, 2).item() == pytest.approx(0.4 * math.log(2) + 0.6 * math.log(3))
+
+
+@pytest.mark.parametrize("sure", [0.3, 1.0, 3.0])
+def test_after_calibration_a_network_is_as_sure_as_it_is_right(sure):
+    """Classes are drawn by the very probabilities, of scores that are then made too timid or too bold."""
+    generator = torch.Generator().manual_seed(0)
+    true = 2 * torch.randn(20_000, 5, generator=generator)
+    classes = torch.multinomial(true.softmax(1), 1, generator=generator)[:, 0]
+    assert temperature(sure * true, classes) == pytest.approx(sure, rel=0.03)
+    network = TinyVGG(5, (4,) * 6).eval()
+    images = torch.rand(64, 3, 32, 32, generator=generator)
+    scores = network(images).detach()
+    found = calibrate(network, sure * true, classes)
+    assert torch.allclose(network(images) * found, scores, atol=1e-5)
 
 
 def test_what_is_kept_is_the_running_average():
