@@ -153,13 +153,17 @@ def directions(weights: Weights, points: torch.Tensor, classes: torch.Tensor) ->
 
 
 def mean_cosines(ways: torch.Tensor) -> torch.Tensor:
-    """The mean cosine, over points, between directions (M, N, 2) of length 1: (M, M).
+    """The mean cosine between directions (M, N, 2), over the points where both have one, of length 1: (M, M).
 
-    >>> mean_cosines(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, -1.0]]]))
-    tensor([[1., 0.],
-            [0., 1.]])
+    A network whose units are all silent at a point answers the same all around it, and has no direction (zeros) there.
+
+    >>> mean_cosines(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, -1.0]], [[1.0, 0.0], [0.0, 0.0]]]))
+    tensor([[1., 0., 1.],
+            [0., 1., 1.],
+            [1., 1., 1.]])
     """
-    return torch.einsum("and,bnd->ab", ways, ways) / ways.shape[1]
+    there = ways.any(2).to(ways.dtype)
+    return torch.einsum("and,bnd->ab", ways, ways) / (there @ there.T).clamp(min=1)
 
 
 def fooled(models: list[Weights], points: torch.Tensor, classes: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:

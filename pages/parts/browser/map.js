@@ -156,7 +156,24 @@ class MapView {
         return frame
       }),
     )
+    this.spread()
     this.frameCell()
+  }
+
+  // A label that would cover another goes to the other edge of its box or, where that is taken too, further down.
+  spread() {
+    const laid = []
+    for (const text of this.boxes.querySelectorAll("span")) {
+      const hidden = () => {
+        const [mine, others] = [text.getBoundingClientRect(), laid.map((other) => other.getBoundingClientRect())]
+        return others.some((its) =>
+          mine.left < its.right && its.left < mine.right && mine.top < its.bottom - 1 && its.top < mine.bottom - 1)
+      }
+      const { classList } = text.parentElement
+      if (hidden() && classList.toggle("under") !== null && hidden()) classList.toggle("under")
+      for (let down = 1; hidden() && down <= laid.length; down++) text.style.transform = `translateY(${100 * down}%)`
+      laid.push(text)
+    }
   }
 
   frameCell() {
