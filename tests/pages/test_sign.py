@@ -33,3 +33,13 @@ def test_a_name_at_the_right_of_a_picture_ends_where_its_box_ends(page: Page):
     ends = "name => [name, name.parentElement].map(one => one.getBoundingClientRect().right)"
     name_ends, box_ends = name.evaluate(ends)
     assert abs(name_ends - box_ends) <= 3
+
+
+def test_names_of_signs_close_together_do_not_cover_one_another(page: Page):
+    page.goto("/sign?sticker.steps=5&sticker.batch=2&sign.way=18&network=tiny-vgg")  # takes one sign for two
+    names = page.locator(".boxes span")
+    expect(names).to_have_count(2, timeout=60_000)
+    places = "all => all.map(one => one.getBoundingClientRect()).map(one => [one.left, one.right, one.top, one.bottom])"
+    (left, right, top, bottom), (its_left, its_right, its_top, its_bottom) = names.evaluate_all(places)
+    assert left < its_right and its_left < right  # one above the other
+    assert its_bottom <= top + 1 or bottom <= its_top + 1
