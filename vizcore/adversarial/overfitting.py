@@ -162,7 +162,7 @@ def mean_cosines(ways: torch.Tensor) -> torch.Tensor:
             [0., 1., 1.],
             [1., 1., 1.]])
     """
-    there = ways.any(2).to(ways.dtype)
+    there = ways.any(2).type_as(ways)
     return torch.einsum("and,bnd->ab", ways, ways) / (there @ there.T).clamp(min=1)
 
 
