@@ -147,6 +147,8 @@ def diameter(share: float) -> float:
     >>> round(diameter(0.1), 3)
     0.357
     """
+    if not 0 < share <= 1:  # sampling at places that are no numbers ends the process
+        raise ValueError(f"share={share} is not possible; a patch covers more than 0 and at most 1 of a picture.")
     return 2 * math.sqrt(share / math.pi)
 
 
