@@ -87,7 +87,7 @@ def test_every_amount_comes_once_and_early_frames_span_the_range():
 
 
 def test_maps_of_single_pixels_go_along_exactly_and_do_not_stay():
-    (found,) = equivariance(plain(), picture(), change="move across", amount=4 / 16, layers=["look"])
+    (found,) = equivariance(plain(), picture(), change="move across", amount=4 / 16, layers="look")
     assert found.goes_along < 1e-5
     assert found.stays > 0.5
 

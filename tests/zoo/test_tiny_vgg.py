@@ -58,6 +58,7 @@ def test_the_robust_twin_has_the_same_classes_and_a_card_of_its_own():
     assert (twin("tiny-vgg"), twin("tiny-vgg-robust")) == ("tiny-vgg-robust", "tiny-vgg")
     right = list(robust["under attack"].values())
     assert right == sorted(right, reverse=True) and right[0] == robust["top1"] > 0.63
+    assert robust["under attack"]["4"] >= 0.37 and robust["square at 4"] > robust["pgd on the same"]
 
 
 def test_what_fools_the_one_leaves_the_other_its_answer():

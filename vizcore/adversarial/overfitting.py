@@ -186,7 +186,7 @@ METHODS = (
         "Overfitting or linearity",
         overfitting_or_linearity,
         formula=r"d_a(x) = \frac{\partial (s^a_{\bar y} - s^a_y) / \partial x}{\lVert \partial (s^a_{\bar y} - s^a_y) "
-        r"/ \partial x \rVert_2}, \quad C_{ab} = \frac{1}{N} \sum_i d_a(x_i) \cdot d_b(x_i)",
+        r"/ \partial x \rVert_2}, \quad C_{ab} = \frac{1}{N_{ab}} \sum_i d_a(x_i) \cdot d_b(x_i)",
         paper="Goodfellow et al. 2015, *Explaining and Harnessing Adversarial Examples*, section 8",
         misleads="On a plane there are few directions to differ in; among the many of photographs networks share less.",
         engine=(overfitting_or_linearity.frames, directions, mean_cosines, fooled),

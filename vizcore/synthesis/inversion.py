@@ -11,7 +11,7 @@ from vizcore.ascent import Activations, Dials, Objective, adam, ascend, relayed
 from vizcore.dial import Choice, Range
 from vizcore.frames import Frame
 from vizcore.method import Method
-from vizcore.probe import Prediction, Probe
+from vizcore.probe import Prediction, Probe, as_names
 from vizcore.synthesis.penalties import alpha_norm, total_variation
 
 CONTRAST = 0.27  # how far a photograph's pixels lie from its mean, as the root of the mean square: what priors count in
@@ -112,7 +112,7 @@ class Reconstruction:
 def invert_layers(
     probe: Probe,
     image: torch.Tensor,
-    layers: Sequence[str],
+    layers: str | Sequence[str],
     *,
     prior: Prior = "tv",
     strength: Strength = 1.0,
@@ -132,6 +132,7 @@ def invert_layers(
     ['tabby', 'tabby']
     """
     done: list[Reconstruction] = []
+    layers = as_names(layers)
     for number, layer in enumerate(layers):
         for frame in invert(probe, image, layer, prior=prior, strength=strength, steps=steps, seed=seed):
             found = torch.stack([*(one.image for one in done), frame.picture])

@@ -1,12 +1,14 @@
 """Temperature scaling: probabilities that mean what they say."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 
 from vizcore.zoo import TinyVGG
 
-COLDEST, HOTTEST = 0.1, 10.0
+BOUNDS = math.log(0.1), math.log(10)  # of the search, along the logarithm
 
 
 def temperature(scores: torch.Tensor, classes: torch.Tensor) -> float:
@@ -21,16 +23,14 @@ def temperature(scores: torch.Tensor, classes: torch.Tensor) -> float:
     """
 
     def cost(logarithm: float) -> float:
-        return F.cross_entropy(scores.double() / torch.tensor(logarithm).exp(), classes).item()
+        return F.cross_entropy(scores.double() / math.exp(logarithm), classes).item()
 
-    bounds = torch.tensor([COLDEST, HOTTEST]).log().tolist()
-    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return torch.tensor(found.x).exp().item()
+    return math.exp(minimize_scalar(cost, bounds=BOUNDS, method="bounded", options={"xatol": 1e-4}).x)
 
 
 @torch.no_grad()
 def calibrate(network: TinyVGG, scores: torch.Tensor, classes: torch.Tensor) -> float:
-    """Divide the last layer by the temperature that its scores for photographs held out ask for; gives it."""
+    """Divide the last layer by the temperature that fits its scores for photographs held out, which is returned."""
     found = temperature(scores, classes)
     for value in network.fc.parameters():
         value.div_(found)

@@ -14,12 +14,12 @@ channels. Photographs of other classes, where there are any, ask a second questi
 pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end,
 and whose last layer is divided by a temperature (calibration.py). Softened answers and attacks leave a network less
 sure than it has a right to be (tiny-vgg-robust was right about .66 of photographs held out and .52 sure), and attacks
-along the gradient of its probability are then weaker than they could be: PGD-20 left .42 of them, and .40 once it was
-calibrated, of the same answers.
-Everything was chosen on training photographs held out for that; those of `val` are looked at once.
+along the gradient of its probability are then weaker than they could be: of the same answers PGD-20 left .42, and .40
+once they were calibrated. Everything was chosen on training photographs held out for that; those of `val` are looked
+at once.
 
-The weights that come along are older than two things here: they know no second question, and tiny-vgg is as wide as its
-twin. Their cards tell what they learned from and for how long.
+The weights that come along are older than some of this: they know no second question, and tiny-vgg is as wide as its
+twin and was not calibrated. Their cards tell what they learned from and for how long.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.

@@ -164,15 +164,17 @@ class MapView {
   spread() {
     const laid = []
     for (const text of this.boxes.querySelectorAll("span")) {
-      const hidden = () => {
-        const [mine, others] = [text.getBoundingClientRect(), laid.map((other) => other.getBoundingClientRect())]
-        return others.some((its) =>
+      const covers = () => {
+        const mine = text.getBoundingClientRect()
+        return laid.some((its) =>
           mine.left < its.right && its.left < mine.right && mine.top < its.bottom - 1 && its.top < mine.bottom - 1)
       }
-      const { classList } = text.parentElement
-      if (hidden() && classList.toggle("under") !== null && hidden()) classList.toggle("under")
-      for (let down = 1; hidden() && down <= laid.length; down++) text.style.transform = `translateY(${100 * down}%)`
-      laid.push(text)
+      if (covers()) {
+        text.parentElement.classList.toggle("under")
+        if (covers()) text.parentElement.classList.toggle("under")
+      }
+      for (let down = 1; covers() && down <= laid.length; down++) text.style.transform = `translateY(${100 * down}%)`
+      laid.push(text.getBoundingClientRect())
     }
   }
 
