@@ -1,40 +1,21 @@
 """Training: it keeps its time, goes on where it was left, learns, and chooses on photographs it never learns from."""
 
-import io
 import json
-import math
-from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+import torch.nn.functional as F
 
 pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
-import pyarrow as pa
-import pyarrow.parquet as parquet
-
 from vizcore import open_probe
 from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
 from vizcore.training.calibration import calibrate, temperature
-from vizcore.training.learner import COMPARED, WIDTHS, Learner, answered, first_scores, loss_of, normalised
+from vizcore.training.learner import COMPARED, WIDTHS, Learner, answered, normalised
 from vizcore.training.moment import Moment
 from vizcore.training.photographs import apart, load_photographs
 from vizcore.training.twins import margin, n_fgsm, train
 from vizcore.zoo.tiny_vgg import TinyVGG
-
-COLOURS = {"n1": (200, 60, 60), "n2": (60, 60, 200), "n3": (60, 200, 60)}
-CORE = ("n1", "n2")
-
-
-def photograph(wnid: str, number: int, form: str) -> bytes:
-    """A picture of one colour with a little of another: red is one class, blue the other."""
-    picture = Image.new("RGB", (64, 64), COLOURS[wnid])
-    picture.paste((90, 90 + number, 90), (number % 40, 10, number % 40 + 9, 30))
-    buffer = io.BytesIO()
-    picture.save(buffer, form, quality=95)
-    return buffer.getvalue()
 
 
 def test_a_folder_without_photographs_is_named(tmp_path):
@@ -43,34 +24,9 @@ def test_a_folder_without_photographs_is_named(tmp_path):
             load_photographs(folder, "train")
 
 
-@pytest.fixture(params=["JPEG", "WEBP"])
-def data(request, tmp_path: Path) -> Path:
-    """A folder of training photographs in one of the two forms in which they come."""
-    (tmp_path / "classes.txt").write_text("n1\tred\tcore\nn2\tblue\tcore\nn3\tgreen\t\n")
-    rows = [(split, wnid, number) for split, count in (("train", 60), ("val", 10)) for number in range(count)
-            for wnid in (COLOURS if request.param == "JPEG" else CORE)]  # fmt: skip
-    column = {"JPEG": "jpeg", "WEBP": "webp"}[request.param]
-    table = {
-        "split": [row[0] for row in rows],
-        "wnid": [row[1] for row in rows],
-        column: [photograph(row[1], row[2], request.param) for row in rows],
-    }
-    if request.param == "WEBP":
-        parquet.write_table(pa.table(table), tmp_path / "core-compact.parquet")
-    else:
-        for split in ("train", "val"):
-            here = [number for number, row in enumerate(rows) if row[0] == split]
-            part = {name: [values[number] for number in here] for name, values in table.items() if name != "split"}
-            part["box"] = [[0, 0, 63, 63]] * len(here)
-            parquet.write_table(pa.table(part), tmp_path / f"{split}-0.parquet")
-    return tmp_path
-
-
 def test_photographs_are_read_in_either_form_and_some_are_held_out(data):
     training, measured = load_photographs(data, "train"), load_photographs(data, "val")
     assert (len(training), len(measured), training.labels) == (120, 20, ("red", "blue"))
-    others = load_photographs(data, "train", core=False)  # the compact file has none
-    assert (len(others), others.labels) == ((0, ()) if list(data.glob("core-compact*")) else (60, ("green",)))
     red = training.pixels[training.classes == 0].float().mean((0, 2, 3))
     assert red[0] > red[2] + 100
     learned, held_out = apart(training, 15)
@@ -93,7 +49,7 @@ def test_sharp_pictures_are_whole_windows_of_what_came():
             assert likeness.max() > 0.98  # clipped light keeps it below 1
 
 
-@pytest.mark.parametrize("against", [partial(loss_of, asked=3), partial(margin, asked=3)])
+@pytest.mark.parametrize("against", [F.cross_entropy, margin])
 def test_the_attack_of_the_training_is_one_step_from_noise_against_the_network(against):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -123,7 +79,7 @@ def test_the_schedule_leaves_one_twin_in_peace():
 
 
 def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
-    monkeypatch.setitem(WIDTHS, "tiny-vgg", (4, 4, 4, 4, 4, 4))
+    monkeypatch.setattr(twins, "WIDTHS", (4, 4, 4, 4, 4, 4))
     monkeypatch.setattr(card, "STEPS", 2)
     monkeypatch.setattr(card, "QUERIES", 10)
     out = tmp_path / "weights"
@@ -133,9 +89,8 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     assert losses[-1] < losses[0] < 0.8 and facts["top5"] == 1.0
     assert facts["under attack"]["0"] == facts["top1"] >= facts["under attack"]["8"]
     assert json.loads((out / "tiny-vgg.json").read_text())["labels"] == ["red", "blue"]
-    assert ("60 of 1 other classes helped" in facts["data"]) == bool(list(data.glob("train-0*")))
     probe = open_probe(out / "tiny-vgg.safetensors", architecture="tiny-vgg")
-    kept = torch.load(out / "tiny-vgg.checkpoint", weights_only=True)["average"]["fc.weight"][:2]
+    kept = torch.load(out / "tiny-vgg.checkpoint", weights_only=True)["average"]["fc.weight"]
     assert torch.allclose(probe.network.fc.weight * facts["temperature"], kept, rtol=0.01, atol=1e-4)
     assert probe.labels == ("red", "blue") and probe.layer("scores").channels == 2
     # The same call again finds its time used up; with more time it goes on from the last epoch.
@@ -146,7 +101,7 @@ def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
 
 
 def test_a_first_layer_that_is_held_stays_as_it_is():
-    run = Learner("tiny-vgg-robust", 2, 0, torch.device("cpu"))
+    run = Learner(WIDTHS, 2, 0, torch.device("cpu"))
     images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     run.network.train()
     for held in (False, True):  # momentum from before does not move it either
@@ -157,36 +112,19 @@ def test_a_first_layer_that_is_held_stays_as_it_is():
 
 
 def test_a_young_network_comes_near_to_the_maps_and_the_answers_of_its_elder():
-    elder = open_probe("tiny-vgg-robust", device="cpu")  # narrower, so that some of the maps are left to themselves
-    run = Learner("tiny-vgg", len(elder.labels), 0, torch.device("cpu"))
+    elder = open_probe("tiny-vgg-robust", device="cpu")
+    run = Learner(WIDTHS, len(elder.labels), 0, torch.device("cpu"))
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     said, maps = elder.run(images, COMPARED)
     run.network.train()
     losses = [run.learn(images, said.softmax(1), Moment("tiny-vgg", 0.05), list(maps.values())) for _ in range(12)]
     assert losses[-1] < 0.8 * losses[0]
-    same = TinyVGG(64, WIDTHS["tiny-vgg-robust"]).eval()
+    same = TinyVGG(64, WIDTHS).eval()
     same.load_state_dict(elder.network.state_dict())
     for mine, its in zip(answered(same, images)[1], maps.values(), strict=True):
         assert torch.allclose(mine, its, atol=1e-4)
     assert twins.elder_of("tiny-vgg-robust", elder.labels, torch.device("cpu")).digest == elder.digest
     assert twins.elder_of("tiny-vgg", ("red", "blue"), torch.device("cpu")) is None
-
-
-def test_classes_that_only_help_are_learned_and_not_kept():
-    run = Learner("tiny-vgg-robust", 2, 0, torch.device("cpu"), others=3)
-    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    run.network.train()
-    wanted = torch.eye(5)[[0, 1, 2, 3, 4, 0, 1, 2]]
-    losses = [run.learn(images, wanted, Moment("tiny-vgg-robust", 0.1), []) for _ in range(20)]
-    assert losses[-1] < 0.5 * losses[0]
-    kept, scores = first_scores(run.network, 2), answered(run.network.eval(), images)[0]
-    assert torch.equal(kept(normalised(images)), scores[:, :2])
-    # To its answer the other question's scores are nothing, and to theirs its own are nothing.
-    moved = scores + torch.tensor([0.0, 0, 9, 9, 9])
-    assert torch.allclose(loss_of(moved, wanted, 2), loss_of(scores, wanted, 2), atol=1e-5)
-    first, second = torch.full((1, 5), 0.2), torch.tensor([[0.5, 0.5, 0, 0, 0]])
-    assert loss_of(torch.zeros(1, 5), second, 2).item() == pytest.approx(math.log(2))
-    assert loss_of(torch.zeros(1, 5), first, 2).item() == pytest.approx(0.4 * math.log(2) + 0.6 * math.log(3))
 
 
 @pytest.mark.parametrize("sure", [0.3, 1.0, 3.0])
@@ -204,7 +142,7 @@ def test_after_calibration_a_network_is_as_sure_as_it_is_right(sure):
 
 
 def test_what_is_kept_is_the_running_average():
-    run = Learner("tiny-vgg-robust", 2, 0, torch.device("cpu"))
+    run = Learner(WIDTHS, 2, 0, torch.device("cpu"))
     before = [value.clone() for value in run.average.parameters()]
     images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     run.network.train()

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from vizcore.training.moment import Moment
 from vizcore.training.precision import quick
 from vizcore.zoo import MEAN, STD, TinyVGG
 
-WIDTHS = {"tiny-vgg": (48, 64, 128, 128, 256, 384), "tiny-vgg-robust": (48, 48, 96, 96, 192, 256)}
+WIDTHS = (48, 48, 96, 96, 192, 256)
 COMPARED = ("conv4.relu", "conv6.relu")  # the maps that are first aimed at
 
 
@@ -23,26 +24,13 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def loss_of(scores: torch.Tensor, wanted: torch.Tensor, asked: int) -> torch.Tensor:
-    """Cross-entropy of answers `wanted` (N, classes) to two questions: which of the first `asked` classes a picture is,
-    and which of the others, if it is one of these. A part of a picture's answer may be to the one, a part to the other.
+def widths_of(network: TinyVGG) -> tuple[int, ...]:
+    """How many filters each layer has.
 
-    >>> scores = torch.tensor([[0.0, 0.0, 7.0, 7.0, 7.0]])
-    >>> [round(loss_of(scores, torch.tensor([wanted]), 2).exp().item(), 3) for wanted in
-    ...  ([1.0, 0, 0, 0, 0], [0, 0, 0, 0, 1.0])]
-    [2.0, 3.0]
+    >>> widths_of(TinyVGG(2, (4, 8, 8, 16, 16, 32)))
+    (4, 8, 8, 16, 16, 32)
     """
-    parts = (scores[:, :asked].log_softmax(1), scores[:, asked:].log_softmax(1))
-    return -(wanted * torch.cat(parts, 1)).sum(1).mean()
-
-
-def first_scores(network: TinyVGG, count: int) -> TinyVGG:
-    """The network without the classes that only helped it to learn: a copy with the first `count` scores."""
-    weights = {name: value[:count] if name.startswith("fc.") else value for name, value in network.state_dict().items()}
-    widths = tuple(layer.conv.out_channels for layer in network.children() if hasattr(layer, "conv"))
-    kept = TinyVGG(count, widths).to(network.fc.weight.device, memory_format=torch.channels_last)
-    kept.load_state_dict(weights)
-    return kept.eval()
+    return tuple(layer.conv.out_channels for layer in network.children() if hasattr(layer, "conv"))
 
 
 def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -56,10 +44,11 @@ def answered(network: TinyVGG, images: torch.Tensor) -> tuple[torch.Tensor, list
 class Learner:
     """One network in training: the weights that move, the running average that is kept, and how far it is."""
 
-    def __init__(self, name: str, classes: int, seed: int, device: torch.device, *, others: int = 0):
+    PARTS = ("network", "average", "optimiser")  # what has a state
+
+    def __init__(self, widths: tuple[int, ...], classes: int, seed: int, device: torch.device):
         torch.manual_seed(seed)
-        self.asked, count = classes, classes + others
-        self.network, self.average = (TinyVGG(count, WIDTHS[name]) for _ in range(2))
+        self.network, self.average = (TinyVGG(classes, widths) for _ in range(2))
         with torch.no_grad():  # a norm follows, so small weights learn faster, and soon forget how they were drawn
             self.network.conv1.conv.weight.mul_(0.1)
         self.average.load_state_dict(self.network.state_dict())
@@ -77,7 +66,7 @@ class Learner:
 
     def keep(self, file: Path) -> None:
         """Write everything that a run needs to go on."""
-        parts = {"network": self.network, "average": self.average, "optimiser": self.optimiser}
+        parts = {name: getattr(self, name) for name in self.PARTS}
         numbers = {"epoch": self.epoch, "seconds": self.seconds, "history": json.dumps(self.history)}
         torch.save({name: part.state_dict() for name, part in parts.items()} | numbers, file.with_suffix(".new"))
         file.with_suffix(".new").replace(file)
@@ -85,7 +74,7 @@ class Learner:
     def go_on_from(self, file: Path) -> None:
         """Take up a run where it was left."""
         state = torch.load(file, weights_only=True)
-        for name in ("network", "average", "optimiser"):
+        for name in self.PARTS:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], json.loads(state["history"])
 
@@ -101,10 +90,14 @@ class Learner:
             group["lr"] = now.rate * scale * part
         with quick(images.device):
             scores, maps = answered(self.network, images)
-        loss = loss_of(scores, wanted, self.asked)
+        loss = F.cross_entropy(scores, wanted)
         for mine, its in zip(maps, aims, strict=False):
-            mine = mine[:, : its.shape[1]]  # all of them, but where an elder was narrower
             loss = loss + now.near * (mine - its).square().mean() / its.square().mean()
+        self.step(loss)
+        return loss.item()
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One step against a loss, and the running average after it."""
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -114,4 +107,3 @@ class Learner:
                     kept.lerp_(value, 0.003)
                 else:
                     kept.copy_(value)
-        return loss.item()

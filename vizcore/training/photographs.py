@@ -39,19 +39,18 @@ class Photographs:
         return Photographs(self.pixels.to(device), self.classes.to(device), self.boxes, self.labels)
 
 
-def class_names(folder: Path, *, core: bool = True) -> dict[str, str]:
-    """WordNet id and label of the classes marked `core` in classes.txt, or of the others, in WordNet order."""
+def class_names(folder: Path) -> dict[str, str]:
+    """WordNet id and label of the classes marked `core` in classes.txt, in WordNet order."""
     table = folder / "classes.txt"
     if not table.is_file():
         raise ValueError(f"no photographs in {folder}; name the folder that holds them and their classes.txt.")
     rows = [line.split("\t") for line in table.read_text().splitlines() if line]
-    return {wnid: label for wnid, label, mark in sorted(rows) if (mark == "core") == core}
+    return {wnid: label for wnid, label, mark in sorted(rows) if mark == "core"}
 
 
-def load_photographs(folder: Path, split: str, *, core: bool = True) -> Photographs:
-    """Read one split (`train` or `val`) of the core classes, or of the others, from JPEGs or, without these, from the
-    compact file."""
-    names = class_names(folder, core=core)
+def load_photographs(folder: Path, split: str) -> Photographs:
+    """Read one split (`train` or `val`) of the core classes, from JPEGs or, without these, from the compact file."""
+    names = class_names(folder)
     order = {wnid: number for number, wnid in enumerate(names)}
     files = sorted(folder.glob(f"{split}*.parquet")) or sorted(folder.glob(COMPACT))
     if not files:

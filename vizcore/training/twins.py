@@ -8,18 +8,16 @@ aim at the margin between its best wrong answer and the right one, as attacks of
 they become smaller, for the sake of pictures that nobody changed. Both begin with random weights, and learn from the
 label, from what a larger network would have said (teacher.py), and from their elder: the network of the same name that
 came along before, born again (Furlanello et al. 2018). It answers the very window that is learned from, before any
-attack, and in the first two fifths of the time its maps are aimed at too; a narrower elder's are for the first
-channels. Photographs of other classes, where there are any, ask a second question that only helps: which of these it is
-(without them a wider network fitted its photographs better and was right no more often). Pictures grow from 40 to 64
-pixels along the way; the weights that are kept are a running average, whose batch norms are measured anew at the end,
-and whose last layer is divided by a temperature (calibration.py). Softened answers and attacks leave a network less
-sure than it has a right to be (tiny-vgg-robust was right about .66 of photographs held out and .52 sure), and attacks
-along the gradient of its probability are then weaker than they could be: of the same answers PGD-20 left .42, and .40
-once they were calibrated. Everything was chosen on training photographs held out for that; those of `val` are looked
-at once.
+attack, and in the first two fifths of the time its maps are aimed at too. Pictures grow from 40 to 64 pixels along the
+way; the weights that are kept are a running average, whose batch norms are measured anew at the end, and whose last
+layer is divided by a temperature (calibration.py). Softened answers and attacks leave a network less sure than it has a
+right to be (tiny-vgg-robust was right about .66 of photographs held out and .52 sure), and attacks along the gradient
+of its probability are then weaker than they could be: of the same answers PGD-20 left .42, and .40 once they were
+calibrated. `tiny-vgg` is taught further after that (matching.py). Everything was chosen on training photographs held
+out for that; those of `val` are looked at once.
 
-The weights that come along are older than some of this: they know no second question, and tiny-vgg is as wide as its
-twin and was not calibrated. Their cards tell what they learned from and for how long.
+Tried and not kept: the 18,000 photographs of other classes, as a second question, took more from a network of these
+widths than they gave.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
@@ -29,7 +27,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -40,7 +37,7 @@ from vizcore.probe import Probe
 from vizcore.training.augmenting import augment, cutmix
 from vizcore.training.calibration import calibrate
 from vizcore.training.card import standing, write
-from vizcore.training.learner import COMPARED, WIDTHS, Learner, first_scores, loss_of, normalised
+from vizcore.training.learner import COMPARED, WIDTHS, Learner, normalised, widths_of
 from vizcore.training.moment import Moment
 from vizcore.training.photographs import Photographs, apart, load_photographs
 from vizcore.training.precision import quick
@@ -50,7 +47,6 @@ from vizcore.zoo import MEAN, STD, TinyVGG, open_probe
 SNAPSHOTS = (0, 1, 2, 4, 8, 12, 18, 24)
 ELDER = {"tiny-vgg": 0.4, "tiny-vgg-robust": 0.5}  # the elder's share in what is learned
 DATA = "{:,} photographs of 64 x 64 pixels in 64 classes, from Tiny ImageNet and the ImageNet samples"
-OTHERS = "; {:,} of {} other classes helped, as a question of their own"
 COMMON = (
     "SGD with Nesterov momentum of 0.9, weight decay 5e-4, batch 64, learning rate to 0.1 and down along a cosine; "
     "windows of 40, 48 and at the end 64 pixels, half of them as sharp as they are, half zoomed; what is learned is "
@@ -68,17 +64,16 @@ RECIPES = {
 }
 
 
-def margin(scores: torch.Tensor, wanted: torch.Tensor, asked: int) -> torch.Tensor:
-    """By how much the best of the other scores of a question (learner.py) beats the wanted one, on average.
+def margin(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """By how much the best of the other scores beats the wanted one, on average.
 
     `scores` and `wanted`, where a row is one at one class and else zero, are (N, classes).
 
-    >>> margin(torch.tensor([[2.0, 5.0, 9.0, 9.0]]), torch.tensor([[1.0, 0.0, 0.0, 0.0]]), asked=2)
+    >>> margin(torch.tensor([[2.0, 5.0, 1.0]]), torch.tensor([[1.0, 0.0, 0.0]]))
     tensor(3.)
     """
-    first = torch.arange(scores.shape[1], device=scores.device) < asked
-    others = (first == (wanted[:, :asked].sum(1, keepdim=True) > 0)) & (wanted == 0)
-    return (scores.masked_fill(~others, -torch.inf).amax(1) - (scores * wanted).sum(1)).mean()
+    others = scores.masked_fill(wanted > 0, -torch.inf).amax(1)
+    return (others - (scores * wanted).sum(1)).mean()
 
 
 def n_fgsm(
@@ -116,17 +111,6 @@ def averaged(network: TinyVGG, pixels: torch.Tensor, generator: torch.Generator)
     network.eval()
 
 
-def together(
-    photographs: Photographs, taught: torch.Tensor, others: Photographs, said: torch.Tensor
-) -> tuple[Photographs, torch.Tensor]:
-    """Photographs, and after them others of other classes; and what is to be learned of all, (N, all classes)."""
-    count, more = len(photographs.labels), len(others.labels)
-    pixels = torch.cat([photographs.pixels, others.pixels])
-    classes = torch.cat([photographs.classes, others.classes + count])
-    answers = torch.cat([F.pad(taught, (0, more)), F.pad(said, (count, 0))])
-    return Photographs(pixels, classes, None, (*photographs.labels, *others.labels)), answers
-
-
 @torch.no_grad()
 def scores_of(network: TinyVGG, photographs: Photographs) -> torch.Tensor:
     """What the network says of photographs: (N, classes)."""
@@ -161,7 +145,7 @@ def epochs(
     """Train epoch by epoch towards the answers `taught` until the time is over; each epoch gives its mean loss."""
     device = photographs.pixels.device
     batch_size = 64 if device.type == "cpu" else 256
-    elder = elder_of(name, photographs.labels[: run.asked], device)
+    elder = elder_of(name, photographs.labels, device)
     scale = math.sqrt(batch_size / 64)  # larger batches take larger steps
     while run.seconds < 60 * minutes:
         began, at_first, losses = time.perf_counter(), run.seconds, []
@@ -178,15 +162,14 @@ def epochs(
             if elder:
                 with quick(device):
                     said, maps = elder.run(images, COMPARED if now.near else ())
-                mine = wanted[:, : run.asked]  # of a picture of another class, or a part of one, it can say nothing
-                mine = mine.lerp(said.float().softmax(1) * mine.sum(1, keepdim=True), ELDER[name])
-                wanted = torch.cat([mine, wanted[:, run.asked :]], 1)
+                wanted = wanted.lerp(said.float().softmax(1), ELDER[name])
                 aims = [each.float() for each in maps.values()]
             if now.attacked:
                 by_margin = torch.rand(1, generator=generator, device=device).item() < now.by_margin
-                against = partial(margin if by_margin else loss_of, asked=run.asked)
                 certain = F.one_hot(photographs.classes[batch], len(photographs.labels)).float()
-                images = n_fgsm(run.network, images, certain, now.epsilon, generator, against)
+                images = n_fgsm(
+                    run.network, images, certain, now.epsilon, generator, margin if by_margin else F.cross_entropy
+                )
             losses.append(run.learn(images, wanted, now, aims, scale))
             run.seconds = at_first + time.perf_counter() - began
             if run.seconds >= 60 * minutes:
@@ -198,33 +181,43 @@ def epochs(
 def train(name: str, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict:
     """Train one of the twins and write its weights, snapshots and card below `out`."""
     learned, chosen_on = (part.to(torch.device(device)) for part in apart(load_photographs(data, "train")))
-    others, count = load_photographs(data, "train", core=False).to(torch.device(device)), len(learned.labels)
-    run = Learner(name, count, seed, torch.device(device), others=len(others.labels))
+    run = Learner(WIDTHS, len(learned.labels), seed, torch.device(device))
     checkpoint = out / f"{name}.checkpoint"
     if checkpoint.exists():
         run.go_on_from(checkpoint)
     else:
-        save(first_scores(run.network, count), learned.labels, out / f"{name}-epoch-00.safetensors")
-    taught, said = answers(learned, out / "answers.safetensors"), answers(others, out / "others.safetensors")
-    everything, wanted = together(learned, taught.to(run.device), others, said.to(run.device))
-    for loss in epochs(run, name, everything, wanted, minutes, seed):
-        right = accuracy(first_scores(run.average, count), chosen_on)
+        save(run.network.eval(), learned.labels, out / f"{name}-epoch-00.safetensors")
+    taught = answers(learned, out / "answers.safetensors").to(run.device)
+    for loss in epochs(run, name, learned, taught, minutes, seed):
+        right = accuracy(run.average, chosen_on)
         run.history.append({"epoch": run.epoch, "loss": round(loss, 4), "held out": right})
         print(json.dumps({**run.history[-1], "minutes": round(run.seconds / 60, 1)}), flush=True)
         if run.epoch in SNAPSHOTS:
-            save(first_scores(run.average, count), learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
+            save(run.average, learned.labels, out / f"{name}-epoch-{run.epoch:02d}.safetensors")
         run.keep(checkpoint)
-    averaged(run.average, learned.pixels, torch.Generator(device).manual_seed(seed))
-    network = first_scores(run.average, count)
+    told = DATA.format(len(learned))
+    begun = {"name": name, "data": told, "recipe": RECIPES[name], "seed": seed, "history": []}
+    return concluded(run, begun, learned, chosen_on, data, out)
+
+
+def concluded(run: Learner, begun: dict, learned: Photographs, chosen_on: Photographs, data: Path, out: Path) -> dict:
+    """Write the weights of a run that is over, and their card, which is returned.
+
+    `begun` is what was known of them: name, recipe, seed and history, and the epochs and minutes there were already.
+    """
+    name, labels, device = begun["name"], learned.labels, run.device
+    averaged(run.average, learned.pixels.to(device), torch.Generator(device).manual_seed(begun["seed"]))
+    network = run.average
     divided_by = calibrate(network, scores_of(network, chosen_on), chosen_on.classes)
-    save(network, learned.labels, out / f"{name}.safetensors")
-    told = DATA.format(len(learned)) + (OTHERS.format(len(others), len(others.labels)) if len(others) else "")
+    save(network, labels, out / f"{name}.safetensors")
     facts = {
-        "name": name, "data": told, "recipe": RECIPES[name], "widths": list(WIDTHS[name]), "seed": seed,
-        "epochs": run.epoch, "minutes": round(run.seconds / 60, 1), "device": device,
+        "name": name, "data": begun["data"], "recipe": begun["recipe"], "widths": list(widths_of(network)),
+        "seed": begun["seed"], "epochs": begun.get("epochs", 0) + run.epoch,
+        "minutes": round(begun.get("minutes", 0) + run.seconds / 60, 1), "device": device.type,
         "held out": accuracy(network, chosen_on), "temperature": round(divided_by, 3),
     }  # fmt: skip
-    probe = Probe(network, name=name, labels=learned.labels, input_size=64, mean=MEAN, std=STD, device=device)
-    facts |= standing(probe, load_photographs(data, "val")) | {"history": run.history, "labels": list(learned.labels)}
+    probe = Probe(network, name=name, labels=labels, input_size=64, mean=MEAN, std=STD, device=device)
+    facts |= standing(probe, load_photographs(data, "val"))
+    facts |= {"history": begun["history"] + run.history, "labels": list(labels)}
     write(facts, out / f"{name}.json")
     return facts
