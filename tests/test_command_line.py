@@ -58,8 +58,10 @@ def test_fetch_brings_several_networks(capsys, monkeypatch):
 
 
 def test_what_only_speech_begins_with_is_not_taken_in_silence(capsys):
+    assert main(["train", "styles", "--data", "nowhere", "--start", "other.safetensors"]) == 1
+    assert "--start came with styles; speech and tiny-vgg begin with weights" in capsys.readouterr().err
     assert main(["train", "tiny-vgg", "--data", "nowhere", "--start", "other.safetensors"]) == 1
-    assert "--start came with tiny-vgg; only speech begins with weights" in capsys.readouterr().err
+    assert "--start names other.safetensors, which is no file" in capsys.readouterr().err
 
 
 def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):

@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--start", type=Path, help="weights that speech begins with")
+    train.add_argument("--start", type=Path, help="weights to begin with, for speech, or to go on from, for tiny-vgg")
     train.set_defaults(run=train_network)
 
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
@@ -207,8 +207,10 @@ def examine(given: argparse.Namespace) -> int:
 
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins, the decoders of the first, the painter, or what hears sentences that espeak-ng speaks."""
-    if given.start and given.name != "speech":
-        raise ValueError(f"--start came with {given.name}; only speech begins with weights, so leave it out.")
+    if given.start and given.name not in ("speech", "tiny-vgg"):
+        raise ValueError(f"--start came with {given.name}; speech and tiny-vgg begin with weights, so leave it out.")
+    if given.start and not given.start.is_file():
+        raise ValueError(f"--start names {given.start}, which is no file; name the weights to begin with.")
     if given.name == "speech":
         card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed, start=given.start)
         wrong = card["word error rate, unseen voices"]
@@ -226,8 +228,9 @@ def train_network(given: argparse.Namespace) -> int:
             of_it = f"{pixels['mean picture']:.3f} and {distance['mean picture']:.3f} for the mean picture"
             print(f"{layer}: error {pixels['decoded']:.3f}, distance {distance['decoded']:.3f}; {of_it}; in {folder}")
         return 0
-    train = training("twins").train
-    card = train(given.name, given.data, given.out, given.minutes, seed=given.seed, device=given.device)
+    first = given.start or given.name
+    train = training("matching" if given.start else "twins").train
+    card = train(first, given.data, given.out, given.minutes, seed=given.seed, device=given.device)
     print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
     return 0
 
