@@ -10,7 +10,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
 
 from vizcore import open_probe
 from vizcore.training import card, matching
-from vizcore.training.learner import Learner
+from vizcore.training.learner import Learner, normalised
 from vizcore.training.matching import SHARE, Pupil, Windows, train
 from vizcore.training.photographs import Photographs
 from vizcore.training.teacher import Judge, features
@@ -105,6 +105,7 @@ def test_a_run_goes_on_from_weights_and_from_their_card(data, tmp_path, monkeypa
     start, out = tmp_path / "before" / "tiny-vgg.safetensors", tmp_path / "weights"
     old = Learner((4, 4, 4, 4, 4, 4), 2, 0, CPU).network
     save(old, ("red", "blue"), start)
+    save(old, ("red", "blue"), start.with_stem("tiny-vgg-epoch-03"))
     begun = {"name": "tiny-vgg", "seed": 0, "recipe": "SGD", "data": "few", "epochs": 7, "minutes": 2.0}
     begun["history"] = [{"epoch": 7, "loss": 1.0, "held out": 0.5}]
     start.with_suffix(".json").write_text(json.dumps(begun))
@@ -116,6 +117,10 @@ def test_a_run_goes_on_from_weights_and_from_their_card(data, tmp_path, monkeypa
     probe = open_probe(out / "tiny-vgg.safetensors", architecture="tiny-vgg")
     assert probe.labels == ("red", "blue")
     assert torch.allclose(probe.weight("conv1.conv"), old.conv1.conv.weight, atol=1e-3)
+    stage = open_probe(out / "tiny-vgg-epoch-03.safetensors", architecture="tiny-vgg")  # as wide, and says what it said
+    assert stage.layer("conv6.relu").channels == 6
+    pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(stage.run(pixels)[0], old.eval()(normalised(pixels)), atol=0.02)
     # The same call again finds its time used up; with more time it goes on from the last epoch.
     assert train(start, data, out, 0.05)["epochs"] == facts["epochs"]
     more = train(start, data, out, 0.06)

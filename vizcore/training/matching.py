@@ -30,7 +30,7 @@ from vizcore.training.learner import Learner, answered
 from vizcore.training.photographs import SIDE, Photographs, apart, load_photographs
 from vizcore.training.precision import quick
 from vizcore.training.teacher import Judge, features, features_of
-from vizcore.training.twins import DATA, accuracy, concluded
+from vizcore.training.twins import DATA, accuracy, concluded, save
 from vizcore.zoo import TinyVGG
 
 WIDTHS = (48, 64, 128, 128, 256, 384)  # of the network that is taught, where it is not as wide before
@@ -195,9 +195,9 @@ def known(photographs: Photographs, file: Path) -> torch.Tensor:
 
 
 def train(start: Path, data: Path, out: Path, minutes: float, *, seed: int = 0, device: str = "cpu") -> dict:
-    """Teach a trained tiny-vgg further, and write its weights and card below `out`.
+    """Teach a trained tiny-vgg further, and write its weights and card below `out`, and the stages that led to it.
 
-    The card goes on from the one beside `start`, if there is one.
+    Card and stages go on from those beside `start`, if there are any.
     """
     learned, chosen_on = apart(load_photographs(data, "train"))
     run = Pupil(start, WIDTHS, seed, torch.device(device))
@@ -208,6 +208,8 @@ def train(start: Path, data: Path, out: Path, minutes: float, *, seed: int = 0, 
     checkpoint, chosen_on = out / "tiny-vgg.further", chosen_on.to(run.device)
     if checkpoint.exists():
         run.go_on_from(checkpoint)
+    for stage in start.parent.glob(f"{start.stem}-epoch-*.safetensors"):  # have the same filters, though none listens
+        save(Pupil(stage, WIDTHS, seed, torch.device("cpu")).average.eval(), learned.labels, out / stage.name)
     windows = Windows(learned, known(learned, out / "features.safetensors"))
     for loss in epochs(run, windows, minutes, seed):
         right = accuracy(run.average, chosen_on)
