@@ -94,6 +94,19 @@ def test_grey_with_alpha_is_flattened_over_white():
     assert levels(encoded(picture, "PNG")).tolist() == [[[40, 40, 40], [255, 255, 255]]]
 
 
+def test_grey_that_is_multiplied_by_its_opacity_is_flattened_over_white():
+    """A TIFF may say so in its extra samples (338): 1 instead of the 2 that Pillow writes."""
+    picture = Image.new("LA", (2, 1), (60, 128))
+    picture.putpixel((1, 0), (40, 255))
+    entry = bytes.fromhex("52010300010000000200")
+    data = encoded(picture, "TIFF")
+    assert data.count(entry) == 1
+    data = data.replace(entry, entry[:8] + b"\x01\x00")
+    assert Image.open(BytesIO(data)).mode == "La"
+    (half, whole) = levels(data)[0].tolist()
+    assert half == pytest.approx([60 + 127] * 3, abs=1) and whole == [40] * 3
+
+
 def test_one_bit_and_grey_become_three_equal_channels():
     bits = Image.new("1", (2, 1))
     bits.putpixel((1, 0), 1)

@@ -82,6 +82,8 @@ def smooth(picture: Image.Image) -> Image.Image:
     """The same colours in a mode whose neighbours can be averaged: L, RGB, RGBA, CMYK, or grey of more bits."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return picture
+    if picture.mode == "La":  # grey multiplied by its opacity, as in some TIFFs; Pillow goes from it to LA only
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     if picture.mode in ("L", "RGB", "CMYK"):
