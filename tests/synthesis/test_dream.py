@@ -7,8 +7,10 @@ from torch import nn
 from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
 from vizcore.synthesis import caricature, dream, dream_zoom, style, stylize, texture
-from vizcore.synthesis.any_size import convolutional_layers, longest, resized
+from vizcore.synthesis.any_size import convolutional_layers, longest, resized, takes
 from vizcore.synthesis.dream import even, into, more_of, octave_sizes, rolled
+from vizcore.synthesis.views import seen_size
+from vizcore.zoo.torchvision_import import torchvision
 
 probe = open_probe("tiny-vgg")
 cat, flower = bundled_image("cat"), bundled_image("flower")
@@ -152,3 +154,29 @@ def test_parts():
     images = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     seen = rolled(torch.Generator().manual_seed(0), 3)(images)
     assert not torch.equal(seen, images) and torch.equal(seen.flatten().sort().values, images.flatten().sort().values)
+
+
+class TokenMixing(torch.nn.Module):
+    """It averages over all places at its end, but mixes them before by weights of their own, so 16 they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = torch.nn.Conv2d(3, 8, 56, 56)
+        self.mix = torch.nn.Linear(16, 16)
+        self.pool = torch.nn.AdaptiveAvgPool2d(1)
+        self.fc = torch.nn.Linear(8, 5)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        maps = self.patches(pixels)
+        return self.fc(self.pool(self.mix(maps.flatten(2)).view(-1, 8, 4, 4)).flatten(1))
+
+
+def test_a_network_that_insists_on_its_size_is_shown_nothing_else():
+    vit = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=5).eval()
+    insisting = Probe(vit, name="vit", input_size=32)
+    assert convolutional_layers(insisting) == []
+    with pytest.raises(ValueError, match="conv_proj of vit has no places in a picture of any size"):
+        next(dream(insisting, cat, "conv_proj"))
+    mixing = Probe(TokenMixing().eval(), name="mixing", input_size=224)
+    assert convolutional_layers(mixing) == ["patches"] and not takes(mixing, 160) and takes(mixing, 224)
+    assert seen_size(mixing) == 224 and seen_size(open_probe("efficientnet-lite0")) == 160

@@ -1,12 +1,33 @@
 """Any size: images as large as one likes, and the layers that can be asked about them."""
 
+from bisect import bisect
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 
 from vizcore.ascent import Activations
 from vizcore.probe import Probe, checked
+
+TAKEN: WeakKeyDictionary[Probe, dict[tuple[int, str], bool]] = WeakKeyDictionary()
+
+
+def takes(probe: Probe, side: int, layer: str = "scores") -> bool:
+    """Whether a network answers, as far as a layer, to pictures `side` pixels wide; some insist on their own size.
+
+    >>> from vizcore import open_probe
+    >>> takes(open_probe("tiny-vgg"), 96)
+    True
+    """
+    known = TAKEN.setdefault(probe, {})
+    if (side, layer) not in known:
+        try:
+            probe.run(torch.full((1, 3, side, side), 0.5), (layer,), scores=False)
+            known[side, layer] = True
+        except (RuntimeError, AssertionError, ValueError):
+            known[side, layer] = False
+    return known[side, layer]
 
 
 def convolutional_layers(probe: Probe) -> list[str]:
@@ -20,7 +41,9 @@ def convolutional_layers(probe: Probe) -> list[str]:
     for name, layer in probe.layers.items():
         if layer.layout.startswith("maps") and layer.kind != "attention" and set(layer.inputs) <= {*found}:
             found.append(name)
-    return [name for name in found if probe.layers[name].spatial]
+    found = [name for name in found if probe.layers[name].spatial]
+    larger = probe.input_size * 3 // 2
+    return found[: bisect(found, False, key=lambda name: not takes(probe, larger, name))]
 
 
 def require_places(probe: Probe, layers: Sequence[str]) -> None:
@@ -45,7 +68,7 @@ def shown(probe: Probe, image: torch.Tensor, layers: Sequence[str]) -> Activatio
     """
     try:
         _, found = probe.run(image[None], layers, scores=False)
-    except RuntimeError as problem:
+    except (RuntimeError, AssertionError) as problem:
         height, width = image.shape[1:]
         if min(height, width) >= probe.input_size:
             raise

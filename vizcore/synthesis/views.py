@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.probe import Probe, Unit
+from vizcore.synthesis.any_size import takes
 from vizcore.synthesis.beginnings import resized
 
 GREY = 0.5
@@ -92,7 +93,8 @@ def seen_size(probe: Probe, *units: Unit) -> int:
     """How many pixels wide a network sees what is painted: its own size, or 160 where it takes fewer.
 
     With fewer pixels a step is quicker, and what a network looks for comes out larger on the canvas. It takes
-    fewer where it averages over all places at its end; not for a single cell, since there would be other cells.
+    fewer where it averages over all places at its end and does not insist on its own size; not for a single cell,
+    since there would be other cells.
 
     >>> from vizcore import open_probe
     >>> seen_size(open_probe("tiny-vgg"), Unit("scores", 3))
@@ -103,7 +105,7 @@ def seen_size(probe: Probe, *units: Unit) -> int:
     at_cells = any(unit.at is not None for unit in units)
     if at_cells or not averages or any(layer.kind == "attention" for layer in layers):
         return probe.input_size
-    return min(SEEN, probe.input_size)
+    return SEEN if probe.input_size > SEEN and takes(probe, SEEN) else probe.input_size
 
 
 def veiled(image: torch.Tensor, mattered: torch.Tensor) -> torch.Tensor:
