@@ -157,3 +157,16 @@ def test_a_second_network_that_is_the_first_agrees_on_everything():
 def test_an_unknown_encoding_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"encoding='nothing' is none of CPPN and direct\."):
         next(evolve(open_probe("tiny-vgg"), encoding="nothing"))
+
+
+def test_of_several_sigmoids_the_one_that_is_meant_is_climbed():
+    """Dog and animal are told by the same: a softmax would lower the dog, for animal rises faster."""
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3), nn.Sigmoid())
+    network[2].weight.data = torch.tensor([[4.0, 0, 0], [12.0, 0, 0], [0, 4.0, 0]])
+    network[2].bias.data = torch.tensor([-2.0, -4.0, -2.0])
+    tags = Probe(network.eval(), name="tags", labels=("dog", "animal", "grass"), input_size=8)
+    frame = last(fool(tags, "dog", confidence=0.85, steps=200, start="grey"))
+    share = tags.probabilities(tags.run(frame.picture[None])[0])[0]
+    assert frame.terms["probability"] == pytest.approx(share[0].item()) and share[0] >= 0.85
+    scores = torch.tensor([[-200.0, 0, 3]])
+    assert tags.probabilities(scores, log=True)[0].tolist() == pytest.approx([-200, -0.6931, -0.0486], abs=1e-4)

@@ -50,7 +50,7 @@ def fool(
     grey, noise = torch.full(shape, 0.5), torch.rand(shape, generator=torch.Generator().manual_seed(seed))
     climb = ascend(
         probe,
-        lambda found: F.log_softmax(found["scores"], 1)[:, unit.channel],
+        lambda found: probe.probabilities(found["scores"], log=True)[:, unit.channel],
         (noise if start == "noise" else grey, lambda pixels: pixels),
         projections=[lambda pixels: pixels.clamp(0, 1)],
         step=sign(STEP),

@@ -74,7 +74,7 @@ def patch(
     side = probe.input_size // 2
     climb = ascend(
         probe,
-        lambda found: F.log_softmax(found["scores"], 1)[:, unit.channel],
+        lambda found: probe.probabilities(found["scores"], log=True)[:, unit.channel],
         (torch.full((1, 3, side, side), 0.5), lambda pixels: pixels),
         views=[laid],
         projections=[lambda pixels: pixels.clamp(0, 1)],

@@ -120,7 +120,7 @@ def sticker(
     spots = torch.full((1, 3, SIDE // GRAIN, SIDE // GRAIN), 0.5)
     climb = ascend(
         probe,
-        lambda found: F.log_softmax(found["scores"], 1)[:, unit.channel],
+        lambda found: probe.probabilities(found["scores"], log=True)[:, unit.channel],
         (spots, paint),
         views=[seen],
         penalties=[unprintable],

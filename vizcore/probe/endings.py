@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import fx
 
 from vizcore.probe.segmentation import where_it_wins
@@ -47,9 +48,11 @@ class Ending:
             return False
         return torch.allclose(self.squash(source).reshape_as(answer), answer, rtol=1e-3, atol=1e-5)
 
-    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
-        """The probability of every class, from the scores (N, C)."""
-        return scores.sigmoid() if self.several else scores.softmax(1)
+    def probabilities(self, scores: torch.Tensor, *, log: bool = False) -> torch.Tensor:
+        """The probability of every class, from the scores (N, C), or its logarithm, which tells small ones apart."""
+        if self.several:
+            return F.logsigmoid(scores) if log else scores.sigmoid()
+        return scores.log_softmax(1) if log else scores.softmax(1)
 
     def source(self, result: fx.Node, word: Callable[[fx.Node], str]) -> fx.Node:
         """The node whose value becomes scores; the network's own result where nothing squashes it."""

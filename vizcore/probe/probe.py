@@ -193,8 +193,8 @@ class Probe:
         """Whether the network answers for every pixel."""
         return self._ending.by_pixel
 
-    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
-        """The probability of every class (N, classes), from the scores of pictures: a softmax, as a rule.
+    def probabilities(self, scores: torch.Tensor, *, log: bool = False) -> torch.Tensor:
+        """The probability of every class (N, classes), from the scores of pictures: a softmax, as a rule; or its `log`.
 
         A network that ends in a sigmoid for each of several classes is asked with that, since more than one may be
         there at once.
@@ -205,7 +205,7 @@ class Probe:
         >>> round(probe.probabilities(scores).sum().item(), 4)
         1.0
         """
-        return self._ending.probabilities(scores)
+        return self._ending.probabilities(scores, log=log)
 
     def predict(self, image: torch.Tensor, k: int = 5) -> Predictions:
         """The network's k most probable classes for a picture (3, H, W) of any size, or the k with the most pixels."""
