@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from vizcore import Probe, Unit, last, open_probe
@@ -12,7 +13,7 @@ from vizcore.inspection import examples, selectivity
 from vizcore.laboratory import ablate, passport
 from vizcore.laboratory.circuit import before_pooling, circuit, outgoing, wiring
 from vizcore.laboratory.passport import Passport, similar, similar_in
-from vizcore.representation import Index, build_index, open_corpus
+from vizcore.representation import Index, build_index, nearest, open_corpus
 
 LAYER = "conv4.relu"
 
@@ -188,3 +189,44 @@ def test_accuracy_is_counted_where_the_labels_are_those_of_the_network(index):
     assert found.labelled == 20 and found.right == sum(
         one == labelled.label(number) for one, number in zip(said, range(0, 60, 3), strict=True)
     )
+
+
+class Shuffled(nn.Module):
+    """A convolution whose channels are dealt out anew before the next one reads them."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        maps = self.first(pixels)
+        dealt = maps.view(-1, 2, 4, 16, 16).transpose(1, 2).reshape(-1, 8, 16, 16)
+        return self.pool(self.second(dealt)).flatten(1)
+
+
+def test_behind_a_shuffle_of_channels_nobody_is_named():
+    probe = Probe(Shuffled().eval(), name="shuffled", input_size=16)
+    assert circuit(probe, "second:1") == ([], "") and outgoing(probe, "first:1") == []
+
+
+def test_a_damaged_picture_is_left_out_of_all_that_a_passport_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    noise = np.random.default_rng(0).integers(0, 256, (12, 40, 40, 3), np.uint8)
+    for place, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(tmp_path / f"{place:02}.png")
+    file = tmp_path / "00.png"
+    content = bytearray(file.read_bytes())
+    content[2000:2012] = bytes(12)
+    file.write_bytes(content)
+    probe = open_probe("tiny-vgg")
+    found = last(build_index(probe, open_corpus(tmp_path), layers=[LAYER, "scores"])).picture
+    whole = [number for number in range(found.done) if found.predicted[number] >= 0]
+    assert len(whole) == found.done - 1 == 11 and found.whole.tolist() == whole
+    one, answers = passport(probe, f"{LAYER}:5", found), found.features(LAYER)[whole]
+    assert one.everywhere.pictures == 11 and sum(one.counts) == 11
+    assert one.similar == similar(answers, one.unit) != similar(found.features(LAYER), one.unit)
+    assert similar_in(found, one.unit, found)[0] == (one.unit, pytest.approx(1))
+    [broken] = set(range(found.done)) - {*whole}
+    with pytest.raises(ValueError, match=f"picture {broken}, .*, is damaged inside; ask about another one"):
+        nearest(found, broken)

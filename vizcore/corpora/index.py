@@ -98,6 +98,11 @@ class Index:
         return self.parts[0].read("confidence", self.done)[:, 0]
 
     @property
+    def whole(self) -> np.ndarray:
+        """The numbers of the pictures that were looked at, without those that turned out to be damaged inside: (n,)."""
+        return (self.predicted >= 0).nonzero()[0]
+
+    @property
     def skipped(self) -> tuple[tuple[str, str], ...]:
         """The pictures that turned out to be damaged inside, by name, with the reason."""
         broken = self.parts[0].noted()["broken"]

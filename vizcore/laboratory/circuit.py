@@ -71,6 +71,8 @@ def circuit(probe: Probe, unit: Unit | int | str) -> tuple[list[Incoming], str]:
     kernels = kernels.view(len(kernels), *(kernels.shape[1:] or (1, 1)))
     source = probe.layer(facts.inputs[0])
     while source.kind in KEEPS and len(source.inputs) == 1:
+        if mixes(probe, source):
+            return [], ""
         source = probe.layer(source.inputs[0])
     if source.channels % len(kernels):
         return [], ""  # flattened maps: a weight for every cell, which is no picture of a unit
@@ -110,9 +112,16 @@ def readers(probe: Probe, layer: str) -> Iterator[Layer]:
             continue
         behind = probe.layer(reader.inputs[0])
         while behind.name != own and behind.kind in (*PASSES_ON, *KEEPS, *POOLS) and len(behind.inputs) == 1:
+            if mixes(probe, behind):
+                break
             behind = probe.layer(behind.inputs[0])
         if behind.name == own:
             yield reader
+
+
+def mixes(probe: Probe, layer: Layer) -> bool:
+    """Whether a layer has other channels than what it reads: a reshape may mix them, with places or one another."""
+    return layer.channels != probe.layer(layer.inputs[0]).channels
 
 
 def read_in(probe: Probe, reader: Layer, channel: int) -> list[Outgoing]:
@@ -156,7 +165,7 @@ def before_pooling(probe: Probe, unit: Unit) -> Unit:
     conv2.relu:5
     """
     layer = probe.layer(unit.layer)
-    while layer.kind in (*KEEPS, *POOLS) and len(layer.inputs) == 1:
+    while layer.kind in (*KEEPS, *POOLS) and len(layer.inputs) == 1 and not mixes(probe, layer):
         layer = probe.layer(layer.inputs[0])
     return Unit(layer.name, unit.channel) if unit.channel < layer.channels else unit
 

@@ -110,10 +110,11 @@ def passport(probe: Probe, unit: Unit | int | str, index: Index) -> Passport:
         raise ValueError(f"this index is of {index.name}; a passport of {probe.name} needs one of its own.")
     unit = probe.unit(unit)
     unit = Unit(canonical(probe, unit.layer), unit.channel)
-    found, answers = index.top(unit, EXAMPLES), index.features(unit.layer)
+    whole = index.whole
+    found, answers = index.top(unit, EXAMPLES), index.features(unit.layer)[whole]
     counts, edges = np.histogram(np.asarray(answers[:, unit.channel]), BINS)
     incoming, read_by = circuit(probe, unit)
-    spread = [*range(0, index.done, -(-index.done // SPREAD))]
+    spread = whole[:: max(1, -(-len(whole) // SPREAD))].tolist()
     return Passport(
         unit, index.corpus.name, index.done, found, ((edges[1:] + edges[:-1]) / 2).tolist(), counts.tolist(),
         histogram(index, unit), selectivity(index, unit), similar(answers, unit), incoming, read_by,
@@ -153,11 +154,12 @@ def similar_in(index: Index, unit: Unit | int | str, other: Index) -> list[tuple
         raise ValueError(
             f"one index is of {index.corpus.name}, the other of {other.corpus.name}; one corpus is needed."
         )
-    unit, seen = index.probe.unit(unit), min(index.done, other.done)
-    own = standardised(index.features(canonical(index.probe, unit.layer))[:seen, unit.channel][:, None])
+    unit = index.probe.unit(unit)
+    whole = np.intersect1d(index.whole, other.whole)
+    own = standardised(index.features(canonical(index.probe, unit.layer))[whole, unit.channel][:, None])
     best = []
     for layer in other.layers:
-        alike = (standardised(other.features(layer)[:seen]).T @ own).flatten()
+        alike = (standardised(other.features(layer)[whole]).T @ own).flatten()
         best += [
             (Unit(layer, channel), alike[channel].item())
             for channel in alike.topk(min(SIMILAR, len(alike))).indices.tolist()

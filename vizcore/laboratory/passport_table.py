@@ -37,7 +37,7 @@ def layer_rows(index: Index, layer: str) -> list[dict]:
     """The rows of one layer's units."""
     answers = index.features(layer)
     favourites, degrees = preferences(index, answers)
-    same = duplicates(answers)
+    same = duplicates(answers[index.whole])
     rows = []
     for channel in range(answers.shape[1]):
         unit = Unit(layer, channel)

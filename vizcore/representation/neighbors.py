@@ -51,13 +51,15 @@ def nearest(
     ['0', '0', '0']
     """
     rows, own = vectors(index, space, layer), None
+    broken = {int(number) for number in (index.predicted < 0).nonzero()[0]}
     if isinstance(query, torch.Tensor):
         vector = reduced(index, query) if space == "pixels" else encoded(index.probe, query, layer)
     else:
         if not 0 <= query < index.done:
             raise ValueError(f"there is no picture {query} among the {index.done} that are indexed.")
+        if query in broken:
+            raise ValueError(f"picture {query}, {index.corpus.names[query]}, is damaged inside; ask about another one.")
         vector, own = rows[query : query + 1], torch.tensor([query])
-    broken = {int(number) for number in (index.predicted < 0).nonzero()[0]}
     wanted = min(k + len(broken), index.done - (own is not None))
     numbers, distances = closest(rows, vector, wanted, measure=measure, own=own)
     pairs = zip(numbers[0].tolist(), distances[0].tolist(), strict=True)
