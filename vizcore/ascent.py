@@ -205,7 +205,11 @@ def through_rectifiers(
     >>> gradient.count_nonzero().item()
     12288
     """
-    wraps = dict.fromkeys(probe.rectifiers, lambda layer, value: value + (layer(value) - value).detach())
+
+    def passed_on(layer: Callable, value: torch.Tensor, *limits: float) -> torch.Tensor:
+        return value + (layer(value, *limits) - value).detach()
+
+    wraps = dict.fromkeys(probe.rectifiers, passed_on)
     _, found = probe.run(seen, read_by(objective), wraps, scores=False)
     return probe.gradient(averaged(objective(found), len(shown)), shown)
 

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from vizcore import Probe, open_probe
+from vizcore.ascent import through_rectifiers
+from vizcore.attribution import deconvnet, guided_backprop
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -157,3 +159,23 @@ def test_what_cannot_be_read_is_said_with_its_reason(way, sentence, tmp_path):
     torch.export.save(torch.export.export(Written(way).eval(), (IMAGES[:1],)), tmp_path / "mine.pt2")
     with pytest.raises(ValueError, match=sentence):
         open_probe(tmp_path / "mine.pt2")
+
+
+@pytest.mark.parametrize("rectifier", [nn.ReLU6(), nn.LeakyReLU(0.1), nn.Hardtanh(0, 2)])
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_gradients_through_a_programs_rectifiers_are_those_of_its_network(rectifier, decomposed, tmp_path):
+    """A program hands them their limits as numbers beside the values."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 6, 3), rectifier, nn.Conv2d(6, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        network = nn.Sequential(*layers).eval()
+    program = torch.export.export(network, (torch.rand(1, 3, 32, 32),))
+    torch.export.save(program.run_decompositions() if decomposed else program, tmp_path / "mine.pt2")
+    probe = open_probe(tmp_path / "mine.pt2", mean=(0, 0, 0), std=(1, 1, 1))
+    plain, image = Probe(network, name="plain", input_size=32), torch.rand(3, 32, 32)
+    assert len(probe.rectifiers) == 1
+    for method in (guided_backprop, deconvnet):
+        torch.testing.assert_close(method(probe, image, 2).values, method(plain, image, 2).values)
+    seen = image[None].clone().requires_grad_()
+    ways = [through_rectifiers(one, lambda found: found["scores"][:, 0], seen, seen) for one in (probe, plain)]
+    torch.testing.assert_close(*ways)
