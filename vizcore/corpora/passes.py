@@ -7,6 +7,7 @@ how many rows count. Killed at any moment, a pass goes on from its last commit, 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Pass:
             "layout": LAYOUT,
             "network": probe.name,
             "weights": probe.digest,
+            "program": program(probe),
             "pixels": [probe.input_size, probe.resize, probe.interpolation, *probe.mean, *probe.std],
             "corpus": self.corpus.name,
             "pictures": self.corpus.digest,
@@ -181,6 +183,16 @@ class Ledger:
         """Give the files back."""
         for file in self.files.values():
             file.close()
+
+
+def program(probe: Probe) -> str:
+    """A short fingerprint of what a network does with its weights: its modules, their settings, and the way through.
+
+    Two networks may have the same weights and differ in a rectifier or in how they pad.
+    """
+    told = [repr(probe.network), *(step.node.format_node() or "" for step in probe.steps)]
+    content = re.sub(r"0x[0-9a-f]+", "", "\n".join(told))  # places in memory
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def passes_folder(probe: Probe, corpus: Corpus) -> Path:

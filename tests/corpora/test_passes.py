@@ -1,0 +1,24 @@
+"""Passes: an index is of what a network does, not only of its weights."""
+
+import numpy as np
+import torch
+
+from tests.corpora.samples import folder
+from vizcore import Probe, last
+from vizcore.corpora.passes import program
+from vizcore.probe.unit import SCORES
+from vizcore.representation import build_index, open_corpus
+
+
+def test_the_same_weights_in_another_network_are_another_index(tmp_path):
+    corpus = open_corpus(folder(tmp_path / "few", 4))
+    seen = []
+    for rectifier in (torch.nn.ReLU, torch.nn.ReLU, torch.nn.Tanh):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            layers = torch.nn.Conv2d(3, 4, 3), rectifier(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+            one = Probe(torch.nn.Sequential(*layers).eval(), name="mine", input_size=16)
+        index = last(build_index(one, corpus)).picture
+        assert np.allclose(index.features(SCORES)[0], one.run(one.prepare(corpus[0])[None])[0], atol=1e-5)
+        seen.append((one.digest, program(one)))
+    assert seen[0] == seen[1] and seen[0][0] == seen[2][0] and seen[0][1] != seen[2][1]
