@@ -28,6 +28,7 @@ ROWS, ACROSS = 20, 20  # filters and channels of a deeper layer that are shown a
 
 def layer_dial() -> str:
     """Which convolution is looked at; it goes along when a convolution's unit is selected."""
+    first_convolution(chosen.probe)  # says so in a sentence where there is none
     layers, followed = convolutions(chosen.probe), st.session_state.get("filters followed")
     if followed != str(chosen.unit):
         state.place("filters followed", str(chosen.unit))

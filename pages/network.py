@@ -176,13 +176,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 beside.each(chosen, second, draw, stacked=True, about=False)
 if card := zoo.card(chosen.network):
     taught(card) if "taught" in card else trained(card)
+places = []
+if chosen.probe.has_maps:
+    places = [learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0))]
 learn.below(
     method,
     seen="From left to right the picture turns into an answer. Blocks get lower as the maps lose places and wider as "
     "they gain channels; the frame on the picture is all that the central cell of the chosen layer can see.",
     tries=[
         learn.Try("What the first layer sees", unit=Unit(chosen.first, 0)),
-        learn.Try("The last layer that keeps places", unit=Unit(chosen.probe.deepest_maps, 0)),
+        *places,
         learn.Try("The answer itself", unit=TOP),
     ],
     picture=lambda: render.enlarged(render.boxed(chosen.prepared, network.central_fields(chosen.probe)[layer]), 512),

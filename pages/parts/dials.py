@@ -111,6 +111,10 @@ def choose(
     if st.session_state.get(key, default) not in options:
         state.release(key)
     words = [format(option) for option in options]
+    if len(set(words)) < len(words):  # of two that are called alike, a list would always take the last
+        pairs = list(zip(options, words, strict=True))
+        words = [f"{word}, {option}" if words.count(word) > 1 else word for option, word in pairs]
+        format = dict(zip(options, words, strict=True)).get
     if len(words) <= 4 and sum(map(len, words)) <= letters and words == [show.plain(word) for word in words]:
         return st.segmented_control(
             label, options, default=default, required=True, format_func=format, key=key, bind="query-params", help=help

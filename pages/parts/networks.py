@@ -7,6 +7,8 @@ title(name)     what it is called
 picker(...)     the choice in the sidebar: what is not here yet says how large it is and offers to fetch it
 """
 
+from os.path import exists
+
 import streamlit as st
 
 from pages.parts import jobs, state, uploads
@@ -57,7 +59,7 @@ def probe(name: str):
     if name.startswith(OWN) and name not in own():
         raise ValueError("this link was made with its author's own network, which never left their session")
     if not known(name):  # which of the two it is, the beginning decides; a name never leads to a file
-        zoo.open_probe(name if name.startswith(TIMM) or ("/" not in name and "." not in name) else "unknown")
+        zoo.open_probe(name if name.startswith(TIMM) or not (set(name) & {"/", "."} or exists(name)) else "unknown")
     if mine := own().get(name):
         with jobs.within_session():
             return with_memory(zoo.open_probe(mine.path, **({"architecture": mine.about} if mine.about else {})))

@@ -1,5 +1,6 @@
 """The sidebar: network, picture and unit, the same on every page; drawn once by the navigation."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
@@ -129,8 +130,11 @@ def pick_layer(layer: str | None) -> None:
 
 def class_titles(chosen: Selection) -> dict[int | str, str]:
     """Every class as the list names it: the top answer, the five best with their probabilities, the rest by name."""
-    best = {one.index: f"{one.label}  {show.percent(one.probability)}" for one in chosen.predictions}
-    rest = {number: label for number, label in enumerate(chosen.probe.labels) if number not in best}
+    many = Counter(chosen.probe.labels)  # of two that are called alike, a list would always take the last
+    names = [f"{label}, number {number}" if many[label] > 1 else label
+             for number, label in enumerate(chosen.probe.labels)]  # fmt: skip
+    best = {one.index: f"{names[one.index]}  {show.percent(one.probability)}" for one in chosen.predictions}
+    rest = {number: name for number, name in enumerate(names) if number not in best}
     by_name = dict(sorted(rest.items(), key=lambda item: item[1].lower()))
     return {TOP: f"top answer: {chosen.predictions[0].label}"} | best | by_name
 

@@ -26,8 +26,12 @@ def with_scans(picture: Image.Image, count: int) -> bytes:
 def test_thousands_of_scans_are_refused_before_the_first_is_decoded(monkeypatch):
     monkeypatch.setattr(hidden_costs, "MOST_VISITS", 1000 * 400 * 300)
     data = with_scans(GREY, 3000)
+    phones = encoded(GREY, "MPO", save_all=True, append_images=[GREY])
+    header = phones[2 : phones.index(b"\xff\xdb")]  # what makes Pillow call a JPEG an MPO
     monkeypatch.setattr(Image.Image, "load", lambda picture: pytest.fail("it was decoded"))
     assert "it comes in 3,006 scans" in refusal(data)
+    data = data[:2] + header + data[2:]
+    assert Image.open(BytesIO(data)).format == "MPO" and "it comes in 3,006 scans" in refusal(data)
 
 
 def test_scans_are_those_of_the_picture_itself():
@@ -95,6 +99,7 @@ def test_a_file_of_many_small_parts_is_refused_unopened(kind, monkeypatch):
 
 def one_row(side: int = 4000) -> bytes:
     """A PNG of that many rows that has the first of them."""
+
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

@@ -3,14 +3,17 @@
 import io
 import json
 
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from pages.parts.show import figures
 from tests.networks import random_probe
 from tests.pages.drawn import canvas, numbers
-from tests.pages.test_shell import opened, said
+from tests.pages.test_shell import asked, opened, said
 from vizcore import bundled_image, open_probe
 from vizcore.inspection.network import central_fields, layer_table
+from vizcore.zoo import TinyVGG
 from vizcore.zoo import shelf as zoo
 
 PAGE = "network.py"
@@ -125,3 +128,31 @@ def test_the_card_is_shown_where_there_is_one(tmp_path, monkeypatch):
     assert "How it was trained" in markup(app)
     assert any("73.1 %" in caption.value and "92.0 %" in caption.value for caption in app.caption)
     assert app.dataframe[1].value.values.tolist() == [["cat", "dog", 7]]
+
+
+def test_a_network_without_maps_is_answered_by_sentences(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    layers = torch.nn.Flatten(), torch.nn.Linear(3 * 64, 9), torch.nn.ReLU(), torch.nn.Linear(9, 3)
+    program = torch.export.export(torch.nn.Sequential(*layers).eval(), (torch.rand(1, 3, 8, 8),))
+    torch.export.save(program, tmp_path / "flat.pt2")
+    app = opened("network.py")
+    app.file_uploader("network 0").upload("flat.pt2", (tmp_path / "flat.pt2").read_bytes()).run()
+    tries = [button.label for button in app.button if str(button.key).startswith("try network")]
+    assert not app.exception and tries == ["What the first layer sees", "The answer itself"]
+    app.switch_page("filters.py").run()
+    assert not app.exception and "no convolution" in said(app) + " ".join(text.value for text in app.markdown)
+
+
+def test_of_two_classes_with_one_name_each_can_be_chosen(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        weights = TinyVGG(8, (4,) * 6).state_dict()
+    save_file(weights, tmp_path / "mine.safetensors", {"labels": json.dumps(["crane"] * 8)})
+    app = opened("network.py")
+    app.file_uploader("network 0").upload("mine.safetensors", (tmp_path / "mine.safetensors").read_bytes()).run()
+    picker = app.selectbox("class picker")
+    assert len(set(picker.options)) == len(picker.options) == 9
+    for number in range(8):
+        app.selectbox("class picker").set_value(number).run()
+        assert asked(app, "unit") == f"scores:{number}"

@@ -105,6 +105,7 @@ def test_without_a_unit_the_top_answer_is_asked_about_and_stays_out_of_the_addre
     [
         ({"network": "nope"}, "no network 'nope'"),
         ({"network": "<script>alert(1)</script>"}, "no network"),
+        ({"network": "Makefile"}, "no network"),
         ({"network": "own-0123456789abcdef"}, "own network"),
         ({"image": "catt"}, "did you mean 'cat'"),
         ({"image": "../../etc/passwd"}, "no bundled image"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.representation.samples import picture, plain
-from vizcore import bundled_image, bundled_images, open_probe
+from vizcore import Probe, bundled_image, bundled_images, open_probe
 from vizcore.representation import equivariance, factors, invariance
 from vizcore.representation.invariance import CHANGES, changed, in_words
 
@@ -118,3 +118,11 @@ def test_amounts_are_told_in_words():
     assert in_words("rotate", -90) == "turned by 90 degrees anticlockwise"
     assert in_words("brighten", 0.25) == "0.25 brighter"
     assert in_words("move down", 0.1) == "10 % of the side to the bottom"
+
+
+def test_a_layer_without_a_cell_that_saw_no_border_is_left_out():
+    layers = torch.nn.Conv2d(3, 4, 1), torch.nn.AvgPool2d(4), torch.nn.AvgPool2d(4), torch.nn.Flatten()
+    small = Probe(torch.nn.Sequential(*layers).eval(), name="small", input_size=32)  # maps of 32, 8 and 2 cells a side
+    cat = bundled_image("cat")
+    assert [one.layer for one in equivariance(small, cat, change="rotate")] == ["0", "1"]
+    assert [one.layer for one in equivariance(small, cat, change="brighten")] == ["0", "1", "2"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vizcore import last, open_probe
 from vizcore.representation import build_index, open_corpus
@@ -53,3 +54,12 @@ def test_what_lies_off_the_middle_hardly_changes():
 def test_too_few_pictures_for_so_many_kinds_are_refused(index):
     with pytest.raises(ValueError, match="2 pictures excite the unit, too few for 3 kinds"):
         in_kinds(index, index.top(UNIT, 2), 3)
+
+
+def test_pictures_that_are_too_much_alike_are_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    for number in range(8):
+        Image.new("RGB", (64, 64), [(200, 30, 30), (30, 30, 200)][number % 2]).save(tmp_path / f"{number}.png")
+    few = last(build_index(probe, open_corpus(tmp_path), layers=["scores"])).picture
+    with pytest.raises(ValueError, match="2 different pictures excite the unit, too few for 3 kinds; index more"):
+        next(facets(probe, UNIT, few, k=3))

@@ -69,3 +69,8 @@ def test_layers_that_may_be_negative_and_silent_ones_are_refused():
         grouped("conv", torch.zeros(3, 2, 2), torch.zeros(3, 2, 2), 2)
     with pytest.raises(ValueError, match="no rectified layer with places before this unit"):
         layers_with_groups(probe, "conv1.conv:0")
+
+
+def test_what_answers_below_zero_has_no_groups():
+    with pytest.raises(ValueError, match="leaky answers below zero too, as leaky rectifiers do"):
+        grouped("leaky", torch.tensor([[[1.0, -0.1]]]), torch.ones(1, 1, 2), 2)

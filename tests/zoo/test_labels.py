@@ -1,9 +1,13 @@
 """Labels come as text or JSON from a stranger, and stay text."""
 
 import json
+import os
 
 import pytest
+from safetensors.torch import save_file
 
+from vizcore import open_probe
+from vizcore.zoo import TinyVGG
 from vizcore.zoo.labels import read_labels
 
 THREE = ("cat", "cup", "car")
@@ -40,7 +44,7 @@ def test_ten_classes_in_a_table_are_in_the_order_of_their_numbers():
         (b"[1.5, {}, null]", "a label is a name, not a float"),
         (b"[" * 100_000, "is no list of labels"),
         (b'["cat",', "is no list of labels"),
-        (b"\xff\xfe\x00", "is no list of labels"),
+        (b"\xff\xfe\x00", "is no text in UTF-8 or UTF-16"),
         (b'["' + b"a" * 5_000_000 + b'"]', "is too large"),
     ],
 )
@@ -65,3 +69,22 @@ def test_a_file_that_is_not_there():
         read_labels("nowhere.txt", 3)
     with pytest.raises(ValueError, match=r"no labels file x{200}\.$"):
         read_labels("x" * 5000, 3)
+
+
+def test_a_file_in_another_encoding_is_read_or_said_to_be_one(tmp_path):
+    file = tmp_path / "labels.txt"
+    for encoding in ("utf-16", "utf-8-sig"):  # as a shell and an editor of Windows write it
+        file.write_text("chat\nth\u00e9\nvoiture\n", encoding)
+        assert read_labels(file, 3) == ("chat", "th\u00e9", "voiture")
+    file.write_text("chat\nth\u00e9\nvoiture\n", "latin-1")
+    with pytest.raises(ValueError, match=r"labels\.txt is no text in UTF-8 or UTF-16; save it as UTF-8\."):
+        read_labels(file, 3)
+
+
+def test_a_file_that_was_put_right_is_read_again(tmp_path):
+    weights, labels = tmp_path / "mine.safetensors", tmp_path / "labels.txt"
+    save_file(TinyVGG(2).state_dict(), weights)
+    for time, names in enumerate(("cat dgo", "cat dog")):
+        labels.write_text(names.replace(" ", "\n"))
+        os.utime(labels, (time, time))
+        assert open_probe(weights, architecture="tiny-vgg", labels=labels).labels == tuple(names.split())

@@ -46,7 +46,7 @@ def too_many_parts(data: bytes) -> bool:
 def hidden_cost(picture: Image.Image, data: bytes) -> str:
     """Why an opened picture takes too long to decode, in a few words; empty where it does not."""
     pixels = picture.width * picture.height
-    if picture.format == "JPEG":
+    if picture.format in ("JPEG", "MPO"):  # phones write MPO, JPEGs in a row, of which the first is decoded
         scans = jpeg_contents(data).scans
         return f"it comes in {scans:,} scans" if scans * pixels > MOST_VISITS else ""
     if picture.format == "TIFF" and picture.info.get("compression") in ("jpeg", "tiff_jpeg"):
@@ -60,7 +60,7 @@ def has_too_little(picture: Image.Image, data: bytes) -> bool:
     if picture.format == "PNG":
         bits = {"1": 1, "P": 1, "L": 2}.get(picture.mode, 8 * len(picture.getbands()))
         return DEFLATED * png_contents(data).data < picture.width * picture.height * bits // 8
-    if picture.format == "JPEG":
+    if picture.format in ("JPEG", "MPO"):  # phones write MPO, JPEGs in a row, of which the first is decoded
         found = jpeg_contents(data)
         blocks = picture.width * picture.height // 64
         return not found.data or (not found.arithmetic and BLOCKS_A_BYTE * found.data < blocks)

@@ -72,7 +72,7 @@ class Layer:
     def maps(self, activation: torch.Tensor) -> torch.Tensor:
         """The layer's activation as feature maps (N, C, H, W), whatever layout the network keeps it in.
 
-        Tokens are laid out as the grid of patches they stand for; a class token in front is left out.
+        Tokens are laid out as the grid of patches they stand for; what stands in front of them is left out.
         """
         if self.layout == "maps":
             return activation
@@ -86,14 +86,15 @@ class Layer:
 
 
 def token_grid(tokens: int) -> tuple[int, int]:
-    """Rows and columns of a transformer's patches; one class token in front is allowed for.
+    """Rows and columns of a transformer's patches; up to five tokens in front that stand for no patch are allowed for,
+    such as that of the class, a teacher's (Touvron et al. 2021) or registers (Darcet et al. 2024).
 
-    >>> token_grid(197), token_grid(49), token_grid(6)
-    ((14, 14), (7, 7), (6, 1))
+    >>> token_grid(197), token_grid(198), token_grid(49), token_grid(6)
+    ((14, 14), (14, 14), (7, 7), (6, 1))
     """
-    for count in (tokens, tokens - 1):
-        side = math.isqrt(max(count, 0))
-        if side > 1 and side * side == count:
+    for others in range(6):
+        side = math.isqrt(max(tokens - others, 0))
+        if side > (1 if others < 2 else 2) and side * side == tokens - others:
             return side, side
     return tokens, 1
 

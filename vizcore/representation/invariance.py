@@ -168,8 +168,8 @@ def equivariance(
 
     Lenc and Vedaldi 2015 look for the transform of a layer's maps that predicts f(Tx) from f(x). Two are tried: none
     (the layer is invariant) and the picture's own, on the maps (it is equivariant; for brightness, the best
-    factor). Each error is |guess - f(Tx)| / |f(Tx)|, over the cells that saw no border. Without an amount, one
-    that is plain but not large.
+    factor). Each error is |guess - f(Tx)| / |f(Tx)|, over the cells that saw no border; a layer without such a cell is
+    left out. Without an amount, one that is plain but not large.
 
     >>> from vizcore import open_probe
     >>> grey = torch.full((3, 64, 64), 0.5)  # it looks the same wherever it is moved
@@ -192,6 +192,8 @@ def equivariance(
             inside = torch.zeros_like(maps[:1])
             inside[:, 1:-1, 1:-1] = 1
             seen = outside_is_nothing(inside, change, amount)
+        if not seen.any():
+            continue
         whole = (target * seen).norm().clamp_min(1e-12)
         errors = [((one - target) * seen).norm() / whole for one in (maps, guess)]
         found.append(Guess(layer, *(error.item() for error in errors)))

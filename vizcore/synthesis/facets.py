@@ -66,6 +66,8 @@ def in_kinds(index: Index, found: Sequence[Example], k: int) -> list[list[Exampl
     if len(found) < k:
         raise ValueError(f"{len(found)} pictures excite the unit, too few for {k} kinds; index more pictures.")
     rows = np.array(index.features()[[one.number for one in found]], np.float64)
+    if (different := len(np.unique(rows, axis=0))) < k:
+        raise ValueError(f"{different} different pictures excite the unit, too few for {k} kinds; index more pictures.")
     rows = PCA(min(AXES, *rows.shape), svd_solver="full").fit_transform(rows)
     clusters = KMeans(k, n_init=10, random_state=0).fit(rows)
     away = np.linalg.norm(rows - clusters.cluster_centers_[clusters.labels_], axis=1)

@@ -143,6 +143,8 @@ def grouped(layer: str, maps: torch.Tensor, gradient: torch.Tensor, count: int, 
     """
     from sklearn.decomposition import NMF
 
+    if (maps < 0).any():
+        raise ValueError(f"{layer} answers below zero too, as leaky rectifiers do, and no group does; choose another.")
     height, width = maps.shape[1:]
     table = maps.flatten(1).T.numpy()  # (places, C)
     count = min(count, *table.shape)

@@ -2,6 +2,7 @@
 
 import json
 import os.path
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,9 +37,12 @@ def labels_of_file(path: Path) -> list | dict:
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path.name} is too large for a list of labels; up to {LARGEST // 2**20} MB are read.")
     try:
-        text = path.read_text("utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
         return json.loads(text) if path.suffix.lower() == ".json" else text.strip().splitlines()
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path.name} is no text in UTF-8 or UTF-16; save it as UTF-8.") from problem
+    except (json.JSONDecodeError, RecursionError) as problem:
         reason = type(problem).__name__
         raise ValueError(f"{path.name} is no list of labels ({reason}); text or JSON is read.") from problem
 

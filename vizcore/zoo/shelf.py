@@ -129,8 +129,13 @@ def open_probe(name: str | Path, *, device: str | torch.device | None = None, **
         near = difflib.get_close_matches(name, network_names(), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(network_names())}, and weights files."
         raise ValueError(f"there is no network {name[:80]!r}; {hint}")
-    made = file.stat().st_mtime_ns if os.path.isfile(file) else 0
-    return SHELF.probe((str(file), made, str(device), repr(sorted(dials.items()))), opening)
+    made = [part.stat().st_mtime_ns for part in map(Path, filter(is_file, (file, dials.get("labels"))))]
+    return SHELF.probe((str(file), *made, str(device), repr(sorted(dials.items()))), opening)
+
+
+def is_file(part: object) -> bool:
+    """Whether something given is the path of a file that is there."""
+    return isinstance(part, (str, Path)) and os.path.isfile(part)
 
 
 def known_probe(name: str) -> Probe | None:
