@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from tests.corpora.samples import folder
 from tests.weights_server import serving
 from vizcore.__main__ import main
 from vizcore.zoo.official import OFFICIAL, architecture
@@ -130,3 +131,13 @@ def test_nobody_has_to_read_what_went_wrong_either(line, status):
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         process.stdout.close()
         assert process.wait() == status
+
+
+def test_a_command_works_where_its_output_was_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["networks"]) == 0
+
+
+def test_no_more_neighbours_are_told_than_there_are(tmp_path, capsys):
+    assert main(["neighbors", "--network", "tiny-vgg", "--corpus", str(folder(tmp_path / "few", 8)), "--k", "50"]) == 0
+    assert "label agreement of 7 neighbours" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 from vizcore.folders import project_folder
 from vizcore.terminal import counted, progress, shown
@@ -24,12 +25,17 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             return answered(arguments)
         finally:  # what is left unsaid here, Python would say at its end, and complain if nobody reads
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in streams():
+                stream.flush()
     except BrokenPipeError:  # whoever read along has read enough
-        for stream in (sys.stdout, sys.stderr):
+        for stream in streams():
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 0
+
+
+def streams() -> list[TextIO]:
+    """Where is written to; whoever begins a command may have closed either."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream]
 
 
 def answered(arguments: list[str] | None) -> int:
@@ -164,6 +170,7 @@ def index_corpus(given: argparse.Namespace) -> int:
     """Build the index of a network and a corpus, with a bar, and say what is in it."""
     from vizcore.corpora import DATASETS, build_index, fetch_corpus, open_corpus
     from vizcore.zoo import open_probe
+    from vizcore.zoo.labels import plain_label
 
     probe = open_probe(given.network)
     if given.corpus in DATASETS and not DATASETS[given.corpus].available:
@@ -176,7 +183,7 @@ def index_corpus(given: argparse.Namespace) -> int:
         index = frame.picture
     print(f"{index.done} pictures, {len(index.layers)} layers: {', '.join(index.layers)}")
     for name, reason in [*corpus.skipped, *index.skipped][:20]:
-        print(f"skipped {name}: {reason}")
+        print(f"skipped {plain_label(name)}: {reason}")
     if len(corpus.skipped) + len(index.skipped) > 20:
         print(f"skipped {len(corpus.skipped) + len(index.skipped)} files in all")
     return 0
@@ -288,10 +295,11 @@ def count_agreement(given: argparse.Namespace) -> int:
     corpus = last(shown(open_corpus.frames(given.corpus), lambda frame: counted(given.corpus, frame))).picture
     building = shown(build_index(probe, corpus), lambda frame: counted(f"{probe.name} on {corpus.name}", frame))
     index = last(building).picture
-    print(f"{probe.name}, {len(corpus)} pictures, {len(corpus.labels)} labels: label agreement of {given.k} neighbours")
+    k = min(given.k, max(1, int((corpus.classes >= 0).sum()) - 1))  # no more than there are
+    print(f"{probe.name}, {len(corpus)} pictures, {len(corpus.labels)} labels: label agreement of {k} neighbours")
     print(f"{'':8} {'pixels':>8} {'features':>9} {'ratio':>7} {'chance':>8}")
     for measure in ("L2", "cosine"):
-        found = agreement(index, k=given.k, measure=measure)
+        found = agreement(index, k=k, measure=measure)
         print(f"{measure:8} {found.pixels:8.1%} {found.features:9.1%} {found.gain:7.1f} {found.chance:8.1%}")
     return 0
 

@@ -1,5 +1,6 @@
 """Parquet files from strangers: bounded by what their pages really hold, whatever they say of themselves."""
 
+import json
 from itertools import pairwise
 
 import pyarrow as arrow
@@ -140,3 +141,24 @@ def test_large_pictures_and_labels_are_read_as_ever(tmp_path):
     corpus = open_corpus(written(tmp_path / "a.parquet", cells, ["owl", "cat", "owl"], row_group_size=2))
     assert torch.equal(corpus[0], load_image(cells[0])) and corpus.labels == ("cat", "owl")
     assert corpus.classes.tolist() == [1, 0, 1]
+
+
+WORDS = arrow.string()
+
+
+@pytest.mark.parametrize("kind", [WORDS, arrow.large_string(), arrow.dictionary(arrow.int32(), WORDS)])
+def test_labels_are_read_from_every_column_of_words(kind, tmp_path):
+    cells = arrow.array([{"bytes": PNG}] * 4, arrow.struct([("bytes", arrow.large_binary())]))
+    table = arrow.table({"image": cells, "label": arrow.array(["cat", "dog", "cat", "dog"]).cast(kind)})
+    parquet.write_table(table, tmp_path / "few.parquet")
+    corpus = open_corpus(tmp_path / "few.parquet")
+    assert corpus.labels == ("cat", "dog") and list(corpus.classes) == [0, 1, 0, 1]
+
+
+def test_a_number_below_zero_is_no_label(tmp_path):
+    """So the datasets library marks the rows of a split that is to be answered."""
+    table = arrow.table({"image": [PNG] * 4, "label": [0, 1, -1, -1]})
+    noted = {"info": {"features": {"label": {"names": ["cat", "dog"]}}}}
+    parquet.write_table(table.replace_schema_metadata({b"huggingface": json.dumps(noted)}), tmp_path / "few.parquet")
+    corpus = open_corpus(tmp_path / "few.parquet")
+    assert corpus.labels == ("cat", "dog") and list(corpus.classes) == [0, 1, -1, -1]

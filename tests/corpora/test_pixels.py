@@ -1,5 +1,6 @@
 """Pixels: rows that are made once and shared, and only those that somebody wants."""
 
+import os
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 
 from vizcore.corpora import open_corpus, pixels
-from vizcore.corpora.pixels import bytes_of, pixel_side
+from vizcore.corpora.pixels import bytes_of, kept, pixel_side
 
 
 @pytest.fixture
@@ -57,3 +58,18 @@ def test_only_the_pictures_wanted_are_read_and_each_of_them_once(folder, monkeyp
     whole = pixels(watched)
     assert whole.shape == (20, 3 * side * side) and (whole[17] == some[1]).all()
     assert sorted(read) == [0, 10, 11, 12, 13, 14, 15, 16, 18, 19]
+
+
+def test_who_comes_second_keeps_the_file_that_is_read_already(tmp_path, monkeypatch):
+    path, first, truncate = tmp_path / "a.rows", [], os.truncate
+
+    def meanwhile(file, size):
+        monkeypatch.setattr(os, "truncate", truncate)
+        first.append(kept(path, 2, 3))
+        truncate(file, size)
+
+    monkeypatch.setattr(os, "truncate", meanwhile)
+    kept(path, 2, 3)
+    with path.open("r+b") as file:
+        file.write(b"\7")
+    assert first[0][0, 0] == 7 and [*tmp_path.iterdir()] == [path]

@@ -1,5 +1,6 @@
 """The doctor says what a file holds, and no file does harm."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from vizcore import Probe, open_probe
 from vizcore.__main__ import main
 from vizcore.zoo.architectures import build
 from vizcore.zoo.doctor import Diagnosis, doctor, limits
-from vizcore.zoo.tiny_vgg import MEAN, STD
+from vizcore.zoo.tiny_vgg import MEAN, STD, TinyVGG
 
 PROJECT = Path(__file__).parents[2]
 SENTENCES = {
@@ -166,3 +167,13 @@ def test_the_doctor_never_raises(tmp_path, monkeypatch):
         monkeypatch.setattr(sys.modules["vizcore.zoo.doctor"], "read_own", stumbles)
         diagnosis = doctor(path)
         assert not diagnosis.healthy and said in diagnosis.problem
+
+
+def test_a_strangers_names_send_no_signs_to_the_terminal(tmp_path):
+    file = tmp_path / os.fsdecode(b"K\xe4fer.pth")
+    weights = {f"model.{name}": value for name, value in TinyVGG(2, (4,) * 6).state_dict().items()}
+    torch.save(weights | {"criterion.\x1b[2J\nx can be opened": torch.ones(3)}, tmp_path / "odd.pth")
+    (tmp_path / "odd.pth").rename(file)
+    told = str(doctor(file))
+    assert "can be opened." in told and "left out as no part of the network: criterion. [2J x can be" in told
+    assert all(letter.isprintable() or letter == "\n" for letter in told) and told.encode()

@@ -88,3 +88,8 @@ def test_a_file_that_was_put_right_is_read_again(tmp_path):
         labels.write_text(names.replace(" ", "\n"))
         os.utime(labels, (time, time))
         assert open_probe(weights, architecture="tiny-vgg", labels=labels).labels == tuple(names.split())
+
+
+def test_two_names_for_one_number_are_refused():
+    with pytest.raises(ValueError, match="two labels have the same class number; give each class one"):
+        read_labels({"cat": 0, "kitty": 0, "dog": 1}, 2)

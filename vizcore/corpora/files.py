@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from torch import Tensor
@@ -251,12 +252,20 @@ def remembered(memory: Path) -> dict[str, list]:
 
 def written(path: Path, data: bytes) -> None:
     """Write a file that is there as a whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    partial = half_written(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def half_written(path: Path) -> Path:
+    """Where a file is written before it is there as a whole; whoever else writes the same one does so elsewhere."""
+    return path.with_name(f"{path.name}.{uuid4().hex}.part")
 
 
 def key(data: bytes) -> str:

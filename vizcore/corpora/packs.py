@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,17 @@ import numpy as np
 from torch import Tensor
 
 from vizcore.corpora.bounds import Item, check_any, check_room
-from vizcore.corpora.files import EVERY, Patience, Pictures, fault, key, sorted_out, written
+from vizcore.corpora.files import (
+    EVERY,
+    CorpusChanged,
+    Patience,
+    Pictures,
+    fault,
+    half_written,
+    key,
+    sorted_out,
+    written,
+)
 from vizcore.corpora.parquet import parquet_items
 from vizcore.corpora.zips import ZIP, zip_items
 from vizcore.folders import cache_folder
@@ -34,7 +43,11 @@ class PackedPictures:
         return np.memmap(self.path, np.uint8, "r")
 
     def __call__(self, number: int) -> Tensor:
-        return load_image(self.bytes[self.bounds[number] : self.bounds[number + 1]].tobytes())
+        try:
+            data = self.bytes[self.bounds[number] : self.bounds[number + 1]].tobytes()
+        except OSError as problem:
+            raise CorpusChanged("what was kept of this collection was deleted; open it once more.") from problem
+        return load_image(data)
 
     def __getstate__(self) -> dict:  # on another machine the file is opened anew
         return {"path": self.path, "bounds": self.bounds}
@@ -65,7 +78,7 @@ def written_pack(items: Iterator[tuple[int, Item]], pack: Path, memory: Path, na
     """Lay the pictures end to end into one file, and write beside it what they are called and where they lie."""
     names, labels, keys, skipped, bounds = [], [], [], [], [0]
     patience = Patience(MOST_DECODED)
-    partial = pack.with_name(f"{pack.name}.{os.getpid()}.part")
+    partial = half_written(pack)
     try:
         with partial.open("wb") as file:
             for number, (of, (called, label, data, reason)) in enumerate(items, 1):

@@ -93,6 +93,8 @@ def parquet_item(cell: bytes | dict | None, label: object, names: list[str], num
     data = cell.get("bytes") if isinstance(cell, dict) else cell
     if isinstance(label, int) and 0 <= label < len(names):
         label = names[label]
+    elif isinstance(label, int) and label < 0:  # as the datasets library marks what has no label
+        label = None
     word = "" if label is None or label == "" else plain_label(label)
     if data is None or len(data) > LARGEST_BYTES:
         return f"row {number}", word, b"", "there is no picture in this row" if data is None else "it is too large"
@@ -103,16 +105,22 @@ def columns(schema, name: str) -> tuple[str, str | None]:
     """Which column holds the pictures and which the labels: by their kind, and among several by their usual names."""
     from pyarrow import types
 
-    def encoded(field) -> bool:
-        kind = field.type
-        if types.is_struct(kind):
-            return any(part.name == "bytes" and types.is_binary(part.type) for part in kind)
+    def binary(kind) -> bool:
         return types.is_binary(kind) or types.is_large_binary(kind)
+
+    def encoded(field) -> bool:
+        if types.is_struct(field.type):
+            return any(part.name == "bytes" and binary(part.type) for part in field.type)
+        return binary(field.type)
+
+    def worded(field) -> bool:
+        kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+        return types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind)
 
     pictures = [field.name for field in schema if encoded(field)]
     if not pictures:
         raise ValueError(f"{name} has no column of encoded pictures; it has {', '.join(schema.names)[:200]}.")
-    words = [field.name for field in schema if types.is_string(field.type) or types.is_integer(field.type)]
+    words = [field.name for field in schema if worded(field)]
     usual = [word for word in CLASSES if word in words]
     return next((word for word in IMAGES if word in pictures), pictures[0]), next(iter(usual), None)
 

@@ -177,7 +177,10 @@ class Ledger:
             os.fsync(file.fileno())
         tensors = {f"{name} {part}": getattr(one, part).contiguous()
                    for name, one in self.extremes.items() for part in PARTS}  # fmt: skip
-        written(self.of.state, save(tensors, {"noted": json.dumps({"done": self.done, "broken": self.broken})}))
+        try:
+            written(self.of.state, save(tensors, {"noted": json.dumps({"done": self.done, "broken": self.broken})}))
+        except FileNotFoundError as problem:
+            raise ValueError("the index was deleted while it was built; build it once more.") from problem
 
     def close(self) -> None:
         """Give the files back."""

@@ -1,11 +1,13 @@
 """The doctor: what a weights file holds, what was inferred, and which questions it cannot answer, and why."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from vizcore.probe import Probe, pooling
 from vizcore.zoo.custom import Labels, open_own, read_own
 from vizcore.zoo.failures import in_words
+from vizcore.zoo.labels import plain_label
 from vizcore.zoo.shelf import known_probe
 
 
@@ -59,12 +61,13 @@ def doctor(path: str | Path, architecture: str | None = None, labels: Labels | N
     >>> print(doctor("nothing.safetensors"))
     nothing.safetensors cannot be opened: there is no file nothing.safetensors.
     """
-    file = Path(path).name
+    name = Path(path).name
+    file = plain_label(os.fsencode(name).decode("utf-8", "replace"))  # a name may be no text, or send signs
     try:
         own = read_own(path, architecture, known_probe)
         probe = open_own(path, labels=labels, own=own)
     except ValueError as problem:
-        return Diagnosis(file, problem=str(problem).removeprefix(f"{file} cannot be opened: "))
+        return Diagnosis(file, problem=str(problem).removeprefix(f"{name} cannot be opened: "))
     except Exception as problem:  # a stranger's file may stumble in any way
         reason = in_words(problem) or f"it is damaged, or a kind that is not known here ({type(problem).__name__})."
         return Diagnosis(file, problem=reason[0].lower() + reason[1:])

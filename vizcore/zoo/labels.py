@@ -50,6 +50,8 @@ def labels_of_file(path: Path) -> list | dict:
 def in_order(table: Mapping, classes: int) -> list:
     """The labels of a table in the order of the class numbers, whichever side the numbers are on."""
     if table and all(isinstance(value, int) for value in table.values()):
+        if len(set(table.values())) < len(table):
+            raise ValueError("two labels have the same class number; give each class one.")
         table = {number: label for label, number in table.items()}
     numbered = {str(number): label for number, label in table.items()}
     absent = [number for number in range(classes) if str(number) not in numbered]

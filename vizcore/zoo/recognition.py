@@ -9,6 +9,7 @@ import torch
 
 from vizcore.zoo.architectures import Weights, as_built_now, blueprint, families, fits, fitting, head_of
 from vizcore.zoo.checkpoint import AVERAGED
+from vizcore.zoo.labels import plain_label
 from vizcore.zoo.timm_networks import TIMM
 
 # Words in front of a network's own names: what held it while it was trained.
@@ -47,7 +48,8 @@ def recognised(weights: Weights, architecture: str | None = None) -> Recognised:
             if found:
                 remarks = [*found.remarks]
                 if left:
-                    told = ", ".join(key[:60] for key in left[:3]) + (f" and {len(left) - 3} more" if left[3:] else "")
+                    told = ", ".join(plain_label(key)[:60] for key in left[:3])
+                    told += f" and {len(left) - 3} more" if left[3:] else ""
                     remarks.append(f"left out as no part of the network: {told}.")
                 if averaged:
                     remarks.append("of the weights, the copy averaged over the training was taken.")
