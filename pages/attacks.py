@@ -170,7 +170,9 @@ with dials.row():
     if "target" in accepted:
         others = [number for number in range(len(probe.labels)) if number != before.index]
         usual = usual_target(probe, before.index)
-        target = dials.choose("make it", [ANY, *others], key=TARGET, default=usual, format=label)
+        target = dials.target(
+            "make it", [ANY, *others], key=TARGET, labels=probe.labels, default=usual, format=label
+        )
         target = None if target == ANY else target
     turned = dials.draw(method, probe, without=("epsilon",), in_sight=2)
     second = beside.choose(chosen)

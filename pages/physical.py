@@ -152,7 +152,10 @@ def choose_target() -> int:
     top = chosen.predictions[0].index
     wanted = next((known.index(one) for one in FAVOURITES if one in known and known.index(one) != top), -1)
     others = [number for number in range(len(known)) if number != top]
-    return dials.choose("make everything a", others, key=TARGET, default=wanted, format=known.__getitem__)
+    return dials.target(
+        "make everything a", others, key=TARGET, labels=known, default=wanted if wanted in others else others[0],
+        format=known.__getitem__,
+    )  # fmt: skip
 
 
 chosen = selection()

@@ -69,7 +69,8 @@ def look(key: tuple, found) -> None:
     show.heading("What the detector sees in one of the pictures")
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         name = dials.choose("sign", list(found.pictures), key=WATCHED, default=STUCK)
-        number = st.slider("picture", 1, len(found.boxes), len(found.boxes), key=LOOK) - 1
+        last = len(found.boxes)  # one, where the drive was stopped at once
+        number = (st.slider("picture", 1, last, last, key=LOOK) if last > 1 else 1) - 1
     picture = found.pictures[name][number]
     seen = detected(key, name, number, probe, picture)
     boxes = [(tuple(map(round, one.box)), f"{one.label} {show.percent(one.probability)}") for one in seen.signs]

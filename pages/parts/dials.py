@@ -124,6 +124,16 @@ def choose(
     )
 
 
+def target(label: str, options: Sequence[int], *, key: str, labels: Sequence[str], default: int, format) -> int:
+    """A class to aim at, by its number; to another network it goes along by its label, where that knows one of it."""
+    before, number = state.kept(f"{key} labels", labels), st.session_state.get(key)
+    if before != labels and isinstance(number, int) and 0 <= number < len(before):
+        same = labels.index(before[number]) if before[number] in labels else default
+        state.place(key, same if same in options else default)
+    state.place(f"{key} labels", labels)
+    return choose(label, options, key=key, default=default, format=format)
+
+
 def walk(label: str, options: Sequence[Any], *, key: str, default: Any = None, help: str | None = None) -> Any:
     """One of many that have an order, such as a network's layers: a slider, a button for a step back and one for a
     step on, and for the same steps the keys U and O; kept in the address. A slider reads its options as Markdown."""

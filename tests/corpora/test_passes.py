@@ -1,6 +1,9 @@
 """Passes: an index is of what a network does, not only of its weights."""
 
+from collections import OrderedDict
+
 import numpy as np
+import pytest
 import torch
 
 from tests.corpora.samples import folder
@@ -22,3 +25,21 @@ def test_the_same_weights_in_another_network_are_another_index(tmp_path):
         assert np.allclose(index.features(SCORES)[0], one.run(one.prepare(corpus[0])[None])[0], atol=1e-5)
         seen.append((one.digest, program(one)))
     assert seen[0] == seen[1] and seen[0][0] == seen[2][0] and seen[0][1] != seen[2][1]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {"pixels": torch.nn.Conv2d(6, 5, 1)},
+        {"pool": torch.nn.AdaptiveAvgPool2d(1), "flat": torch.nn.Flatten(), "scores": torch.nn.Linear(6, 5)},
+    ],
+)
+def test_a_network_with_a_layer_called_scores_is_indexed_and_lists_it_once(ending, tmp_path):
+    parts = OrderedDict({"conv": torch.nn.Conv2d(3, 6, 3), "relu": torch.nn.ReLU()} | ending)
+    one = Probe(torch.nn.Sequential(parts).eval(), name="toy", labels=list("abcde"), input_size=32)
+    corpus = open_corpus(folder(tmp_path / "few", 4))
+    index = last(build_index(one, corpus, layers=["relu", "scores"])).picture
+    assert index.layers == ("relu", "scores")
+    scores, found = one.run(torch.stack([one.prepare(corpus[number]) for number in range(4)]), ["relu"])
+    assert np.allclose(index.features("scores"), scores, atol=1e-5)
+    assert np.allclose(index.features("relu"), found["relu"].mean((2, 3)), atol=1e-5)

@@ -1,5 +1,6 @@
 """The page of adversarial examples: what it shows is what `vizcore` found, and the picture taken away still fools."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import figures, percent
@@ -101,3 +102,19 @@ def test_the_picture_taken_away_still_fools(page: Page, tmp_path):
     attack = pgd(probe, cat[None], before.index, epsilon=4 / 255, steps=10, target=target)
     assert fooled.shape == cat.shape and probe.predict(fooled, k=1)[0].index == target
     assert (fooled - attack.saved[0]).abs().max() <= 1 / 255 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "dials"),
+    [
+        ("attacks.py", "attacks.target", {}),
+        ("physical.py", "physical.target", {"physical.method": "Adversarial patch", "patch.steps": "5"}),
+    ],
+)
+def test_a_target_goes_along_to_another_network_by_its_label(page, key, dials):
+    app = opened(page, **dials)
+    app.selectbox(key).set_value(open_probe("tiny-vgg").labels.index("goldfish")).run()
+    app.selectbox("network picker").set_value("efficientnet-lite0").run()
+    assert open_probe("efficientnet-lite0").labels[app.selectbox(key).value] == "goldfish"
+    app.selectbox("network picker").set_value("road-signs").run()  # which knows none
+    assert not app.exception and "went wrong" not in said(app)

@@ -43,3 +43,12 @@ def test_names_of_signs_close_together_do_not_cover_one_another(page: Page):
     (left, right, top, bottom), (its_left, its_right, its_top, its_bottom) = names.evaluate_all(places)
     assert left < its_right and its_left < right  # one above the other
     assert its_bottom <= top + 1 or bottom <= its_top + 1
+
+
+def test_a_drive_that_was_stopped_after_its_first_picture_is_shown(monkeypatch):
+    def stopped(*asked, **dials):
+        yield next(drive_by(*asked, **dials))
+
+    monkeypatch.setattr("vizcore.adversarial.drive_by", stopped)
+    app = finished(opened(PAGE, **FEW, **{"sign.way": "7"}))
+    assert "went wrong" not in said(app) and canvas(app, "sign scene")["pictureWidth"] == 256

@@ -74,7 +74,7 @@ class Index:
     def layers(self) -> tuple[str, ...]:
         """The layers whose units can be asked for, from the pictures to the scores."""
         there = {layer for part in self.parts for layer in part.layers}
-        return tuple(name for name in (*self.probe.layers, SCORES) if name in there)
+        return tuple(name for name in in_order(self.probe) if name in there)
 
     def features(self, layer: str | None = None) -> np.ndarray:
         """Every picture as a vector, memory-mapped and read-only: (done, D).
@@ -222,7 +222,7 @@ def build_index(
     if engine not in ("local", "ray"):
         raise ValueError(f"there is no engine {engine!r}; an index is built by local or ray.")
     wanted = {canonical(probe, layer) for layer in as_names(layers or usual_layers(probe))}
-    ordered = tuple(name for name in (*probe.layers, SCORES) if name in wanted)
+    ordered = tuple(name for name in in_order(probe) if name in wanted)
     one, count = Pass(probe, corpus, ordered), len(corpus)
     one.folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(one.folder.with_suffix(".lock"), thread_local=False)  # a run may be closed in another thread
@@ -265,3 +265,8 @@ def local_pass(one: Pass) -> Iterator[Frame]:
             yield Frame(found.stop, count, index, {"pictures a second": (found.stop - first) / (now - began + 1e-6)})
     finally:
         ledger.close()
+
+
+def in_order(probe: Probe) -> dict[str, None]:
+    """All that can be asked for, from the pictures to the scores, which a network may call so itself: each once."""
+    return dict.fromkeys((*probe.layers, SCORES))
