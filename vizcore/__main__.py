@@ -169,8 +169,7 @@ def fetch_networks(given: argparse.Namespace) -> int:
 def index_corpus(given: argparse.Namespace) -> int:
     """Build the index of a network and a corpus, with a bar, and say what is in it."""
     from vizcore.corpora import DATASETS, build_index, fetch_corpus, open_corpus
-    from vizcore.zoo import open_probe
-    from vizcore.zoo.labels import plain_label
+    from vizcore.zoo import open_probe, plain_label
 
     probe = open_probe(given.network)
     if given.corpus in DATASETS and not DATASETS[given.corpus].available:

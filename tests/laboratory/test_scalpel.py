@@ -176,3 +176,28 @@ def test_a_layer_that_the_answer_does_not_need_is_taken_whole_and_said_not_to_fl
         smallest_ablation.frames(Probe(network, name="stubborn", input_size=4), torch.rand(3, 4, 4), "0")
     ).picture
     assert not found.flipped and sorted(found.channels) == [0, 1, 2]
+
+
+class Transposed(nn.Module):
+    """Maps that are laid out as rows and turned, as a transformer makes its tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 6, 4, 4), nn.Linear(6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.flatten(self.conv(x), 2).permute(0, 2, 1).mean(1))
+
+
+@pytest.mark.parametrize("layer", ["flatten", "permute"])
+def test_a_number_of_a_vector_is_silenced_whatever_its_strides(layer):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        probe = Probe(Transposed().eval(), name="turned", input_size=16)
+    pixels = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    before, after = (probe.run(pixels, [layer], wraps)[1][layer] for wraps in ({}, ablate(probe, [f"{layer}:5"])))
+    places = (before != after).nonzero().tolist()
+    if probe.layer(layer).layout == "vector":
+        assert before.shape == after.shape and (before != after).flatten().nonzero().tolist() == [[5]]
+    else:
+        assert {place[-1] for place in places} == {5} and len(places) == 16

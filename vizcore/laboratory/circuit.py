@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.imaging import Map, render
-from vizcore.probe import Layer, Probe, Unit
+from vizcore.probe import Layer, Probe, Unit, kernels
 
 MOST = 8  # units that are told
 PASSES_ON = ("rectifier", "activation", "normalisation", "dropout")  # what stands between a unit and its weights
 KEEPS = ("padding", "dropout", "reshape", "flatten")  # what stands between weights and what they read
+PERMUTES = ("ChannelShuffle", "channel_shuffle", "native_channel_shuffle", "roll", "flip", "getitem", "index")
 POOLS = ("max pooling", "average pooling")
 SIDE, GAP = 96, 4  # pixels of a picture and a kernel below one another
 
@@ -61,27 +62,26 @@ def circuit(probe: Probe, unit: Unit | int | str) -> tuple[list[Incoming], str]:
     unit = probe.unit(unit)
     facts, sign = probe.layer(unit.layer), 1.0
     while facts.kind in PASSES_ON and len(facts.inputs) == 1:
-        if facts.kind == "normalisation" and (scale := probe.weight(facts.name)) is not None and scale.ndim == 1:
-            sign *= scale[unit.channel].sign().item()
+        sign *= signs(probe, facts)[unit.channel].item()
         facts = probe.layer(facts.inputs[0])
-    weight = probe.weight(facts.name) if facts.kind in ("convolution", "linear") else None
+    weight = kernels(probe, facts.name) if facts.kind in ("convolution", "linear") else None
     if weight is None or weight.shape[0] != facts.channels or not facts.inputs:
         return [], ""
-    kernels = sign * weight[unit.channel].detach().cpu().float()  # (I, k, k), or (I,) of a linear layer
-    kernels = kernels.view(len(kernels), *(kernels.shape[1:] or (1, 1)))
+    own = sign * weight[unit.channel].detach().cpu().float()  # (I, k, k), or (I,) of a linear layer
+    own = own.view(len(own), *(own.shape[1:] or (1, 1)))
     source = probe.layer(facts.inputs[0])
     while source.kind in KEEPS and len(source.inputs) == 1:
         if mixes(probe, source):
             return [], ""
         source = probe.layer(source.inputs[0])
-    if source.channels % len(kernels):
+    if source.channels % len(own):
         return [], ""  # flattened maps: a weight for every cell, which is no picture of a unit
-    first = unit.channel * (source.channels // len(kernels)) // facts.channels * len(kernels)  # of the unit's group
-    energy = kernels.square().flatten(1).sum(1)
+    first = unit.channel * (source.channels // len(own)) // facts.channels * len(own)  # of the unit's group
+    energy = own.square().flatten(1).sum(1)
     best = energy.argsort(descending=True, stable=True)[:MOST].tolist()
     return [
-        Incoming(Unit(source.name, first + place), kernels[place].sum().item(),
-                 (energy[place] / energy.sum().clamp_min(1e-12)).item(), kernels[place])
+        Incoming(Unit(source.name, first + place), own[place].sum().item(),
+                 (energy[place] / energy.sum().clamp_min(1e-12)).item(), own[place])
         for place in best
     ], facts.name  # fmt: skip
 
@@ -100,33 +100,43 @@ def outgoing(probe: Probe, unit: Unit | int | str) -> list[Outgoing]:
     ('conv4.relu', 1)
     """
     unit = probe.unit(unit)
-    found = [one for layer in readers(probe, unit.layer) for one in read_in(probe, layer, unit.channel)]
+    found = [one for way in readers(probe, unit.layer) for one in read_in(probe, *way, unit.channel)]
     return sorted(found, key=lambda one: -one.share)[:MOST]
 
 
-def readers(probe: Probe, layer: str) -> Iterator[Layer]:
-    """The layers with weights that read a layer as it is, or what is rectified, normalised or pooled of it."""
+def readers(probe: Probe, layer: str) -> Iterator[tuple[Layer, list[Layer]]]:
+    """The layers with weights that read a layer as it is, or what is rectified, normalised or pooled of it, and by what
+    that is done."""
     own = probe.layer(layer).name
     for reader in probe.layers.values():
         if reader.kind not in ("convolution", "linear") or not reader.inputs:
             continue
-        behind = probe.layer(reader.inputs[0])
+        behind, passed = probe.layer(reader.inputs[0]), []
         while behind.name != own and behind.kind in (*PASSES_ON, *KEEPS, *POOLS) and len(behind.inputs) == 1:
             if mixes(probe, behind):
                 break
+            passed.append(behind)
             behind = probe.layer(behind.inputs[0])
         if behind.name == own:
-            yield reader
+            yield reader, passed
 
 
 def mixes(probe: Probe, layer: Layer) -> bool:
     """Whether a layer has other channels than what it reads: a reshape may mix them, with places or one another."""
-    return layer.channels != probe.layer(layer.inputs[0]).channels
+    word = next(step.word for step in probe.steps if step.layer == layer.name)
+    return word in PERMUTES or layer.channels != probe.layer(layer.inputs[0]).channels
 
 
-def read_in(probe: Probe, reader: Layer, channel: int) -> list[Outgoing]:
-    """The units of a layer with weights that read a channel, by kernels whose sign counts what is normalised after."""
-    weight = probe.weight(reader.name)
+def signs(probe: Probe, layer: Layer) -> torch.Tensor:
+    """The sign by which a layer passes each of its channels on: only a normalisation may turn it."""
+    scale = probe.weight(layer.name) if layer.kind == "normalisation" else None
+    return torch.ones(layer.channels) if scale is None or scale.ndim != 1 else scale.detach().cpu().float().sign()
+
+
+def read_in(probe: Probe, reader: Layer, passed: Sequence[Layer], channel: int) -> list[Outgoing]:
+    """The units of a layer with weights that read a channel, by kernels whose sign counts what is normalised before,
+    in the layers that were `passed`, and after."""
+    weight = kernels(probe, reader.name)
     source = probe.layer(reader.inputs[0])
     if weight is None or weight.shape[0] != reader.channels or source.channels % weight.shape[1]:
         return []
@@ -137,15 +147,16 @@ def read_in(probe: Probe, reader: Layer, channel: int) -> list[Outgoing]:
         return []  # flattened maps: a weight for every cell
     first = channel // weight.shape[1] * each
     follows = reader
-    signs = torch.ones(len(weight))
+    turned = torch.ones(len(weight))
+    for layer in passed:
+        turned = turned * signs(probe, layer)[channel]
     while (then := only_reader(probe, follows.name)) and then.kind in PASSES_ON:
-        if then.kind == "normalisation" and (scale := probe.weight(then.name)) is not None and scale.ndim == 1:
-            signs = signs * scale.detach().cpu().sign()
+        turned = turned * signs(probe, then)
         follows = then
-    kernels = signs.view(-1, 1, 1) * weight[:, channel % weight.shape[1]]
-    energy = kernels.square().flatten(1).sum(1) / weight.square().flatten(1).sum(1).clamp_min(1e-12)
+    read = turned.view(-1, 1, 1) * weight[:, channel % weight.shape[1]]
+    energy = read.square().flatten(1).sum(1) / weight.square().flatten(1).sum(1).clamp_min(1e-12)
     return [
-        Outgoing(Unit(follows.name, one), kernels[one].sum().item(), energy[one].item(), kernels[one])
+        Outgoing(Unit(follows.name, one), read[one].sum().item(), energy[one].item(), read[one])
         for one in range(first, min(first + each, len(weight)))
         if energy[one] > 0
     ]

@@ -153,7 +153,9 @@ def places(probe: Probe, layer: str, units: Sequence[Unit], values: torch.Tensor
     elif facts.layout == "tokens":
         maps = chosen.T  # (C, tokens): a whole channel has the class token too
     else:
-        maps = chosen.view(-1, 1)  # a vector, whatever its shape
+        flat = torch.zeros(chosen.numel(), dtype=torch.bool, device=chosen.device)
+        flat[[unit.channel for unit in units]] = True
+        return chosen.copy_(flat.view(chosen.shape))  # a vector, whatever its shape and strides
     for unit in units:
         if unit.at is None:
             maps[unit.channel] = True

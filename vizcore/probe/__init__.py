@@ -5,6 +5,7 @@ from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.fair_lock import background
 from vizcore.probe.global_pooling import inexact, pooling
 from vizcore.probe.graph import Step, first_sentence, leaf
+from vizcore.probe.kernels import kernels
 from vizcore.probe.layer import Layer, as_names
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
@@ -36,6 +37,7 @@ __all__ = [
     "given",
     "inexact",
     "is_torchs_own",
+    "kernels",
     "leaf",
     "operation_name",
     "pooling",

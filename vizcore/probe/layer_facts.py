@@ -58,6 +58,8 @@ CELLWISE = {"rectifier", "activation", "normalisation", "dropout", "addition", "
 # The names of the arguments of what may be written as a function, in their order.
 ARGUMENTS = {
     "linear": ("input", "weight"),
+    "mm": ("input", "weight"),
+    "addmm": ("bias", "input", "weight"),
     "conv2d": ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
     "convolution": ("input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding",
                     "groups"),

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from vizcore.dial import Suits
 from vizcore.method import Method
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, kernels
 from vizcore.synthesis.targets import units
 
 PICTURES, WEIGHTS, NUMBER = "their pictures", "their weights", "their numbers"
@@ -104,8 +104,8 @@ def own_weights(probe: Probe, layer: str) -> torch.Tensor | None:
     """
     facts = probe.layer(layer)
     while True:
-        weight = probe.weight(facts.name)
-        if weight is not None and weight.ndim > 1 and len(weight) == facts.channels:
+        weight = kernels(probe, facts.name)
+        if weight is not None and len(weight) == facts.channels:
             return weight.detach().flatten(1).cpu()
         if facts.kind not in KEEPS:
             return None
