@@ -80,3 +80,18 @@ def test_evenly_reaches_over_all_of_them():
 def test_what_is_no_table_is_a_sentence(features):
     with pytest.raises(ValueError, match="one row a picture"):
         vectors.table(features)
+
+
+@pytest.mark.parametrize("away", [0.0, 3000.0, 1e5])
+def test_one_large_channel_does_not_drown_the_others(away):
+    rows = cloud(400, 8)
+    rows[:, 0] += away * (torch.arange(400) % 2)
+    far = torch.cdist(rows.double(), rows.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    expected = far.fill_diagonal_(torch.inf).argsort(1)[:, :5]
+    assert closest(rows, rows, 5, own=torch.arange(400))[0].equal(expected)
+    assert closest(rows, rows[:1], 5, own=torch.tensor([0]))[0].equal(expected[:1]), "whoever asks beside"
+
+
+def test_of_equally_near_rows_the_first_come_first():
+    assert closest(torch.zeros(300, 4), torch.zeros(3, 4), 4)[0].tolist() == [[0, 1, 2, 3]] * 3
+    assert closest([[0.0]] + [[1.0]] * 7, [[0.0]], 2)[0].tolist() == [[0, 1]]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from openTSNE.affinity import PerplexityBasedNN
+from scipy.special import rel_entr
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
@@ -142,3 +143,13 @@ def test_the_digits_are_arranged_as_faithfully_as_scikit_learn_does():
         for laid in (last(tsne(digits)).picture.numpy(), theirs)
     )
     assert ours > oracle - 0.01
+
+
+def test_the_divergence_that_is_told_is_that_of_the_points_that_are_shown():
+    rows = cloud(60, 5)
+    near = nearness(rows, 15.0)
+    for frame in tsne(rows, perplexity=15, steps=30):
+        points = frame.picture.double()
+        likeness = (1 / (1 + torch.cdist(points, points).square())).fill_diagonal_(0)
+        apart = rel_entr(near.double().numpy(), (likeness / likeness.sum()).numpy()).sum()
+        assert frame.terms["divergence"] == pytest.approx(apart, rel=1e-3)

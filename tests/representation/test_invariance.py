@@ -126,3 +126,13 @@ def test_a_layer_without_a_cell_that_saw_no_border_is_left_out():
     cat = bundled_image("cat")
     assert [one.layer for one in equivariance(small, cat, change="rotate")] == ["0", "1"]
     assert [one.layer for one in equivariance(small, cat, change="brighten")] == ["0", "1", "2"]
+
+
+def test_a_network_that_answers_for_every_pixel_is_followed_by_its_score():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 1)
+        pixelwise = Probe(torch.nn.Sequential(*layers).eval(), name="pixelwise", input_size=32)
+    cat = bundled_image("cat")
+    found = invariance(pixelwise, cat, 1, change="brighten", steps=5)
+    assert pixelwise.by_pixel and found.values[2] == pytest.approx(pixelwise.value(cat, 1), rel=1e-4)

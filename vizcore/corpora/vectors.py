@@ -73,20 +73,19 @@ def closest_few(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`closest` for as many queries as fit beside one block."""
     queries = directed(queries, measure)
-    middle = queries.mean(0)  # near the origin a product loses few of its digits
-    best = torch.full((len(queries), 0), torch.inf)
+    precise = queries.double()  # where a channel is large, a product in single precision loses what tells rows apart
+    best = torch.full((len(queries), 0), torch.inf, dtype=torch.double)
     numbers = torch.zeros(len(queries), 0, dtype=torch.long)
     for start, rows in blocks(features):
-        rows = directed(rows, measure) - middle
-        far = rows.square().sum(1) - 2 * (queries - middle) @ rows.T  # squared, up to each query's own length
+        rows = directed(rows, measure).double()
+        far = rows.square().sum(1) - 2 * precise @ rows.T  # squared, up to each query's own length
         if own is not None:
             mine = own[:, None] == torch.arange(start, start + len(rows))
             far = far.masked_fill(mine, torch.inf)
-        near = far.topk(min(k + 1, len(rows)), largest=False)
-        best = torch.cat([best, near.values], 1)
-        numbers = torch.cat([numbers, near.indices + start], 1)
-        kept = best.topk(min(k + 1, best.shape[1]), largest=False)
-        best, numbers = kept.values, numbers.gather(1, kept.indices)
+        near, places = firsts(far, min(k + 1, len(rows)))
+        best, numbers = torch.cat([best, near], 1), torch.cat([numbers, places + start], 1)
+        best, places = firsts(best, min(k + 1, best.shape[1]))
+        numbers = numbers.gather(1, places)
     numbers = numbers.sort(1).values  # among equally distant rows the first comes first
     portion = max(1, NUMBERS // (numbers.shape[1] * queries.shape[1]))
     exact = torch.cat([
@@ -97,6 +96,20 @@ def closest_few(
         exact = exact.masked_fill(numbers == own[:, None], torch.inf)
     squared, order = (part[:, :k] for part in exact.sort(dim=1, stable=True))
     return numbers.gather(1, order), squared / 2 if measure == "cosine" else squared.sqrt()
+
+
+def firsts(far: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k smallest values of every row and where they are, from left to right; of equal ones the first are taken.
+
+    >>> firsts(torch.tensor([[2.0, 1.0, 2.0, 2.0]]), 2)[1].tolist()
+    [[0, 1]]
+    """
+    far = far.nan_to_num(torch.inf, torch.inf)
+    last = far.kthvalue(k, dim=1, keepdim=True).values
+    closer, equal = far < last, far == last
+    wanted = closer | (equal & (equal.cumsum(1) <= k - closer.sum(1, keepdim=True)))
+    places = wanted.nonzero()[:, 1].view(len(far), k)
+    return far.gather(1, places), places
 
 
 def directed(rows: torch.Tensor, measure: str) -> torch.Tensor:

@@ -107,7 +107,8 @@ def tsne(
         points = points + way
         points = points - points.mean(0)
         if step in FIRST or step % RHYTHM == 0 or step == steps:
-            terms = {"divergence": divergence(points, near, total), "perplexity": perplexity}
+            apart = divergence(points, near, forces(points, near)[2])  # of the points as they are now
+            terms = {"divergence": apart, "perplexity": perplexity}
             yield Frame(step, steps, points.clone(), terms)
 
 

@@ -216,8 +216,10 @@ def apart(found: dict[str, torch.Tensor], here: dict[str, torch.Tensor]) -> torc
 
 
 def reading(probe: Probe, unit: Unit, activations: torch.Tensor) -> torch.Tensor:
-    """A class's probability, or another unit's value, for every picture: (N,)."""
-    values = probe.probabilities(activations)[:, unit.channel] if unit.is_class else probe.read(unit, activations)
+    """A class's probability, or another unit's value, for every picture: (N,); of a network that answers for every
+    pixel the class's score, for a softmax of sums over them is 0 or 1."""
+    likely = unit.is_class and not probe.by_pixel
+    values = probe.probabilities(activations)[:, unit.channel] if likely else probe.read(unit, activations)
     return values.cpu()
 
 
