@@ -141,3 +141,17 @@ def test_a_command_works_where_its_output_was_closed(monkeypatch):
 def test_no_more_neighbours_are_told_than_there_are(tmp_path, capsys):
     assert main(["neighbors", "--network", "tiny-vgg", "--corpus", str(folder(tmp_path / "few", 8)), "--k", "50"]) == 0
     assert "label agreement of 7 neighbours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("minutes", ["0", "-5", "nan", "inf"])
+def test_a_training_of_no_time_leaves_the_weights_as_they_are(minutes, tmp_path, capsys):
+    arguments = ["train", "tiny-vgg", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", minutes]
+    assert main(arguments) == 1 and not (tmp_path / "out").exists()
+    assert "a training takes some time, so give a number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "-3"])
+def test_a_limit_is_at_least_one(limit, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["measure", "--data", str(tmp_path), "--limit", limit])
+    assert "at least 1 is needed" in capsys.readouterr().err

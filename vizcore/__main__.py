@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import runpy
 import sys
@@ -11,7 +12,7 @@ from types import ModuleType
 from typing import TextIO
 
 from vizcore.folders import project_folder
-from vizcore.terminal import counted, progress, shown
+from vizcore.terminal import at_least_one, counted, progress, shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -118,13 +119,13 @@ def parser() -> argparse.ArgumentParser:
     trust = commands.add_parser("trust", help="judge the attribution methods on labelled photographs with boxes")
     trust.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
     trust.add_argument("--network", default="tiny-vgg")
-    trust.add_argument("--limit", type=int, default=400, help="at most so many photographs, drawn at random")
+    trust.add_argument("--limit", type=at_least_one, default=400, help="at most so many photographs, drawn at random")
     trust.set_defaults(run=judge_methods)
 
     measure = commands.add_parser("measure", help="how often a twin is right, also under attack")
     measure.add_argument("--data", type=Path, required=True, help="the folder with the photographs")
     measure.add_argument("--network", default="tiny-vgg-robust", help="a network of the same 64 classes")
-    measure.add_argument("--limit", type=int, help="at most so many photographs, drawn at random")
+    measure.add_argument("--limit", type=at_least_one, help="at most so many photographs, drawn at random")
     measure.add_argument("--card", type=Path, help="a card to write what was measured into")
     measure.set_defaults(run=measure_network)
 
@@ -213,6 +214,8 @@ def examine(given: argparse.Namespace) -> int:
 
 def train_network(given: argparse.Namespace) -> int:
     """Train one of the twins, the decoders of the first, the painter, or what hears sentences that espeak-ng speaks."""
+    if not 0 < given.minutes < math.inf:
+        raise ValueError(f"--minutes is {given.minutes:g}; a training takes some time, so give a number above 0.")
     if given.start and given.name not in ("speech", "tiny-vgg"):
         raise ValueError(f"--start came with {given.name}; speech and tiny-vgg begin with weights, so leave it out.")
     if given.start and not given.start.is_file():

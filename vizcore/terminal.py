@@ -1,6 +1,7 @@
-"""The terminal: how far a long run is, on one line that is drawn anew, where somebody watches."""
+"""The terminal: how far a long run is, on one line that is drawn anew where somebody watches, and what is typed."""
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,3 +43,14 @@ def counted(name: str, frame) -> str:
     share, pace = min(frame.step / frame.of, 1) if frame.of else 0, frame.terms.get("pictures a second")
     left = f", {pace:,.0f} a second, {(frame.of - frame.step) / pace:,.0f} s left" if pace else ""
     return f"{name[:20]:20} [{'#' * int(30 * share):30}] {frame.step:4} of {frame.of}{left}   "
+
+
+def at_least_one(word: str) -> int:
+    """A count from the command line.
+
+    >>> at_least_one("12")
+    12
+    """
+    if (count := int(word)) < 1:
+        raise ArgumentTypeError(f"{count} came, at least 1 is needed")
+    return count

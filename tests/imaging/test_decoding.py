@@ -282,3 +282,11 @@ def test_eight_threads_read_what_one_reads():
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(load_image, sources))
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("place", [16, 17, 18, 19])
+def test_a_profile_for_no_known_colours_is_passed_over(place):
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[place] = 255
+    picture = Image.new("RGB", (3, 2), (200, 10, 10))
+    assert levels(encoded(picture, "PNG", icc_profile=bytes(profile))).tolist() == levels(picture).tolist()

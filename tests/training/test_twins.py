@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
 from vizcore import open_probe
+from vizcore.adversarial import pgd
 from vizcore.training import card, twins
 from vizcore.training.augmenting import augment
 from vizcore.training.calibration import calibrate, temperature
@@ -150,3 +151,9 @@ def test_what_is_kept_is_the_running_average():
     moved = zip(before, run.network.parameters(), run.average.parameters(), strict=True)
     for first, now, kept in moved:
         assert torch.allclose(kept, first.lerp(now, 0.003), atol=1e-7)
+
+
+def test_of_photographs_that_are_all_fooled_nobody_is_asked():
+    probe, images = open_probe("tiny-vgg"), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    none = torch.zeros(2, dtype=torch.bool)
+    assert card.fooled(probe, pgd, images, torch.tensor([0, 1]), none, 4, steps=1).tolist() == [False, False]

@@ -93,3 +93,21 @@ def test_a_file_that_was_put_right_is_read_again(tmp_path):
 def test_two_names_for_one_number_are_refused():
     with pytest.raises(ValueError, match="two labels have the same class number; give each class one"):
         read_labels({"cat": 0, "kitty": 0, "dog": 1}, 2)
+
+
+@pytest.mark.parametrize("heading", ["", "id,name\n"])
+@pytest.mark.parametrize("between", [",", ": ", "\t", " ; "])
+def test_lines_that_number_their_classes_are_read_by_the_numbers(heading, between, tmp_path):
+    file = tmp_path / "labels.csv"
+    lines = [f"{number}{between}{name}\n" for number, name in ((2, "car"), (1, "cup"), (0, "cat"))]
+    file.write_text(heading + "".join(lines))
+    assert read_labels(file, 3) == THREE
+    with pytest.raises(ValueError, match="the labels number 3 classes, the network has 4"):
+        read_labels(file, 4)
+    file.write_text("1, 2, 3: go\ncat\ncup")  # which is no number of a class
+    assert read_labels(file, 3)[0] == "1, 2, 3: go"
+
+
+def test_the_settings_of_a_network_name_its_classes(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {"1": "cup", "0": "cat", "2": "car"}, "hidden": 9}))
+    assert read_labels(tmp_path / "config.json", 3) == THREE

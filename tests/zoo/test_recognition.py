@@ -141,3 +141,12 @@ def test_another_head_is_named(head, words):
 def test_quantized_weights_are_refused_in_a_sentence(weights, tmp_path):
     torch.save(weights, tmp_path / "mine.pth")
     assert "are quantized" in doctor(tmp_path / "mine.pth").problem
+
+
+@pytest.mark.parametrize("classes", [3, 5])
+def test_a_teacher_that_is_another_network_is_no_average(classes, tmp_path):
+    teacher = build("resnet34" if classes == 3 else "resnet18", num_classes=classes).state_dict()
+    student = build("resnet18", num_classes=3).state_dict()
+    torch.save({"student": student, "teacher": teacher}, tmp_path / "mine.pth")
+    found = doctor(tmp_path / "mine.pth")
+    assert found.architecture == "resnet18" and found.classes == 3 and "averaged" not in " ".join(found.limits)

@@ -130,7 +130,7 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         camera = ImageCms.ImageCmsProfile(BytesIO(profile))
         picture = as_profiled(picture, camera.profile.xcolor_space.strip())
         return ImageCms.profileToProfile(picture, camera, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):  # a profile that is damaged or made for other colours
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a profile that is damaged or made for other colours
         return picture.convert("RGB")
 
 

@@ -53,7 +53,7 @@ def fooled(
 ) -> torch.Tensor:  # fmt: skip
     """Which of the photographs asked about an attack fools: (N,)."""
     found = torch.zeros_like(asked)
-    for batch in asked.nonzero()[:, 0].split(64) if epsilon else ():
+    for batch in asked.nonzero()[:, 0].split(64) if epsilon and asked.any() else ():
         found[batch] = attack(probe, images[batch], classes[batch], epsilon=epsilon / 255, **dials).success
     return found
 

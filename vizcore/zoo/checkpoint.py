@@ -165,7 +165,7 @@ def state_dict(content: object, name: str) -> tuple[dict[str, torch.Tensor], str
     tables = dict(tables_in(content))
     if any("_packed_params" in str(key) for table in tables.values() for key in table):
         raise ValueError(quantized(name, "it"))
-    found = {place: tensors(table) for place, table in tables.items()}
+    found = copies({place: tensors(table) for place, table in tables.items()})
     most = max(map(len, found.values()), default=0)
     # Copies may differ by a counter or two; a table of a few losses is no copy.
     full = [place for place, weights in found.items() if len(weights) > 0.8 * most]
@@ -173,6 +173,19 @@ def state_dict(content: object, name: str) -> tuple[dict[str, torch.Tensor], str
         raise ValueError(f"{name} holds no weights; a state dict is a table of names and tensors.")
     place = next((place for place in full if AVERAGED.search(place)), full[0])
     return checked(found[place], name), place
+
+
+def copies(found: dict[str, dict[str, torch.Tensor]]) -> dict[str, dict[str, torch.Tensor]]:
+    """Tables of weights without those that go by the name of an average and are another network: a teacher, say."""
+    most = max(map(len, found.values()), default=0)
+    shapes = {
+        place: sorted(tuple(value.shape) for value in weights.values() if value.ndim > 1)
+        for place, weights in found.items()
+    }
+    large = [place for place, weights in found.items() if len(weights) > 0.3 * most]
+    own = [shapes[place] for place in large if not AVERAGED.search(place)]
+    return {place: weights for place, weights in found.items()
+            if not own or not AVERAGED.search(place) or shapes[place] in own}  # fmt: skip
 
 
 def tables_in(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping]]:

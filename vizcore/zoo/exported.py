@@ -214,6 +214,8 @@ def bounded(network: fx.GraphModule, shape: tuple[int, int, int], allowed: Limit
         scores = check_costs(network, shape, allowed)
     except RuntimeError as problem:
         scores, why = None, f" ({first_sentence(problem)})"
+    if isinstance(scores, torch.Tensor) and scores.ndim == 4 and len(scores) == 2:
+        raise Refused("it answers for every pixel; export it with its scores averaged over them, one row a picture")
     if not isinstance(scores, torch.Tensor) or scores.ndim not in (1, 2) or len(scores) != 2:
         raise Refused(
             f"it does not turn two pictures into two rows of scores{why}; export it with an open number of pictures, "

@@ -2,11 +2,13 @@
 
 import json
 import os.path
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LARGEST = 4 * 2**20
+NUMBERED = re.compile(r"\s*(\d+)\s*[,;:\t]\s*(.+)")
 LONGEST = 200
 
 
@@ -39,12 +41,34 @@ def labels_of_file(path: Path) -> list | dict:
     try:
         content = path.read_bytes()
         text = content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
-        return json.loads(text) if path.suffix.lower() == ".json" else text.strip().splitlines()
+        return of_json(json.loads(text)) if path.suffix.lower() == ".json" else of_lines(text.strip().splitlines())
     except UnicodeDecodeError as problem:
         raise ValueError(f"{path.name} is no text in UTF-8 or UTF-16; save it as UTF-8.") from problem
     except (json.JSONDecodeError, RecursionError) as problem:
         reason = type(problem).__name__
         raise ValueError(f"{path.name} is no list of labels ({reason}); text or JSON is read.") from problem
+
+
+def of_json(found: object) -> object:
+    """What JSON says of labels; in the settings of a network (as transformers keeps them) these have a name.
+
+    >>> of_json({"model_type": "resnet", "id2label": {"0": "cat"}})
+    {'0': 'cat'}
+    """
+    return found["id2label"] if isinstance(found, dict) and isinstance(found.get("id2label"), dict) else found
+
+
+def of_lines(lines: list[str]) -> list | dict:
+    """Labels from lines of text; where each has its class's number in front, by these, perhaps below a heading.
+
+    >>> of_lines(["cat", "cup"]), of_lines(["id,name", "1,cup", "0,cat"])
+    (['cat', 'cup'], {1: 'cup', 0: 'cat'})
+    """
+    numbered = [NUMBERED.match(line) for line in lines]
+    if numbered and not numbered[0]:
+        numbered = numbered[1:]
+    table = {int(one[1]): one[2] for one in numbered if one}
+    return table if numbered and all(numbered) and sorted(table) == [*range(len(numbered))] else lines
 
 
 def in_order(table: Mapping, classes: int) -> list:
