@@ -53,3 +53,7 @@ def test_small_objects_are_counted_apart_and_the_middle_is_what_has_to_be_beaten
     assert (standing.photographs, standing.hits, standing.small, standing.small_hits) == (3, 2, 2, 1)
     assert (standing.only_it, standing.only_middle) == (1, 1)
     assert standing.small_share == 0.5
+
+
+def test_a_blank_map_points_nowhere():
+    assert not points_at(Map(torch.zeros(8, 8), signed=False, measure="score"), (0, 0, 10, 10), 64)

@@ -269,3 +269,9 @@ def test_a_program_exported_down_to_its_smallest_parts_has_the_facts_of_its_netw
     assert sum(one.parameters for one in exported.layers.values()) == sum(
         one.parameters for one in probe.layers.values()
     )
+
+
+def test_the_box_of_a_cell_that_sees_only_padding_is_empty():
+    field = ReceptiveField((3, 3), (1, 1), (-4, -4))
+    assert field.box((0, 0), (16, 16)) == (0, 0, 0, 0) and field.box((21, 21), (16, 16)) == (16, 16, 16, 16)
+    assert field.box((0, 10), (16, 16)) == (0, 6, 0, 9) and field.box((8, 8), (16, 16)) == (4, 4, 7, 7)

@@ -5,9 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vizcore import Probe, open_probe
+from vizcore import Probe, bundled_image, open_probe
+from vizcore.adversarial import pgd, xray
 from vizcore.ascent import through_rectifiers
-from vizcore.attribution import deconvnet, guided_backprop
+from vizcore.attribution import deconvnet, grad_cam, guided_backprop
+from vizcore.zoo import doctor
+from vizcore.zoo.torchvision_import import torchvision
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -179,3 +182,28 @@ def test_gradients_through_a_programs_rectifiers_are_those_of_its_network(rectif
     seen = image[None].clone().requires_grad_()
     ways = [through_rectifiers(one, lambda found: found["scores"][:, 0], seen, seen) for one in (probe, plain)]
     torch.testing.assert_close(*ways)
+
+
+def exported(network: nn.Module, path):
+    """A program with an open number of pictures."""
+    shapes = ({0: torch.export.Dim("pictures")},)
+    torch.export.save(torch.export.export(network.eval(), (torch.rand(2, 3, 32, 32),), dynamic_shapes=shapes), path)
+    return path
+
+
+def test_an_exported_transformer_is_asked_where_its_patches_still_matter_and_is_x_rayed(tmp_path):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=5)
+        nn.init.normal_(network.heads.head.weight)  # torchvision begins with zeros
+    probe, cat = open_probe(exported(network, tmp_path / "vit.pt2")), bundled_image("cat")
+    assert probe.deepest_maps == "encoder.layers.encoder_layer_1.ln_1"
+    assert grad_cam(probe, cat, 0, both_signs=True).values.abs().max() > 0
+    attack = pgd(probe, probe.prepare(cat)[None], 0, target=2, epsilon=2 / 255)
+    found = xray(probe, attack)
+    assert found.attack[-1] > 0 and len(found.attack) == len(found.layers)
+
+
+def test_a_program_that_answers_for_every_pixel_is_told_what_to_do(tmp_path):
+    told = str(doctor(exported(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 1)), tmp_path / "seg.pt2")))
+    assert "it answers for every pixel; export it with its scores averaged" in told and "open number" not in told

@@ -80,6 +80,7 @@ def xray(probe: Probe, attack: Attack, *, seed: int = 0) -> XRay:
     saved, chance = attack.saved[:1], control(probe, attack, seed=seed).saved[:1]
     pictures = torch.cat([attack.before[:1], saved, chance]).requires_grad_()
     scores, found = probe.run(pictures, layers)
+    layers = [name for name in layers if len(found[name]) == 3]  # an exported attention lays tokens or heads first
     gained = scores[:2, attack.classes[0]] - scores[:2, attack.classes_before[0]]
     gradients = probe.gradient(gained, [found[layer] for layer in rectified])
     moved = torch.stack([distances(found[layer].detach()) for layer in layers])  # (L, 2)

@@ -35,6 +35,8 @@ def points_at(map: Map, box: Box, side: int, *, margin: float = 15 / 224) -> boo
     (True, False)
     """
     values = map.at_size(side, side).values
+    if values.max() == values.min():
+        return False  # a blank map points nowhere
     row, column = divmod(values.argmax().item(), side)
     left, top, right, bottom = box
     slack = round(margin * side)

@@ -103,8 +103,12 @@ def deepest(layers: Sequence[Layer], *, by_pixel: bool = False) -> str | None:
     """Of layers in their order the last one with maps worth a look; where every pixel is answered for, a rectifier."""
     named = {layer.name: layer for layer in layers}
     attentions = [layer for layer in layers if layer.kind == "attention"]
-    if attentions and attentions[-1].inputs and named[attentions[-1].inputs[0]].spatial:
-        return attentions[-1].inputs[0]
+    if attentions and attentions[-1].inputs:
+        read = before = attentions[-1].inputs[0]
+        while before in named and not named[before].spatial:  # a program has projections and reshapes in between
+            before = next(iter(named[before].inputs), "")
+        if before == read or (before in named and named[before].layout == "tokens"):
+            return before
     told = ("convolution", "normalisation", "rectifier", "activation", "addition", "concatenation", "max pooling")
     if by_pixel:
         told = ("rectifier", "activation")

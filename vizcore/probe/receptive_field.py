@@ -56,10 +56,13 @@ class ReceptiveField:
     def box(self, at: Pair, within: Pair) -> tuple[int, int, int, int]:
         """Top, left, bottom, right (ends excluded) of a cell's field, clipped to a picture of `within` pixels.
 
+        That of a cell which sees nothing but padding is empty, at the nearest edge.
+
         >>> ReceptiveField((11, 11), (2, 2), (-5, -5)).box((0, 31), within=(64, 64))
         (0, 57, 6, 64)
         """
-        low = [max(self.start[a] + at[a] * self.stride[a], 0) for a in range(2)]
+        last = [within[a] - self.unseen[a] for a in range(2)]
+        low = [min(max(self.start[a] + at[a] * self.stride[a], 0), last[a]) for a in range(2)]
         ends = [self.start[a] + at[a] * self.stride[a] + self.size[a] for a in range(2)]
-        high = [min(ends[a], within[a] - self.unseen[a]) for a in range(2)]
+        high = [max(min(ends[a], last[a]), low[a]) for a in range(2)]
         return low[0], low[1], high[0], high[1]
