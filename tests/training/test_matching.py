@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 pytest.importorskip("pyarrow", reason="pyarrow is in requirements-dev.txt only")
 
@@ -125,3 +126,12 @@ def test_a_run_goes_on_from_weights_and_from_their_card(data, tmp_path, monkeypa
     assert train(start, data, out, 0.05)["epochs"] == facts["epochs"]
     more = train(start, data, out, 0.06)
     assert more["epochs"] > facts["epochs"] and more["history"][: len(facts["history"])] == facts["history"]
+
+
+def test_weights_are_not_written_over_and_others_are_refused(tmp_path):
+    start = tmp_path / "tiny-vgg.safetensors"
+    save_file({"weight": torch.ones(2)}, start)
+    with pytest.raises(ValueError, match="would be written over; name another folder with --out"):
+        train(start, tmp_path, tmp_path, 0.01)
+    with pytest.raises(ValueError, match=r"tiny-vgg\.safetensors holds no tiny-vgg, which alone is taught further"):
+        Pupil(start, (4,) * 6, 0, CPU)

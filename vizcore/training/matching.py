@@ -135,6 +135,8 @@ class Pupil(Learner):
 
     def __init__(self, start: Path, widths: tuple[int, ...], seed: int, device: torch.device):
         weights = {name: value.float() for name, value in load_file(start).items()}
+        if "conv1.conv.weight" not in weights or "fc.weight" not in weights:
+            raise ValueError(f"{start.name} holds no tiny-vgg, which alone is taught further; name its weights.")
         before = [len(weights[f"conv{number}.conv.weight"]) for number in range(1, 7)]
         widths = tuple(max(pair) for pair in zip(before, widths, strict=True))
         super().__init__(widths, len(weights["fc.weight"]), seed, device)
@@ -199,6 +201,8 @@ def train(start: Path, data: Path, out: Path, minutes: float, *, seed: int = 0, 
 
     Card and stages go on from those beside `start`, if there are any.
     """
+    if start.parent.resolve() == out.resolve():
+        raise ValueError(f"{start.name} lies in {out} and would be written over; name another folder with --out.")
     learned, chosen_on = apart(load_photographs(data, "train"))
     run = Pupil(start, WIDTHS, seed, torch.device(device))
     begun = {"name": "tiny-vgg", "data": DATA.format(len(learned)), "recipe": RECIPE, "seed": seed, "history": []}

@@ -16,8 +16,8 @@ of its probability are then weaker than they could be: of the same answers PGD-2
 calibrated. `tiny-vgg` is taught further after that (matching.py). Everything was chosen on training photographs held
 out for that; those of `val` are looked at once.
 
-Tried and not kept: the 18,000 photographs of other classes, as a second question, took more from a network of these
-widths than they gave.
+Tried and not kept: the 18,000 photographs of other classes, as a second question. Networks of these widths that were
+asked it were right about .67 to .69 of photographs held out while the rate was high, and .70 without it.
 
 The schedule follows the clock: progress is the share of the minutes given that has passed, so a run ends on time on
 any machine, and learns more on a faster one. A run that was cut off goes on where its last whole epoch ended.
