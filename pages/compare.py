@@ -10,7 +10,6 @@ from pages.parts.calm import calm
 from pages.parts.selection import TEACHING, TOP, selection
 from vizcore import zoo
 from vizcore.attribution import grad_cam, saliency
-from vizcore.corpora import evenly
 from vizcore.imaging import contact_sheet, render
 from vizcore.laboratory.compare import METHODS, named_by_both
 
@@ -100,21 +99,14 @@ def names_apart(found) -> None:
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def few(digest: str, count: int, _corpus) -> list:
-    """So many pictures of a corpus, evenly spaced."""
-    return [_corpus[number] for number in evenly(len(_corpus), count).tolist()]
-
-
 def lines() -> str:
     """The notebook lines that compare the two on the same pictures."""
     opened = f"other = vizcore.open_probe({networks.quoted(name)})\n"
     if corpus is None:
         return opened
-    count = len(pictures)
     return (
         f"{opened}corpus = vizcore.representation.open_corpus({corpus.name!r})\n"
-        f"images = [corpus[number * len(corpus) // {count}] for number in range({count})]\n"
+        f"images = corpus.some({count})\n"
         f"found = vizcore.laboratory.{method.name}(probe, other, images)"
     )
 
@@ -139,7 +131,7 @@ with calm():
         answered(other, "other")
     job = None
     if corpus is not None:
-        pictures = few(corpus.digest, count, corpus)
+        pictures = corpora.few(corpus.digest, count, corpus)
         question = (method.name, chosen.network, name, corpus.digest, count)
         job = jobs.ask(JOB, question, lambda: method.frames(chosen.probe, other.probe, pictures), behind=True)
         jobs.watch(JOB, chart, what="Similarity of the layers")

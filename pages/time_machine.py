@@ -8,7 +8,6 @@ from pages.parts import corpora, dials, film, jobs, learn, networks, show
 from pages.parts.calm import apology, calm, calmly, end
 from pages.parts.selection import TEACHING, select, selection
 from vizcore import zoo
-from vizcore.corpora import evenly
 from vizcore.imaging import render
 from vizcore.laboratory.film import film as animated
 from vizcore.laboratory.time_machine import METHODS
@@ -38,11 +37,11 @@ def probes() -> list:
 
 def collection():
     """The pictures that are laid out, with their kinds, colours and captions."""
-    numbers = evenly(len(corpus), count).tolist()
-    kinds = [int(corpus.classes[number]) for number in numbers]
-    known = corpus.labels if min(kinds) >= 0 else (*corpus.labels, "no label")
-    captions = [corpus.label(number) or corpus.names[number] for number in numbers]
-    return numbers, [kind % len(known) for kind in kinds], render.palette(len(known)), captions
+    images = corpora.few(corpus.digest, count, corpus)
+    kinds = images.classes.tolist()
+    known = images.labels if min(kinds, default=0) >= 0 else (*images.labels, "no label")
+    captions = [images.label(number) or name for number, name in enumerate(images.names)]
+    return images, [kind % len(known) for kind in kinds], render.palette(len(known)), captions
 
 
 def told(epoch: str) -> str:
@@ -132,9 +131,8 @@ with calm():
     else:
         moments = probes()
         question = (stages[trained], corpus.digest, count, *turned.values())
-        jobs.ask(JOB, question, lambda: MAPS.frames(moments, [corpus[number] for number in laid[0]], **turned))
+        jobs.ask(JOB, question, lambda: MAPS.frames(moments, laid[0], **turned))
         jobs.watch(JOB, draw, what="The map of the collection")
-    shown = len(laid[0]) or count
     learn.below(
         replace(MOMENTS, engine=(*MOMENTS.source, *MAPS.source)),
         seen=SEEN.format(epochs=", ".join([epoch for epoch in stages if epoch != trained][1:])),
@@ -152,7 +150,7 @@ with calm():
         f"probes = [vizcore.open_probe(name) for name in vizcore.zoo.stages({stages[trained]!r}).values()]\n"
         f"moments = vizcore.laboratory.time_machine(probes, image, unit, {layer!r})\n"
         f"corpus = vizcore.representation.open_corpus({corpus.name if corpus is not None else 'tiles'!r})\n"
-        f"images = [corpus[number * len(corpus) // {shown}] for number in range({shown})]\n"
+        f"images = corpus.some({count})\n"
         "frames = vizcore.laboratory.aligned_tsne(probes, images)\n"
         "points = vizcore.last(frames).picture",
     )

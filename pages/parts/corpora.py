@@ -3,6 +3,7 @@
 corpus = picker()                       the choice of a corpus; gives the Corpus, or None while it is not here
 watch(network, probe, corpus, draw)     draw(index) with the index of both as far as it is, built in the background
 grown(network, probe, corpus)           the index as far as it is, by doublings while it grows, or None at first
+few(digest, count, corpus)              at most so many of its pictures, evenly spaced, as a corpus
 picture(name), known(name), name_of()   a picture of a corpus as the selection's picture, `tiles:12`
 """
 
@@ -108,6 +109,12 @@ def take(file, choice: str) -> None:
             raise ValueError(str(error).replace(kept.path.name, kept.called)) from error
         raise
     state.put(choice, title(kept))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking through the pictures")
+def few(digest: str, count: int, _corpus):
+    """At most so many pictures of a corpus, evenly spaced and none of them damaged, as a corpus."""
+    return _corpus.some(count)
 
 
 def comes_along(found) -> bool:

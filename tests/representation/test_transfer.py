@@ -42,11 +42,27 @@ def test_the_softmax_is_scikit_learns_on_standardised_features():
 def test_two_classes_answer_with_the_same_probabilities():
     pair = CLASSES < 2
     head = linear_probe(FEATURES[pair], CLASSES[pair], each=10)
-    oracle = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=500))
+    # scikit-learn penalises the one difference of two classes, which is twice the penalty of a softmax of the two.
+    oracle = make_pipeline(StandardScaler(), LogisticRegression(C=2.0, max_iter=500))
     oracle.fit(FEATURES[pair][head.trained], CLASSES[pair][head.trained])
     scores = torch.from_numpy(FEATURES[pair]).float() @ head.weight.T + head.bias
     expected = torch.from_numpy(oracle.predict_proba(FEATURES[pair]))
     torch.testing.assert_close(scores.softmax(1).double(), expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_at_the_stated_minimum_its_gradient_is_nothing(count):
+    """Of sum -log softmax(W z + b)[y] + |W|^2 / 2 on standardised z, whatever the number of classes."""
+    kept = count > CLASSES
+    head = linear_probe(FEATURES[kept], CLASSES[kept], each=20)
+    rows = torch.from_numpy(FEATURES[kept][head.trained])
+    spread = rows.std(0, correction=0)
+    spread[spread < 1e-6] = 1
+    wrong = (rows @ head.weight.double().T + head.bias.double()).softmax(1)
+    wrong[torch.arange(len(rows)), torch.from_numpy(CLASSES[kept][head.trained])] -= 1
+    weight = head.weight.double() * spread
+    gradient = wrong.T @ ((rows - rows.mean(0)) / spread) + weight
+    assert gradient.norm() < 0.05 * weight.norm()  # with half the penalty it is a half
 
 
 def test_more_examples_contain_the_fewer_and_all_are_measured_alike():

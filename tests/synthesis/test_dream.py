@@ -105,6 +105,13 @@ def test_a_caricature_begins_at_one_and_grows():
     assert frames[0].picture.sub(small).abs().mean().item() == pytest.approx(2 / 255, rel=0.05)
 
 
+def test_what_a_layer_does_not_answer_at_all_cannot_be_made_louder():
+    dark = Probe(nn.Sequential(nn.Conv2d(3, 2, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2)).eval(),
+                 name="dark", input_size=8)  # fmt: skip
+    with pytest.raises(ValueError, match=r"^1 of dark answers 0 to this picture throughout, which cannot be louder"):
+        next(caricature(dark, torch.zeros(3, 8, 8), "1", size=8))
+
+
 def test_a_film_goes_into_each_picture_and_dreams_on():
     frames = list(dream_zoom(probe, cat, "conv4.relu", pictures=4, steps=1, size=48, seed=3))
     first = last(dream(probe, small, "conv4.relu", octaves=2, steps=1, size=48, seed=3)).picture

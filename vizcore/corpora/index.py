@@ -224,8 +224,16 @@ def build_index(
     wanted = {canonical(probe, layer) for layer in as_names(layers or usual_layers(probe))}
     ordered = tuple(name for name in in_order(probe) if name in wanted)
     one, count = Pass(probe, corpus, ordered), len(corpus)
+    if one.noted()["done"] < count:  # one that is finished serves where nothing can be written, too
+        yield from built(one, engine)
+    yield Frame(count, count, opened(one))
+
+
+def built(one: Pass, engine: str) -> Iterator[Frame]:
+    """The rest of a pass, by whoever comes first."""
     one.folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(one.folder.with_suffix(".lock"), thread_local=False)  # a run may be closed in another thread
+    count = len(one.corpus)
     try:
         while not locked(lock):  # somebody else builds it: watch, then go on from where they stopped
             done = one.noted()["done"]
@@ -238,7 +246,6 @@ def build_index(
                 yield from local_pass(one)
     finally:
         lock.release()
-    yield Frame(count, count, opened(one))
 
 
 def opened(one: Pass) -> Index | None:

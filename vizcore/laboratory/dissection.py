@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from vizcore.corpora import Corpus, evenly
+from vizcore.corpora import Corpus
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.laboratory.pixel_concepts import NAMES, pixel_concepts
 from vizcore.method import Method
@@ -116,11 +116,11 @@ def answered(maps: torch.Tensor, ends: torch.Tensor, size: torch.Size) -> torch.
     return F.interpolate(maps, tuple(size), mode="bilinear", align_corners=False) > ends[:, None, None]
 
 
-def labelled(corpus: Corpus, most: int) -> tuple[list[torch.Tensor], list[str]]:
+def labelled(corpus: Corpus, most: int) -> tuple[Corpus, list[str]]:
     """At most so many pictures of a corpus, evenly spaced, and their labels; none where some have no label."""
-    numbers = evenly(len(corpus), most).tolist()
-    labels = [corpus.label(number) for number in numbers]
-    return [corpus[number] for number in numbers], labels if all(labels) else []
+    images = corpus.some(most)
+    labels = [images.label(number) for number in range(len(images))]
+    return images, labels if all(labels) else []
 
 
 METHODS = (

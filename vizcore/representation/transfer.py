@@ -119,7 +119,9 @@ def linear_probe(
     rows = features[learned].astype(np.float64)
     middle, spread = rows.mean(0), rows.std(0)
     spread[spread < 1e-6] = 1
-    model = LogisticRegression(C=1 / PENALTY, max_iter=500).fit((rows - middle) / spread, classes[learned])
+    # Two classes get one difference w there, W being w / 2 and -w / 2, for which |W|^2 is half of |w|^2.
+    penalty = PENALTY / 2 if len(np.unique(classes[learned])) == 2 else PENALTY
+    model = LogisticRegression(C=1 / penalty, max_iter=500).fit((rows - middle) / spread, classes[learned])
     weight, bias = model.coef_ / spread, model.intercept_
     if len(weight) == 1:  # two classes are told apart by one difference
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

@@ -54,7 +54,7 @@ def caricature(
     Mahendran and Vedaldi 2016: climb <Phi(x), Phi(x0)> / |Phi(x0)|^2 from the picture itself, where it is 1, by steps
     of one size, g / mean |g|. The picture is resized to `size` pixels along its longer side. A frame's picture is
     (3, H, W), its detail the value (1,) before its step. Between two frames, `send` changes `strength` or `steps`.
-    Raises ValueError where the layer has no places.
+    Raises ValueError where the layer has no places, or answers nothing.
 
     >>> from vizcore import bundled_image, last, open_probe
     >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
@@ -64,6 +64,8 @@ def caricature(
     require_places(probe, [layer])
     start = as_large_as(image, size or usual_size(probe))[None]
     answer = shown(probe, start[0], [layer])[layer]
+    if not answer.any():
+        raise ValueError(f"{layer} of {probe.name} answers 0 to this picture throughout, which cannot be louder.")
     louder = Objective(lambda found: (found[layer] * answer).flatten(1).sum(1) / answer.square().sum(), [layer])
     frames = ascend(
         probe,
