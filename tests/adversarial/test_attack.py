@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from tests.adversarial.linear import bent, three_classes, wide
 from vizcore.adversarial import (
@@ -149,3 +150,33 @@ def test_a_notebook_names_the_classes_where_they_are_known():
     attack = Attack(grey, grey, one, 1 - one, one == one, names=("<cat>", "dog"))
     assert "dog" in attack._repr_html_() and "&lt;cat&gt;" in attack._repr_html_()
     assert "class 1" in Attack(grey, grey, one, one, one == one)._repr_html_()
+
+
+@pytest.mark.parametrize("kind", [torch.half, torch.double], ids=str)
+@pytest.mark.parametrize(("method", "bounded", "aimed", "dials"), ATTACKS)
+def test_pixels_of_any_precision_are_attacked(method, bounded, aimed, dials, kind):
+    images = (wide(2) * 255).round() / 255
+    attack = method(bent(), images.to(kind), 0, **dials)
+    assert attack.images.dtype == torch.float32 and attack.images.shape == images.shape
+
+
+class Halves(nn.Module):
+    """Scores of every pixel: its red, and ten times its green."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1, bias=False)
+        self.conv.weight.data = torch.tensor([[1.0, 0, 0], [0, 10, 0]])[..., None, None]
+
+    def forward(self, pixels):
+        return self.conv(pixels)
+
+
+@pytest.mark.parametrize("method", [fgsm, pgd])
+def test_a_network_that_answers_for_every_pixel_is_fooled_once_most_pixels_are_another_class(method):
+    """Five columns of eight are red; the green ones score ten times as much, and are fewer all the same."""
+    pixelwise, image = Probe(Halves(), name="halves", input_size=8), torch.zeros(1, 3, 8, 8)
+    image[:, 0, :, :5] = image[:, 1, :, 5:] = 0.9
+    told = pixelwise.predict(image[0], k=1)[0].index
+    attack = method(pixelwise, image, told, epsilon=0.0)
+    assert attack.classes_before.tolist() == attack.classes.tolist() == [told] and not attack.success

@@ -121,3 +121,11 @@ def test_answers_are_counted_by_condition_and_come_back_from_a_file():
     for nothing in (b"", b"\x00\xff\x00", b"a,b\n1,2\n"):
         with pytest.raises(ValueError, match="has no answers"):
             read_answers(nothing)
+
+
+def test_answers_come_back_from_any_table():
+    row = {"condition": "unchanged", "truth": "cat", "answer": "dog"}
+    assert read_answers(b"condition,truth,answer\runchanged,cat,dog\r") == [row]
+    assert read_answers(b"condition,truth,answer\r\nunchanged,cat,dog\r\n") == [row]
+    with pytest.raises(ValueError, match="has no answers"):
+        read_answers(b"condition,truth,answer\nunchanged,cat," + b"x" * 200_000)

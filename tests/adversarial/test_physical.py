@@ -143,3 +143,14 @@ def test_a_printed_patch_has_its_true_size(centimetres):
     assert pixels[:, 0, 0].tolist() == [1, 1, 1] and min(pixels.shape[1:]) >= 1200
     with pytest.raises(ValueError, match="between 1 and 100"):
         printed(found, 0)
+
+
+def test_a_patch_tells_the_mean_of_the_probabilities_and_not_of_their_logarithms():
+    unit, draw, before = probe.unit("king penguin"), torch.Generator().manual_seed(0), torch.full((1, 3, 32, 32), 0.5)
+    pictures, _ = divided(probe, cat)
+    for frame in patch(probe, cat, unit, steps=5, batch=4):
+        chosen = torch.randint(0, len(pictures), (4,), generator=draw)
+        seen = pasted(pictures[chosen], before.expand(4, -1, -1, -1), by_chance(draw, 4, 0.1))
+        mean = probe.probabilities(probe.run(seen)[0])[:, unit.channel].mean().item()
+        assert frame.terms["probability"] == pytest.approx(mean, rel=1e-3)
+        before = frame.picture.pixels[None]

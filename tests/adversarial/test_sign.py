@@ -13,7 +13,7 @@ from vizcore.adversarial.detector import NOTHING, overlap
 from vizcore.adversarial.drive import FAR, NEAR, film
 from vizcore.adversarial.glimpse import DISTANCE, cut, glimpses, laid, lit, pose
 from vizcore.adversarial.road_signs import SIGNS, opaque
-from vizcore.adversarial.sign import BARE, CHANCE, PRINTABLE, STUCK, Sticker, bars, marked, plate, sheet
+from vizcore.adversarial.sign import BARE, CHANCE, PRINTABLE, STUCK, Sticker, bars, marked, plate, scenes, sheet, stuck
 from vizcore.adversarial.street import FOCAL, projected, street
 from vizcore.zoo import card
 
@@ -210,3 +210,20 @@ def test_stickers_change_the_answer_on_most_of_the_way_and_random_ones_seldom():
     low, high = changed.amin(0), changed.amax(0)
     assert low[0] > top and low[1] > left and high[0] < bottom and high[1] < right
     assert film(drive).shape[:2] == (6, 3) and json.dumps(drive.rows)
+
+
+def test_stickers_tell_the_mean_of_the_probabilities():
+    sign, unit, random = plate(road_sign("stop")), probe.unit("no entry"), draw()
+    before = stuck(sign, bars() * (sign[3:] > 0.5), torch.full((1, 3, 64, 64), 0.5))
+    for frame in sticker(probe, road_sign("stop"), unit, steps=5, batch=4):
+        seen = glimpses(before.expand(4, -1, -1, -1), scenes(probe.input_size), random)
+        mean = probe.probabilities(probe.run(seen)[0])[:, unit.channel].mean().item()
+        assert frame.terms["probability"] == pytest.approx(mean, rel=1e-3)
+        before = frame.picture.stuck[None]
+
+
+def test_a_mask_beside_the_sign_is_refused():
+    corner = torch.zeros(1, 64, 64)
+    corner[:, :8, :8] = 1  # a stop sign has none
+    with pytest.raises(ValueError, match="lies beside the sign"):
+        next(sticker(probe, road_sign("stop"), "give way", mask=corner))

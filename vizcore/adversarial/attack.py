@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from vizcore.adversarial.norms import sizes
 from vizcore.imaging import captioned, figures
-from vizcore.probe import Probe
+from vizcore.probe import Probe, answers
 
 MOST_SHOWN = 8  # pictures that a notebook shows of an attack
 SLACK = 1e-6  # how far rounding may carry a pixel past a bound
@@ -165,9 +165,9 @@ def judged(
 
     It is run on those before as well where their classes (N,) are not known; each run is added to the `forwards`.
     """
-    after = probe.run(rounded(changed))[0].detach().cpu().argmax(1)
+    after = answers(probe, rounded(changed))
     forwards += 1 if before is not None else 2
-    before = probe.run(images)[0].detach().cpu().argmax(1) if before is None else before
+    before = answers(probe, images) if before is None else before
     aim = classes(labels if target is None else target, len(images), len(probe.labels))
     success = after != aim if target is None else after == aim
     return Attack(

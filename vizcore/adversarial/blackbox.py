@@ -12,7 +12,7 @@ from vizcore.dial import Choice, Range
 from vizcore.frames import Frame, framed
 from vizcore.imaging import bundled_images
 from vizcore.method import Method
-from vizcore.probe import Probe
+from vizcore.probe import Probe, answers
 
 STEPS = 10  # of PGD
 TOGETHER = 16  # images that a network is shown at once
@@ -100,14 +100,14 @@ def transfer_matrix(
 
 def others_fooled(asked: Probe, before: torch.Tensor, made: torch.Tensor, random: torch.Tensor) -> tuple[float, float]:
     """The shares of images whose answer the attack changed, and of those that random signs changed."""
-    answers = said(asked, before)
-    return tuple((said(asked, images) != answers).double().mean().item() for images in (made, random))
+    own = said(asked, before)
+    return tuple((said(asked, images) != own).double().mean().item() for images in (made, random))
 
 
 def said(probe: Probe, images: torch.Tensor) -> torch.Tensor:
     """The class that a network gives to each image (N, 3, H, W) of any size: (N,)."""
     prepared = torch.stack([probe.prepare(image) for image in images])
-    return torch.cat([probe.run(part)[0].detach().cpu().argmax(1) for part in prepared.split(TOGETHER)])
+    return answers(probe, prepared)
 
 
 def gallery(image: torch.Tensor) -> list[torch.Tensor]:

@@ -31,6 +31,7 @@ def random_signs(
     tensor([False])
     """
     check_images(images)
+    images = images.float()
     changed = (images + epsilon * noise(images, seed).sign()).clamp(0, 1)
     return judged(probe, images, changed, labels, target, epsilon)
 

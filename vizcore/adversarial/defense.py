@@ -14,7 +14,7 @@ from vizcore.ascent import adam
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.method import Method
-from vizcore.probe import Probe, check_cancel
+from vizcore.probe import Probe, answers, check_cancel
 
 LEVELS = (0, 1, 2, 4, 8)  # of 255
 TOGETHER = 16  # images that a network is shown at once
@@ -73,20 +73,15 @@ def answers_kept(
     for name, probe in probes.items():
         pixels = torch.stack([probe.prepare(image) for image in images]).detach().cpu()
         signs = torch.where(torch.rand(pixels.shape, generator=draw) < 0.5, -1.0, 1.0)
-        labels = said(probe, pixels)
+        labels = answers(probe, pixels)
         for level in LEVELS:
             parts = zip(pixels.split(TOGETHER), labels.split(TOGETHER), strict=True)
             made = [pgd(probe, part, label, epsilon=level / 255, steps=steps).classes for part, label in parts]
-            shaken = said(probe, (pixels + level / 255 * signs).clamp(0, 1))
+            shaken = answers(probe, (pixels + level / 255 * signs).clamp(0, 1))
             for shares, classes in ((attacked, torch.cat(made)), (random, shaken)):
                 shares[name] = (*shares[name], (classes == labels).double().mean().item())
             done += 1
             yield Frame(done, len(LEVELS) * len(probes), Kept(LEVELS, dict(attacked), dict(random)))
-
-
-def said(probe: Probe, images: torch.Tensor) -> torch.Tensor:
-    """The class that a network gives to each of many images (N, 3, S, S): (N,)."""
-    return torch.cat([probe.run(part)[0].detach().cpu().argmax(1) for part in images.split(TOGETHER)])
 
 
 @dataclass(frozen=True, eq=False)

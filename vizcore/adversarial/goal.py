@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.adversarial.attack import Attack, Classes, classes, judged, rounded
-from vizcore.probe import Probe, check_images
+from vizcore.probe import Probe, answers, check_images
 
 FADED = 1e-6  # a loss; a probability of 1 has about seven digits
 TOGETHER = 256  # pictures that the network is shown at once where no gradient is asked for
@@ -29,7 +29,8 @@ class Goal:
 
     def __init__(self, probe: Probe, images: torch.Tensor, labels: Classes, target: Classes | None = None):
         check_images(images)
-        self.probe, self.images, self.targeted = probe, images.detach().cpu(), target is not None
+        self.probe, self.targeted = probe, target is not None
+        self.images = images.detach().cpu().float()  # 16 bits hold no small epsilon, and 64 mix with no score
         self.classes = classes(labels if target is None else target, len(images), len(probe.labels))
         self.gradients = torch.zeros(len(images), dtype=torch.long)
         self.forwards = torch.zeros(len(images), dtype=torch.long)
@@ -98,7 +99,7 @@ class Goal:
 
     def learn(self, scores: torch.Tensor, pixels: torch.Tensor) -> None:
         """Remember what the network takes the images for where a query was about them as they came."""
-        if self.before is None and pixels.equal(self.images):
+        if self.before is None and not self.probe.by_pixel and pixels.equal(self.images):
             self.before = scores.detach().argmax(1)
 
     def distance(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
@@ -107,6 +108,10 @@ class Goal:
 
     def reached(self, pixels: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
         """Which pictures are as they are wanted once they are saved in 8 bits: (n,)."""
+        if self.probe.by_pixel:  # its scores weigh pixels by how sure it is of them; its answer counts them
+            self.forwards[among] += 1
+            said, its = answers(self.probe, rounded(pixels)), self.classes[among]
+            return said == its if self.targeted else said != its
         return self.distance(pixels, among) < 0
 
     def attack(self, changed: torch.Tensor, epsilon: float = 1.0, norm: str = "Linf") -> Attack:

@@ -11,7 +11,7 @@ from vizcore.adversarial.linear_models import every_other_digit, ten_numbers
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed, pictures_a_frame
 from vizcore.method import Method
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, answers
 
 BATCH = 4 * 10**9  # multiply-adds between two frames of a plane
 
@@ -174,7 +174,7 @@ def decision_regions(
         for begin in range(0, len(cells), together):
             rows, columns = torch.tensor(cells[begin : begin + together]).T
             moved = pixels + amounts[columns].view(-1, 1, 1, 1) * gradient + amounts[rows].view(-1, 1, 1, 1) * random
-            found = probe.run(moved)[0].detach().cpu().argmax(1)
+            found = answers(probe, moved)
             for row, column, number in zip(rows.tolist(), columns.tolist(), found.tolist(), strict=True):
                 classes[row : row + stride, column : column + stride] = number
             done += len(rows)

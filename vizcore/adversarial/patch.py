@@ -1,18 +1,18 @@
 """Patch: a disc that can be printed, laid beside anything, and be what the network sees of the scene."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 
-from vizcore.ascent import adam, ascend
+from vizcore.ascent import Activations, adam, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame
 from vizcore.imaging import bundled_images, true_size
-from vizcore.probe import Probe, Unit
+from vizcore.probe import Probe, Unit, answers
 
 TURN = 22.5  # degrees to either side
 SCALES = 0.7, 1.2  # of the diameter that the asked share of the picture has
@@ -71,10 +71,11 @@ def patch(
         chosen = torch.randint(0, len(pictures), (batch,), generator=draw)
         return pasted(pictures[chosen], pixels.expand(batch, -1, -1, -1), by_chance(draw, batch, share))
 
+    wanted, each = probable(probe, unit.channel, batch)
     side = probe.input_size // 2
     climb = ascend(
         probe,
-        lambda found: probe.probabilities(found["scores"], log=True)[:, unit.channel],
+        wanted,
         (torch.full((1, 3, side, side), 0.5), lambda pixels: pixels),
         views=[laid],
         projections=[lambda pixels: pixels.clamp(0, 1)],
@@ -82,7 +83,7 @@ def patch(
         steps=steps,
     )
     for frame in climb:
-        probability = frame.detail.exp().mean().item()
+        probability = each.mean().item()
         yield Frame(frame.step, steps, Patch(frame.picture[0], unit.channel), {"probability": probability})
 
 
@@ -104,10 +105,23 @@ def patch_success(
     return {name: called(probe, images, found.target) for name, images in seen.items()}
 
 
+def probable(probe: Probe, target: int, batch: int) -> tuple[Callable, torch.Tensor]:
+    """What an ascent climbs, the logarithm of how probable a class is in each view, and the probabilities (batch,)
+    themselves as they were in the last step: their mean is not that of their logarithms, which an ascent tells."""
+    each = torch.zeros(batch)
+
+    def wanted(found: Activations) -> torch.Tensor:
+        logarithms = probe.probabilities(found["scores"], log=True)[:, target]
+        each.copy_(logarithms.detach())
+        each.exp_()
+        return logarithms
+
+    return wanted, each
+
+
 def called(probe: Probe, images: torch.Tensor, target: int) -> float:
     """The share of images that a network takes for a class."""
-    answers = torch.cat([probe.run(part)[0].detach().cpu().argmax(1) for part in images.split(16)])
-    return (answers == target).double().mean().item()
+    return (answers(probe, images) == target).double().mean().item()
 
 
 def placed(

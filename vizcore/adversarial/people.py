@@ -221,7 +221,11 @@ def read_answers(file: bytes) -> list[dict[str, str]]:
     >>> read_answers(b"condition,truth,answer\\r\\nunchanged,cat,dog\\r\\n")
     [{'condition': 'unchanged', 'truth': 'cat', 'answer': 'dog'}]
     """
-    rows = list(csv.DictReader(io.StringIO(file.decode("utf-8-sig", "replace"))))
+    text = io.StringIO(file.decode("utf-8-sig", "replace"), newline=None)  # some tables end a line with \r alone
+    try:
+        rows = list(csv.DictReader(text))
+    except csv.Error:  # such as a cell that never ends
+        rows = []
     answers = [{name: row[name] for name in COLUMNS} for row in rows if known(row)]
     if not answers:
         raise ValueError(f"this file has no answers; a table with the columns {', '.join(COLUMNS)} is read.")

@@ -12,7 +12,7 @@ from vizcore.adversarial.photograph import CHANGES, views
 from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.method import Method
-from vizcore.probe import Probe
+from vizcore.probe import Probe, answers
 
 ORIGINAL, ONE_STEP, MANY_STEPS = "the original", "FGSM", "PGD"
 STEPS = 10  # of PGD
@@ -73,8 +73,7 @@ def destruction_rates(
     seen: dict[str, torch.Tensor] = {}
     for done, how in enumerate(CHANGES, 1):
         shown = {name: views(one, how, samples, strength=strength, seed=seed) for name, one in images.items()}
-        answers = {name: probe.run(many)[0].detach().cpu().argmax(1) for name, many in shown.items()}
-        shares[how] = {name: (classes == label).double().mean().item() for name, classes in answers.items()}
+        shares[how] = {name: (answers(probe, many) == label).double().mean().item() for name, many in shown.items()}
         seen[how] = shown[MANY_STEPS][0]
         yield Frame(done, len(CHANGES), Destruction(label, images, said, dict(shares), dict(seen)))
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.adversarial.glimpse import cut, glimpses
+from vizcore.adversarial.patch import probable
 from vizcore.ascent import adam, ascend
 from vizcore.dial import Range
 from vizcore.frames import Frame
@@ -103,6 +104,8 @@ def sticker(
     sign = plate(image)
     where = bars() if mask is None else spots_of(mask)
     where = where * (sign[3:] > 0.5)
+    if not where.any():
+        raise ValueError("the mask lies beside the sign, and nothing of it on it; mark a part of the sign itself.")
     draw = torch.Generator().manual_seed(seed)
     backgrounds = scenes(probe.input_size)
 
@@ -117,10 +120,11 @@ def sticker(
     def paint(spots: torch.Tensor) -> torch.Tensor:
         return stuck(sign, where, spotted(spots))
 
+    wanted, each = probable(probe, unit.channel, batch)
     spots = torch.full((1, 3, SIDE // GRAIN, SIDE // GRAIN), 0.5)
     climb = ascend(
         probe,
-        lambda found: probe.probabilities(found["scores"], log=True)[:, unit.channel],
+        wanted,
         (spots, paint),
         views=[seen],
         penalties=[unprintable],
@@ -128,12 +132,10 @@ def sticker(
         step=adam(0.1, steps),
         steps=steps,
     )
-    before = paint(spots)
     for frame in climb:
-        wanted = (frame.detail + unprintable(before)).exp().item()  # an ascent tells its values less the penalties
-        before = frame.picture
-        colours = before[0, :3] * where + 0.5 * (1 - where)
-        yield Frame(frame.step, steps, Sticker(sign, where, colours, unit.channel), {"probability": wanted})
+        colours = frame.picture[0, :3] * where + 0.5 * (1 - where)
+        found = Sticker(sign, where, colours, unit.channel)
+        yield Frame(frame.step, steps, found, {"probability": each.mean().item()})
 
 
 def sheet(found: Sticker, centimetres: float, kind: str = "PDF") -> bytes:

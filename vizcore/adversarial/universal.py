@@ -13,7 +13,7 @@ from vizcore.dial import Range
 from vizcore.frames import Frame, framed
 from vizcore.imaging import bundled_images
 from vizcore.method import Method
-from vizcore.probe import Probe
+from vizcore.probe import Probe, answers
 
 ENOUGH = 0.8  # of the pictures fooled, and the search is over
 CANDIDATES = 4  # classes that DeepFool looks at
@@ -52,7 +52,7 @@ def universal(
     if others.shape[1:] != goal.images.shape[1:]:
         came, given = tuple(others.shape[1:]), tuple(goal.images.shape[1:])
         raise ValueError(f"a change learned from pictures {came} fits no images {given}; prepare them alike.")
-    learning = Goal(probe, others, probe.run(others)[0].argmax(1))
+    learning = Goal(probe, others, answers(probe, others))
     learning.forwards += 1
     change, fooled = torch.zeros_like(others[:1]), 0.0
     order, of, step = torch.Generator().manual_seed(seed), passes * len(others), 0

@@ -77,6 +77,8 @@ def xray(probe: Probe, attack: Attack, *, seed: int = 0) -> XRay:
     layers = [name for name in probe.layers if name in behind]
     spatial = [name for name in layers if probe.layers[name].spatial]
     rectified = [name for name in probe.rectifiers if name in spatial] or spatial
+    if not rectified:
+        raise ValueError(f"no layer of {probe.name} keeps places apart, so there are no channels to follow through it.")
     saved, chance = attack.saved[:1], control(probe, attack, seed=seed).saved[:1]
     pictures = torch.cat([attack.before[:1], saved, chance]).requires_grad_()
     scores, found = probe.run(pictures, layers)

@@ -1,5 +1,6 @@
 """The frozen network: one door to the device, shared by every reader; knows nothing of where networks come from."""
 
+from vizcore.probe.answering import answers
 from vizcore.probe.cancel import Cancelled, cancel_when, check_cancel
 from vizcore.probe.cell_places import CHANNELS_LAST
 from vizcore.probe.fair_lock import background
@@ -26,6 +27,7 @@ __all__ = [
     "Probe",
     "Step",
     "Unit",
+    "answers",
     "as_names",
     "background",
     "cancel_when",
