@@ -42,6 +42,7 @@ class Job:
     def __init__(self, frames: Callable[[], Iterator[Any]], question: Any = None, *, behind: bool = False):
         self.question = question
         self.behind = behind
+        self.first: Any = None
         self.latest: Any = None
         self.problem = ""
         self.done = False
@@ -69,6 +70,8 @@ class Job:
 
     def _keep(self, frames: Iterator[Any]) -> None:
         for frame in frames:
+            if self.latest is None:
+                self.first, self.began = frame, time.monotonic()
             self.latest = frame
             check_cancel()
 
@@ -88,9 +91,14 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long it will take at the pace so far; None while that cannot be said."""
+        """How long it will take at the pace so far; None while that cannot be said.
+
+        The pace is that since the first frame: what was there already, of a download or an index that goes on, cost
+        this run no time.
+        """
         step, of = (self.latest.step, self.latest.of) if self.latest else (0, 0)
-        return (time.monotonic() - self.began) * (of - step) / step if step and of else None
+        done = step - self.first.step if self.latest else 0
+        return (time.monotonic() - self.began) * (of - step) / done if done > 0 and of else None
 
 
 def give_way() -> None:

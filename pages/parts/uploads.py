@@ -10,10 +10,12 @@ A file is deleted when its reader's session ends, and when the next server start
 
 import functools
 import hashlib
+import os
 import secrets
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +121,7 @@ def plain(text: str) -> str:
 def make_room(size: int, folder: Path) -> None:
     """Refuse a file for which this reader, all readers together or the disk have no room."""
     mine = sum(upload.size for upload in files().values())
-    everybody = sum(path.stat().st_size for path in folder.glob("*/*/*"))
+    everybody = taken(folder)
     if not size:
         raise ValueError("The file is empty, so it cannot be opened; choose it again, or another.")
     if size > LARGEST:
@@ -131,6 +133,16 @@ def make_room(size: int, folder: Path) -> None:
         )
     if everybody + size > ALL or shutil.disk_usage(folder).free < size + SPARE:
         raise ValueError(f"The server has no room for {in_mb(size)} more now; try a smaller file, or later.")
+
+
+def taken(folder: Path) -> int:
+    """The bytes of all files on the shelf; one that its reader lets go of meanwhile, or that is renamed, has none."""
+    sizes = []
+    for place, _, names in os.walk(folder):  # unlike glob, it passes over a folder that is gone by now
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes.append(Path(place, name).stat().st_size)
+    return sum(sizes)
 
 
 def in_mb(size: int) -> str:

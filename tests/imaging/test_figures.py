@@ -36,3 +36,9 @@ def test_the_browser_covers_the_picture_as_the_overlay_does():
     expected = render.overlay(image, map, opacity=1.0)[:, 0]
     torch.testing.assert_close(render.faded(image)[:, 0] * (1 - covers) + colour * covers, expected, atol=0.01, rtol=0)
     assert set(ramp_bytes("unsigned", solid=True)[3::4]) == {255}
+
+
+def test_what_rounds_to_a_thousand_reads_as_one():
+    assert [figures(value) for value in (999.4, 999.5, -999.7, 1000.0)] == ["999", "1,000", "−1,000", "1,000"]
+    texts, places = readings(torch.tensor([999.7]))
+    assert texts[places[0]] == figures(999.7)

@@ -1,5 +1,9 @@
 """Films: what is written is read again, in its order and at its pace, and what is no film gets a sentence."""
 
+import re
+
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -52,3 +56,21 @@ def test_a_film_that_is_slow_to_decode_is_read_only_so_far(tmp_path, monkeypatch
     (tmp_path / "film.mp4").write_bytes(mp4(greys(20), a_second=12.5))
     monkeypatch.setattr("vizcore.imaging.video.MOST_VISITED", 5 * 48 * 64)
     assert len(read_video(tmp_path / "film.mp4", pictures=20, side=64)) == 5
+
+
+def test_a_film_of_no_steady_rate_is_thinned_by_its_clock(tmp_path):
+    """As browsers record: no length of a picture is told, and the pictures come when they come."""
+    path = tmp_path / "film.webm"
+    film = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"VP80"), 25, (64, 48))
+    for level in range(0, 200, 2):
+        film.write(np.full((48, 64, 3), level, np.uint8))
+    film.release()
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\x23\xe3\x83\x84")  # the length of a picture, in four bytes; made a part to be skipped
+    content[place : place + 8] = b"\xec\x86" + bytes(6)
+    for number, block in enumerate(re.finditer(rb"\xa3[^\0]{1,3}\x81(..)[\x80\0]", bytes(content), re.DOTALL)):
+        late = int.from_bytes(block[1], "big") + (0, 9, 3, 14)[number % 4]  # milliseconds
+        content[block.start(1) : block.end(1)] = late.to_bytes(2, "big")
+    path.write_bytes(content)
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == 1000
+    assert 45 <= len(read_video(path, pictures=99, side=32, a_second=12.5)) <= 50, "four seconds"

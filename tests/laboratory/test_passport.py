@@ -230,3 +230,16 @@ def test_a_damaged_picture_is_left_out_of_all_that_a_passport_counts(tmp_path, m
     [broken] = set(range(found.done)) - {*whole}
     with pytest.raises(ValueError, match=f"picture {broken}, .*, is damaged inside; ask about another one"):
         nearest(found, broken)
+
+
+def test_a_unit_that_hardly_moves_has_a_passport(tmp_path, monkeypatch):
+    """As behind a batch norm whose scale training drove to nearly nothing."""
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path))
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(2)
+    norm.weight.data, norm.bias.data = torch.tensor([1.0, 4e-7]), torch.tensor([0.0, 0.3])
+    layers = nn.Conv2d(3, 2, 3), norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    probe = Probe(nn.Sequential(*layers), name="hardly", input_size=8)
+    index = last(build_index(probe, open_corpus("digits"))).picture
+    assert np.ptp(index.features("2")[:, 1]) > 0
+    assert sum(passport(probe, "2:1", index).counts) == len(index.corpus)

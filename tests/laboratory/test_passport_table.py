@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from PIL import Image
 
 from vizcore import Unit, last, open_probe
 from vizcore.inspection.examples import selectivity
@@ -36,3 +37,14 @@ def test_every_row_is_what_the_units_own_passport_says(index):
 def test_a_layer_that_is_not_indexed_is_told(index):
     with pytest.raises(ValueError, match="not indexed"):
         passport_table(index, ["conv1.relu"])
+
+
+def test_a_collection_without_labels_has_no_favourites(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (9, 9), (80 * number, 20, 30)).save(folder / f"{number}.png")
+    index = last(build_index(open_probe("tiny-vgg"), open_corpus(folder), layers=["conv4.relu"])).picture
+    rows = passport_table(index)
+    assert len(rows) == 96 and {(row["answers most to"], row["selectivity"]) for row in rows} == {("", None)}

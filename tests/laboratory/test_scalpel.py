@@ -1,5 +1,7 @@
 """The scalpel: what edits do is what they say, to the last bit, and the set that is found does flip the answer."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -21,6 +23,23 @@ class Joined(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         left = torch.relu(self.left(x))
         return self.head(torch.cat([left, left + self.right(x)], 1).mean((2, 3)))
+
+
+class Stacked(nn.Module):
+    """Two branches that are stacked, as selective kernels are, or cut into windows by the shape of what they began as,
+    as Swin does."""
+
+    def __init__(self, windows: bool):
+        super().__init__()
+        self.windows = windows
+        self.left, self.right, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        left, right = self.left(x), self.right(x)
+        if self.windows:
+            count, channels, height, width = right.shape
+            return self.head((left.relu() + right).reshape(count, channels, height * width).mean(2))
+        return self.head(torch.stack([left, right]).sum(0).mean((2, 3)))
 
 
 class Patches(nn.Module):
@@ -51,6 +70,12 @@ def joined() -> Probe:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Probe(Joined(), name="joined", input_size=16)
+
+
+def stacked(windows: bool) -> Probe:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Probe(Stacked(windows), name="stacked", input_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +157,8 @@ def test_edits_that_meet_in_a_layer_are_done_in_their_order(probe, pictures):
 
 @pytest.mark.parametrize(
     ("opened", "layer"),
-    [(lambda: open_probe("tiny-vgg"), LAYER), (lambda: open_probe("efficientnet-lite0"), RESIDUAL), (joined, "left")],
+    [(lambda: open_probe("tiny-vgg"), LAYER), (lambda: open_probe("efficientnet-lite0"), RESIDUAL), (joined, "left"),
+     *[(partial(stacked, windows), "left") for windows in (False, True)]],
 )
 def test_many_sets_at_once_are_each_by_itself(opened, layer):
     """Also where channels are added or joined to what came by another way."""

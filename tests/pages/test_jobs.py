@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from streamlit.runtime.forward_msg_cache import populate_hash_if_needed
 from streamlit.testing.v1 import AppTest
 
 from pages.parts.jobs import GIVES_WAY, Job
-from vizcore import open_probe
+from vizcore import Frame, open_probe
 from vizcore.probe.fair_lock import IN_BACKGROUND
 
 
@@ -166,3 +167,21 @@ def test_no_picture_is_sent_as_a_hash_of_one_that_the_browser_may_have_let_go():
     message.delta.new_element.markdown.body = "a picture of a million letters " * 32_000
     populate_hash_if_needed(message)
     assert message.hash and not message.metadata.cacheable
+
+
+def test_the_time_left_does_not_count_what_was_there_before_the_run():
+    """A download or an index that goes on begins far from nothing."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def frames():
+        yield Frame(900, 1000, None)
+        time.sleep(0.2)
+        yield Frame(910, 1000, None)
+        reached.set()
+        go_on.wait(10)
+
+    job = Job(frames)
+    assert reached.wait(10)
+    left = job.seconds_left
+    go_on.set()
+    assert 1.5 < left < 10, "ten took a fifth of a second, so ninety take nine times as long"

@@ -12,10 +12,12 @@ def figures(value: float) -> str:
 
     >>> figures(0.01234), figures(-3.14159), figures(1234567), figures(0), figures(0.00012), figures(-math.inf)
     ('0.0123', '−3.14', '1,234,567', '0', '1.2 × 10⁻⁴', '−∞')
+    >>> figures(999.4), figures(999.7)
+    ('999', '1,000')
     """
     if not math.isfinite(value):
         text = "no number" if math.isnan(value) else f"{value}".replace("inf", "∞")
-    elif isinstance(value, int) or abs(value) >= 1000:
+    elif isinstance(value, int) or abs(value) >= 999.5:  # which rounds to 1000
         text = f"{round(value):,}"
     elif value and abs(value) < 0.001:
         mantissa, _, exponent = f"{value:.1e}".partition("e")

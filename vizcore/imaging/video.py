@@ -38,11 +38,14 @@ def read_video(path: str | Path, *, pictures: int, side: int, a_second: float = 
             raise UnreadableImage(
                 f"The file holds no film of up to {LONGEST_SIDE} pixels a side that can be read; choose an MP4 or WebM."
             )
-        rate, found, passed = film.get(cv2.CAP_PROP_FPS) or a_second, [], 0
+        found, passed, began = [], 0, 0.0
         scale = min(1.0, side / max(width, height))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         while len(found) < pictures and passed * width * height < MOST_VISITED and film.grab():
-            if passed * a_second >= len(found) * rate - 1e-6:
+            # By the clock: what a browser or a telephone records has no steady rate, and says 1000 where it has none.
+            now = film.get(cv2.CAP_PROP_POS_MSEC)
+            began = began if passed else now
+            if (now - began + 1) * a_second >= 1000 * len(found):  # times are told in whole milliseconds
                 there, pixels = film.retrieve()
                 if not there:
                     break

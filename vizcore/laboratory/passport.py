@@ -112,7 +112,8 @@ def passport(probe: Probe, unit: Unit | int | str, index: Index) -> Passport:
     unit = Unit(canonical(probe, unit.layer), unit.channel)
     whole = index.whole
     found, answers = index.top(unit, EXAMPLES), index.features(unit.layer)[whole]
-    counts, edges = np.histogram(np.asarray(answers[:, unit.channel]), BINS)
+    # In 64 bits: of a unit that hardly moves, the bins lie closer together than the numbers of 32.
+    counts, edges = np.histogram(np.asarray(answers[:, unit.channel], np.float64), BINS)
     incoming, read_by = circuit(probe, unit)
     spread = whole[:: max(1, -(-len(whole) // SPREAD))].tolist()
     return Passport(

@@ -62,6 +62,9 @@ def layer_rows(index: Index, layer: str) -> list[dict]:
 def preferences(index: Index, answers: np.ndarray) -> tuple[list[str], list[float | None]]:
     """The favourite class of every unit, and its selectivity, from mean answers (N, C), as `selectivity` has them."""
     labels, classes = index.corpus.labels, torch.from_numpy(np.array(index.corpus.classes[: index.done]))
+    none = [""] * answers.shape[1], [None] * answers.shape[1]
+    if len(labels) < 2:  # a flat folder has none, and there is no one-hot of no classes
+        return none
     good = (classes >= 0) & torch.from_numpy(index.predicted >= 0)
     sums, counts = torch.zeros(len(labels), answers.shape[1], dtype=torch.float64), torch.zeros(len(labels))
     for start in range(0, index.done, PORTION):
@@ -71,7 +74,7 @@ def preferences(index: Index, answers: np.ndarray) -> tuple[list[str], list[floa
         counts += kinds.sum(0)
     there = (counts > 0).nonzero().flatten()
     if len(there) < 2:
-        return [""] * answers.shape[1], [None] * answers.shape[1]
+        return none
     means = sums[there] / counts[there, None]
     best = means.max(0)
     others = (means.sum(0) - best.values) / (len(there) - 1)

@@ -235,7 +235,7 @@ def scores_without(probe: Probe, pixels: torch.Tensor, layer: str, sets: Sequenc
     """The scores of one picture (1, 3, S, S) without each of several sets of channels: (sets, classes).
 
     What lies before the layer is computed once a batch: from the layer on there is one row a set. Rows that come by
-    another way stay single and are added to all, unless the network joins channels, which needs equal numbers.
+    another way stay single and are added to all, unless the network joins what both give, which needs equal numbers.
     """
     joins = any(facts.kind == "concatenation" for facts in probe.layers.values())
     found = []
@@ -249,8 +249,14 @@ def scores_without(probe: Probe, pixels: torch.Tensor, layer: str, sets: Sequenc
             silent = torch.where(torch.stack(gone), 0.0, values)
             return (silent, *rest) if isinstance(given, tuple) else silent
 
-        images = pixels.expand(len(part), -1, -1, -1) if joins else pixels
-        scores, _ = probe.run(images, wraps={layer: wrap})
+        images = pixels.expand(len(part), -1, -1, -1)
+        try:
+            scores, _ = probe.run(images if joins else pixels, wraps={layer: wrap})
+        except RuntimeError:
+            if joins:
+                raise
+            joins = True  # by stacking, or by a shape that was read before the layer, as window attention does
+            scores, _ = probe.run(images, wraps={layer: wrap})
         found.append(scores.detach().cpu())
     return torch.cat(found)
 
