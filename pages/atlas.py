@@ -22,7 +22,7 @@ TILES = {64: 84, 256: 64, 512: 56, 100_000: 48}  # up to so many units, a pictur
 SEEN = """Each picture was painted to excite one unit of **{layer}**, from noise, in {steps} steps, on the canvas and
 with the views of Lucid (Olah et al. 2017): nothing in it is copied from a photograph. What lies side by side is alike;
 a click asks every other page about that unit."""
-ABSENT = """There is no atlas of {title} yet. This command paints one on this machine and goes on where it was stopped;
+ABSENT = """There is no atlas of {title} yet. This paints one on this machine and goes on where it was stopped;
 each layer is shown here as soon as it is done."""
 
 
@@ -139,13 +139,24 @@ def draw(one, mark: str) -> None:
             st.caption("It answers your picture most strongly in this layer. Pick another, and it becomes the unit.")
 
 
+def painting(name: str) -> str:
+    """What paints the atlas of a network: a command, or lines for what no command opens, edits and architectures."""
+    if networks.parts(name)[1] or "architecture=" in networks.quoted(name):
+        return (
+            "import vizcore.laboratory, vizcore.synthesis\n"
+            f"for frame in vizcore.synthesis.build_atlas({networks.opening(name)}):\n"
+            "    print(frame.step, 'of', frame.of)"
+        )
+    return f"convscope atlas --network {networks.quoted(name)}"
+
+
 chosen = selection()
 probe, unit = chosen.probe, chosen.unit
 show.question("What does every unit want to see?", "Atlas: a picture of every channel and class, painted once")
 atlas = open_atlas(probe)
 if atlas is None:
     st.markdown(ABSENT.format(title=show.plain(chosen.title)))
-    st.code(f"convscope atlas --network {networks.quoted(chosen.network)}", language=None)
+    st.code(painting(chosen.network), language=None)
     st.page_link("visualize.py", label="Paint one unit now")
     end()
 layers = list(atlas.layers)

@@ -58,8 +58,9 @@ def one_unit():
 
 
 def asked_beside() -> None:
-    """The same question to another network, at the layer that suits it."""
-    [map] = class_maps.maps(second, method, (second.unit,), (None,), {})
+    """The same question to another network, at the layer that suits it, as the dials are turned."""
+    stand = dials.suited(method, turned, (chosen.probe, unit), (second.probe, second.unit))
+    [map] = class_maps.maps(second, method, (second.unit,), (None,), stand)
     beside.named(second, chosen)
     components.map_view(second.prepared, map, key="cam beside", label=f"{method.title} of {second.name}", width=460)
     st.caption(f"{map.measure} {show.figures(second.value)}, peak of the map {show.figures(map.extent)}")

@@ -56,7 +56,7 @@ def given() -> dict[str, str]:
 
 def call_it() -> None:
     """Keep the name that was typed, or forget it where the field was emptied."""
-    typed = st.session_state[f"passport name {unit}"].strip()
+    typed = st.session_state[f"passport name {chosen.network} {unit}"].strip()
     given()[str(unit)] = typed
     if not typed:
         del given()[str(unit)]
@@ -82,7 +82,7 @@ def who():
     """The name that the reader gave the unit, and a place for the concept that it follows, if it can follow one."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         st.text_input(
-            "Your name for it", given().get(str(unit), ""), key=f"passport name {unit}", width=260,
+            "Your name for it", given().get(str(unit), ""), key=f"passport name {chosen.network} {unit}", width=260,
             placeholder="eyes, wheels, red ...", max_chars=60, on_change=calmly(call_it),
         )  # fmt: skip
         return st.container(width="content") if chosen.probe.layer(unit.layer).spatial else None

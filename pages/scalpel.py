@@ -20,6 +20,7 @@ from pages.parts import (
 )
 from pages.parts.calm import apology, calm, calmly
 from pages.parts.cloud import painting
+from pages.parts.question import Question
 from pages.parts.selection import selection
 from vizcore import Unit, load_image
 from vizcore.imaging import bundled_names, render, sheet
@@ -168,6 +169,16 @@ def course(frame, mark: str) -> None:
         apology(f"Even without these {len(found.channels)} channels of {found.layer} the answer is {first}.")
 
 
+def lines() -> str:
+    """The notebook lines of a search, which begins with the network as it came, whatever is selected."""
+    opening = f"probe = {networks.opening(chosen.network)}\n" if chosen.network != selection().network else ""
+    return (
+        f"{opening}{Question(chosen, method, turned).lines('found', layer=repr(layer))}\n"
+        "wraps = vizcore.laboratory.ablate(probe, found.units)\n"
+        "scores, _ = probe.run(probe.prepare(image)[None], wraps=wraps)"
+    )
+
+
 chosen = selection()
 if networks.parts(chosen.network)[1]:  # edits are of the network as it came
     base, _ = networks.parts(chosen.network)
@@ -246,7 +257,5 @@ with calm():
             learn.Try("As it was", session={EDITS: ""}),
         ],
         data=[{"edit": edit.kind, "of": str(edit.where)} for edit in edits] or None,
-        snippet=f"found = vizcore.laboratory.{method.name}(probe, image, {layer!r})\n"
-        "wraps = vizcore.laboratory.ablate(probe, found.units)\n"
-        "scores, _ = probe.run(probe.prepare(image)[None], wraps=wraps)",
+        snippet=lines(),
     )  # fmt: skip

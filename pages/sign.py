@@ -100,7 +100,7 @@ def lines() -> str:
         "" if mask_drawn is None else "mask=vizcore.adversarial.sign.marked(vizcore.load_image('your-drawing.png')), "
     )
     return (
-        f'signs = vizcore.open_probe("{network}")\nsign = vizcore.adversarial.road_sign("{sign}")\n'
+        f'signs = {networks.opening(network)}\nsign = vizcore.adversarial.road_sign("{sign}")\n'
         f'frames = vizcore.adversarial.sticker(signs, sign, "{target}", {mask}{asked})\n'
         "found = vizcore.last(frames).picture\n"
         f"drive = vizcore.last(vizcore.adversarial.drive_by(signs, found.signs, pictures={PICTURES}, "

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts import corpora, dials, film, jobs, learn, networks, show
 from pages.parts.calm import apology, calm, calmly, end
+from pages.parts.question import written
 from pages.parts.selection import TEACHING, select, selection
 from vizcore import zoo
 from vizcore.imaging import render
@@ -151,6 +152,6 @@ with calm():
         f"moments = vizcore.laboratory.time_machine(probes, image, unit, {layer!r})\n"
         f"corpus = vizcore.representation.open_corpus({corpus.name if corpus is not None else 'tiles'!r})\n"
         f"images = corpus.some({count})\n"
-        "frames = vizcore.laboratory.aligned_tsne(probes, images)\n"
+        f"frames = vizcore.laboratory.aligned_tsne({', '.join(['probes', 'images', *written(turned)])})\n"
         "points = vizcore.last(frames).picture",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.parts import beside, dials, jobs, learn, show, state, trust_board, trust_meter
 from pages.parts import meter as meters
 from pages.parts.calm import calm
-from pages.parts.question import Question
+from pages.parts.question import Question, written
 from pages.parts.selection import Selection, selection
 from vizcore.attribution import Meter, board
 from vizcore.attribution.board import COMPARED
@@ -29,7 +29,7 @@ guided backprop went on drawing the same edges, and what does not depend on what
 Here, with **{network}** and this picture, {found}."""
 SNIPPET = """
 from vizcore.attribution import {method}, meter
-found = vizcore.last(meter(probe, image, unit, {method}, {turned})).detail
+found = vizcore.last(meter(probe, image, unit, {method}, {turned}, {given})).detail
 for reading in found.readings:
     print(reading.test, reading.passes, reading.sentence)"""
 
@@ -145,5 +145,5 @@ with calm():
         ],
         picture=found and (lambda: render.overlays(chosen.prepared, found.film[:1], side=512)[0]),
         data=found and found.film[0].values,
-        snippet=SNIPPET.format(method=method.name, turned=dict(of(method).turned)),
+        snippet=SNIPPET.format(method=method.name, turned=dict(of(method).turned), given=", ".join(written(given))),
     )

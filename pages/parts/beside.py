@@ -102,7 +102,8 @@ def question(asked: Question, other: Selection) -> Question:
 
 def moved(chosen: Selection, name: str) -> Selection:
     """The selection with another network in the network's place: a class goes along by its label, a channel by its
-    layer; what does not exist there gives way to that network's top answer."""
+    layer, in which the last one stands for a number that it does not have; a class or layer that does not exist there
+    gives way to that network's top answer."""
     probe, unit = networks.probe(name), chosen.unit
     asked = TOP
     if unit.is_class and chosen.probe.labels == probe.labels:

@@ -13,6 +13,7 @@ from vizcore.attribution.trust import (
     blurred,
     centred,
     deletion,
+    drawn_anew,
     elsewhere,
     forgetful,
     forgotten_in_turn,
@@ -168,3 +169,11 @@ def test_ranks_and_their_correlation_are_scipys_with_few_levels_and_with_many(le
     assert ranking(a).tolist() == rankdata(a.numpy().ravel()).tolist()
     expected = 0.0 if levels == 1 else spearmanr(a.numpy().ravel(), b.numpy().ravel()).statistic
     assert rank_correlation(a, b) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_weight_of_one_number_is_forgotten_too():
+    assert drawn_anew(torch.full((1, 1), 2.0), torch.Generator().manual_seed(0)).item() not in (0.0, 2.0)
+    single = nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU(), nn.Conv2d(1, 1, 1), nn.Flatten(), nn.Linear(36, 2))
+    probe = Probe(single, name="one channel", input_size=8)
+    frames = list(randomisation.frames(probe, torch.rand(3, 8, 8), 0, saliency))
+    assert [frame.detail for frame in frames] == [None, "4", "2", "0"]

@@ -1,8 +1,9 @@
 """The page of the atlas: a unit is picked from its picture, classes are found by name, and what is absent is said."""
 
+import vizcore.laboratory
 from tests.pages.drawn import canvas, canvases, drawn
 from tests.pages.test_shell import opened, said
-from vizcore import open_probe
+from vizcore import bundled_image, open_probe
 from vizcore.synthesis import open_atlas, unit_order
 from vizcore.synthesis.unit_order import PICTURES, WEIGHTS
 
@@ -36,7 +37,8 @@ def test_the_sidebar_shows_what_the_unit_wants_to_see_and_the_activations_do_on_
     app = opened("activations.py", unit="conv3.relu:7", **{"activations.layer": "conv3.relu"})
     assert 'alt="what conv3.relu:7 wants to see"' in drawn(app)
     hints = canvas(app, "activations grid")["hints"]
-    assert sorted(hints["numbers"]) == list(range(96)) and hints["sheet"].endswith("-conv3.relu.webp")
+    assert sorted(hints["numbers"]) == list(range(probe.layer("conv3.relu").channels))
+    assert hints["sheet"].endswith("-conv3.relu.webp")
     without = opened("activations.py", unit="pool1:7", **{"activations.layer": "pool1"})
     assert "wants to see" not in drawn(without) and canvas(without, "activations grid")["hints"] is None
 
@@ -44,3 +46,12 @@ def test_the_sidebar_shows_what_the_unit_wants_to_see_and_the_activations_do_on_
 def test_a_network_without_one_is_told_how_to_get_it():
     app = opened(PAGE, network="tiny-vgg@12")
     assert "convscope atlas --network 'tiny-vgg@12'" in [one.value for one in app.code]
+
+
+def test_one_with_edits_which_no_command_opens_is_given_lines_that_do():
+    app = opened(PAGE, network="tiny-vgg~remove conv4.relu:5")
+    [lines] = [one.value for one in app.code if "build_atlas" in one.value]
+    compile(lines, "lines", "exec")
+    opening = lines.partition("build_atlas(")[2].partition("):")[0]
+    edited = eval(opening, {"vizcore": vizcore})
+    assert edited.value(bundled_image("cat"), "conv4.relu:5") == 0 and open_atlas(edited) is None

@@ -228,3 +228,10 @@ def test_another_network_is_asked_the_same_beside():
     expected = grad_cam(open_probe("tiny-vgg-robust"), bundled_image("cat"), 16)
     torch.testing.assert_close(values(canvas(app, "cam beside")), expected.values, rtol=1e-3, atol=1e-4)
     assert "went wrong" not in said(app)
+
+
+def test_the_network_beside_is_asked_with_the_dials_as_they_stand():
+    app = opened(PAGE, unit="scores:16", **{"beside": "Tiny VGG, robust", "grad_cam.both_signs": "true"})
+    expected = grad_cam(open_probe("tiny-vgg-robust"), bundled_image("cat"), 16, both_signs=True)
+    assert canvas(app, "cam beside")["low"] == -canvas(app, "cam beside")["high"] < 0, "as the first one's scale"
+    torch.testing.assert_close(values(canvas(app, "cam beside")), expected.values, rtol=1e-3, atol=1e-4)

@@ -50,7 +50,7 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     assert "vizcore.laboratory.passport(probe, unit, index)" in snippet(app)
     assert not app.dataframe  # thousands of rows are not sent to whoever does not unfold them
     app.session_state["passport all"] = True
-    app.text_input(f"passport name {UNIT}").set_value("stripes").run()
+    app.text_input(f"passport name tiny-vgg {UNIT}").set_value("stripes").run()
     rows = app.dataframe[0].value
     row = rows.to_dict("records")[5]
     assert row["your name"] == "stripes" and len(rows) == len(passport_table(index))
@@ -58,6 +58,16 @@ def test_it_shows_what_the_library_tells_of_the_unit(seen):
     like = found.similar[0][0]
     app.button(f"passport like {like}").click().run()
     assert asked(app, "unit") == str(like)
+
+
+def test_a_name_stays_with_the_network_whose_unit_was_given_it(seen):
+    app = finished(opened("passport.py", corpus="seen", unit=UNIT))
+    [field] = [one for one in app.text_input if one.label == "Your name for it"]
+    field.set_value("stripes").run()
+    for network, name in (("tiny-vgg-robust", ""), ("tiny-vgg", "stripes")):
+        app.text_input("network").set_value(network).run()
+        finished(app)
+        assert [one.value for one in app.text_input if one.label == "Your name for it"] == [name]
 
 
 def test_a_layer_that_is_not_indexed_yet_is_indexed_for_it(seen):

@@ -59,6 +59,15 @@ def test_the_fewest_channels_of_both_networks_are_found_and_those_of_the_first_a
     exec(snippet(app), {})
 
 
+def test_the_notebook_searches_as_the_dials_stand_and_in_the_network_as_it_came():
+    turned = {"scalpel.layer": "conv6.relu", "smallest_ablation.candidates": "8", "smallest_ablation.steps": "4"}
+    app = opened(PAGE, network="tiny-vgg~remove conv6.relu:6", **turned)
+    exec(snippet(app), ran := {})
+    assert ran["probe"].digest == probe.digest
+    expected = smallest_ablation(probe, cat, "conv6.relu", candidates=8, steps=4)
+    assert ran["found"].course == expected.course and "candidates=8, steps=4" in snippet(app)
+
+
 def test_edits_go_along_to_other_pages_where_a_network_can_be_like_that():
     app = opened(PAGE, **{EDITS: "remove conv6.relu:6"}).run()
     app.toggle("with edits").set_value(True).run()

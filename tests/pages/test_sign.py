@@ -26,6 +26,13 @@ def test_the_stickers_and_the_drive_are_what_the_notebook_gives():
     assert "drive_by(signs, found.signs, pictures=8, seed=0)" in snippet(app)
 
 
+def test_the_notebook_opens_a_network_with_edits_as_the_page_does():
+    app = opened(PAGE, network="road-signs~remove conv4.relu:5", **FEW)
+    ran = {}
+    exec(snippet(app).partition("sign = ")[0], ran)
+    assert ran["signs"].digest == ran["probe"].digest != open_probe("road-signs").digest
+
+
 def test_a_name_at_the_right_of_a_picture_ends_where_its_box_ends(page: Page):
     page.goto("/sign?sticker.steps=5&sticker.batch=2&network=tiny-vgg")  # the last of the drive is at the right edge
     name = page.locator(".boxes span").last

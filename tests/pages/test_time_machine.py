@@ -42,6 +42,11 @@ def test_every_moment_has_its_own_pictures_and_points():
     assert not said(app) and "time_machine(probes, image, unit, 'conv2.relu')" in snippet(app)
 
 
+def test_the_notebook_lays_the_collection_out_as_the_dials_stand():
+    app = opened(PAGE, **{"aligned_tsne.perplexity": "10", "aligned_tsne.steps": "100"})
+    assert "aligned_tsne(probes, images, perplexity=10.0, steps=100, seed=0)" in snippet(app)
+
+
 @pytest.mark.parametrize("key", ["held out", "top1"])
 def test_what_is_right_is_counted_as_the_card_has_it(key, monkeypatch):
     """The scripts of vizcore/training write `held out` where the first of them wrote `top1`."""

@@ -114,6 +114,12 @@ def test_the_board_the_meter_and_what_was_found_of_every_quick_method():
     exec(snippet(app), {})
 
 
+def test_the_notebook_turns_the_dials_of_the_tests_as_the_page_does():
+    app = opened(PAGE, **{"meter.samples": "2", "meter.seed": "1"})
+    assert "samples=2, seed=1)" in snippet(app)
+    exec(snippet(app), {})
+
+
 def test_another_scale_and_a_pick_on_the_board():
     app = boarded(opened(PAGE, image="rocket", unit="scores:19", **{"trust.counted": "either way"}))
     compared = compare(last(board(probe, bundled_image("rocket"), 19)).detail, 64, counted="either way")

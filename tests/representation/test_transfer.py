@@ -204,8 +204,8 @@ def test_the_untrained_network_is_drawn_anew_and_the_trained_one_left_alone():
     assert fresh.digest == again.digest
     assert len({fresh.digest, other.digest, before}) == 3
     assert probe.digest == before
-    spread = fresh.weight("conv4.conv").std().item()
-    assert spread == pytest.approx((2 / (96 * 9)) ** 0.5, rel=0.02)
+    weight = fresh.weight("conv4.conv")
+    assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.02)
 
 
 def test_digits_are_read_off_the_trained_network_better_than_off_one_that_never_learned():

@@ -187,3 +187,12 @@ def test_a_network_that_insists_on_its_size_is_shown_nothing_else():
     mixing = Probe(TokenMixing().eval(), name="mixing", input_size=224)
     assert convolutional_layers(mixing) == ["patches"] and not takes(mixing, 160) and takes(mixing, 224)
     assert seen_size(mixing) == 224 and seen_size(open_probe("efficientnet-lite0")) == 160
+
+
+def test_a_pixel_moves_as_far_where_few_are_free():
+    mask = torch.zeros(64, 64)
+    mask[28:36, 28:36] = 1
+    begun = probe.prepare(cat)
+    frames = dream(probe, begun, "conv4.relu", mask=mask, octaves=1, steps=1, strength=2.0, size=64)
+    moved = (last(frames).picture - begun).abs()[:, mask > 0]
+    assert 0.5 / 255 < moved.mean() <= 2.0 / 255

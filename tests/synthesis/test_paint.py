@@ -96,3 +96,10 @@ def test_the_robust_twin_paints_a_ladybug_in_a_flower():
     assert twin.predict(frame.picture, k=1)[0].label == "ladybug"
     begun = clean(twin, "ladybug", emptied(twin.prepare(flower), hole)[None]).item()
     assert begun < 0.05 < frame.terms["probability"]
+
+
+def test_the_middle_of_a_wide_hole_begins_with_what_is_known_too():
+    missing = torch.ones(64, 64, dtype=torch.bool)
+    missing[:4, :4] = False
+    for hole in (square(64, 0.8, 0.5, 0.5), missing):
+        assert (emptied(torch.full((3, 64, 64), 0.5), hole) - 0.5).abs().max() < 0.25

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from vizcore import bundled_image, open_probe
+from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
+from vizcore.synthesis import accentuate, counterfactual
 from vizcore.synthesis.quality import answers, clean, quality, viewed
 
 probe, other = open_probe("tiny-vgg"), open_probe("tiny-vgg-robust")
@@ -57,3 +58,18 @@ def test_a_clean_picture_is_judged_by_the_probabilities_of_the_network_itself():
     for channel in range(4):
         torch.testing.assert_close(clean(probe, channel, images), probe.network(images)[:, channel])
     assert clean(probe, 0, images).min() > 0.8
+
+
+def test_of_every_pixel_a_class_has_the_share_where_it_wins():
+    class Colours(nn.Module):
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"out": images * torch.ones(3, 1, 1)}
+
+    by_pixel = Probe(Colours(), name="by pixel", input_size=8, labels=["red", "green", "blue"])
+    image = torch.zeros(3, 8, 8)
+    image[0, :3], image[1, 3:] = 1.0, 0.3  # red is the brighter, and there is more green
+    assert clean(by_pixel, "red", image[None]).item() == 3 / 8
+    path = next(counterfactual(by_pixel, image, "red", steps=10)).detail
+    assert path.said[0] == by_pixel.predict(image)[0].label == "green" and path.probabilities[0] == 3 / 8
+    [accent, *_] = last(accentuate(by_pixel, image, "red", pictures=1, steps=1)).detail
+    assert accent.value == 3 / 8

@@ -111,3 +111,23 @@ def test_a_strip_of_depths_shows_what_each_unit_gets_alone():
     assert [(frame.step, frame.of) for frame in frames] == [(1, 3), (2, 3), (3, 3)]
     alone = torch.stack([last(visualize(probe, unit, steps=3, seed=2)).picture for unit in wanted])
     assert torch.equal(frames[-1].picture, alone)
+
+
+def test_the_best_of_another_unit_is_not_the_best_of_this_one():
+    frames = visualize(probe, "goldfish", preset="yosinski-3", steps=40)
+    for _ in range(20):
+        shown = next(frames).picture
+    frames.send({"unit": "conv3.relu:5"})  # whose values are smaller than any score was
+    final = last(frames)
+    assert not torch.equal(final.picture, shown)
+    assert probe.value(final.picture, "conv3.relu:5") > 2 * probe.value(shown, "conv3.relu:5")
+
+
+@pytest.mark.parametrize("preset", ["lucid", "maco", "simonyan", "yosinski-3", "robust"])
+def test_a_start_may_be_of_any_precision_and_has_to_be_a_picture(preset):
+    start = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for given in (start.double(), start.half()):
+        assert last(visualize(probe, 3, preset=preset, steps=1, start=given)).picture.dtype == torch.float32
+    for bad in (255 * start, start[:1], start * torch.nan):
+        with pytest.raises(ValueError, match="an image came"):
+            next(visualize(probe, 3, preset=preset, steps=1, start=bad))

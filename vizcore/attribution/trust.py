@@ -160,7 +160,8 @@ def drawn_anew(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     tensor([[5., 5., 5.],
             [5., 5., 5.]])
     """
-    drawn, mean, spread = torch.empty(weight.shape), weight.mean().item(), weight.std().item()
+    drawn, mean = torch.empty(weight.shape), weight.mean().item()
+    spread = weight.std().item() if weight.numel() > 1 else abs(mean)  # one number alone has no spread but its size
     for piece in drawn.view(-1).split(PIECE):
         check_cancel()
         piece.normal_(mean, spread, generator=generator)

@@ -13,6 +13,7 @@ from vizcore.frames import Frame
 from vizcore.method import Method
 from vizcore.probe import Probe, Unit
 from vizcore.synthesis.canvas import fourier
+from vizcore.synthesis.quality import clean
 from vizcore.synthesis.targets import aim, before_rectifier, rivals
 from vizcore.synthesis.views import glimpse
 
@@ -143,7 +144,9 @@ def accents(probe: Probe, unit: Unit, held: str, strengths: list[float], shown: 
     """What there is to say of pictures (N, 3, S, S), the first of them the one that was accentuated."""
     _, found = probe.run(shown, [unit.layer, held], scores=False)
     values = found[unit.layer].detach()
-    if unit.is_class and not probe.by_pixel:
+    if unit.is_class and probe.by_pixel:
+        values = clean(probe, unit, shown)
+    elif unit.is_class:
         values = probe.probabilities(values)[:, unit.channel]
     else:
         values = probe.read(unit, values)

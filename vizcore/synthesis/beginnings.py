@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vizcore.imaging import bundled_images
-from vizcore.probe import Probe
+from vizcore.probe import Probe, checked
 
 STARTS = ("noise", "zeros", "mean")
 GRAIN = 10 / 255  # the standard deviation of noise (Yosinski et al. 2015)
@@ -35,7 +35,8 @@ def beginning(probe: Probe, start: str | torch.Tensor, size: int, chance: Sequen
     if isinstance(start, torch.Tensor):
         images = start if start.ndim == 4 else start[None]
         as_they_are = images.shape[-2:] == (size, size)
-        found = images if as_they_are else torch.cat([resized(probe.prepare(one)[None].cpu(), size) for one in images])
+        taken = [checked(one) if as_they_are else probe.prepare(one) for one in images]
+        found = resized(torch.stack(taken).cpu(), size)
         if len(found) not in (1, len(chance)):
             raise ValueError(
                 f"{len(found)} images came to begin {len(chance)} pictures with; give one, or one for each."

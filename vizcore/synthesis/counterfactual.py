@@ -90,8 +90,8 @@ def answer(probe: Probe, unit: Unit, picture: torch.Tensor) -> tuple[list[str], 
     >>> answer(probe, probe.unit("goldfish"), probe.prepare(bundled_image("cat")))[0]
     ['tabby']
     """
-    probabilities = probe.probabilities(probe.run(picture[None])[0].detach())[0]
-    return [probe.labels[probabilities.argmax().item()]], [probabilities[unit.channel].item()]
+    every = probe.predict(picture, k=len(probe.labels))  # of a network that answers for every pixel, shares of them
+    return [every[0].label], [one.probability for one in every if one.index == unit.channel]
 
 
 def film(paths: Sequence[Path], *, gap: int = 8) -> torch.Tensor:

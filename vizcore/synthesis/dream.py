@@ -116,6 +116,7 @@ def dream(
     whole = as_large_as(image, size or usual_size(probe))
     chance, detail = torch.Generator().manual_seed(seed), torch.zeros(3, 1, 1)
     turned: dict[str, Any] = {"layer": layer, "strength": strength, "bands": bands}
+    share = 1.0 if mask is None else (mask != 0).float().mean().item()  # else few free pixels would move for all
 
     def sought(layer: Layers, base: torch.Tensor) -> Dials:
         turned["layer"] = layer
@@ -124,7 +125,7 @@ def dream(
 
     def paced(**dial: float) -> Dials:
         turned.update(dial)
-        return {"step": even(turned["strength"] / 255, turned["bands"])}
+        return {"step": even(share * turned["strength"] / 255, turned["bands"])}
 
     scales = octave_sizes(whole.shape[1:], octaves)
     for number, scale in enumerate(scales):

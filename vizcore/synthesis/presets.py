@@ -20,7 +20,7 @@ from vizcore.probe import Probe
 from vizcore.synthesis.beginnings import STARTS, beginning, drawn_over, generators, zero_colour
 from vizcore.synthesis.canvas import Canvas, canvas_sizes, fourier, phases, plain, usual_size
 from vizcore.synthesis.penalties import alpha_norm
-from vizcore.synthesis.regularizers import SETTINGS, yosinski_step
+from vizcore.synthesis.regularizers import SETTINGS, best_so_far, yosinski_step
 from vizcore.synthesis.targets import Target, aim, rivals, units
 from vizcore.synthesis.views import crops, glimpse, seen_size, whole
 
@@ -189,7 +189,8 @@ def yosinski(
             "steps": steps,
         }
 
-    turned, best = {"unit": unit, "setting": setting, "steps": steps}, best_so_far(begun)
+    turned = {"unit": unit, "setting": setting, "steps": steps}
+    best = best_so_far(begun, lambda: units(probe, turned["unit"]))
     yield from painted(probe, plain(begun), parts, turned, lambda frame: alone(pictures)(best(frame)))
 
 
@@ -255,19 +256,6 @@ def painted(
 def alone(pictures: int) -> Callable[[Frame], Frame]:
     """A frame that shows several pictures as it is; one that shows a single one, as that picture."""
     return lambda frame: frame if pictures > 1 else replace(frame, picture=frame.picture[0])
-
-
-def best_so_far(begun: torch.Tensor) -> Callable[[Frame], Frame]:
-    """Frames that show, of every image, the best of all before; an ascent tells the values before its steps."""
-    before, best, highest = begun, begun, torch.full((len(begun),), -torch.inf)
-
-    def show(frame: Frame) -> Frame:
-        nonlocal before, best, highest
-        best = torch.where((frame.detail > highest).view(-1, 1, 1, 1), before, best)
-        highest, before = torch.maximum(highest, frame.detail), frame.picture
-        return replace(frame, picture=best.clamp(0, 1), detail=highest)
-
-    return show
 
 
 def boxed(pixels: torch.Tensor) -> torch.Tensor:

@@ -85,9 +85,12 @@ def viewed(probe: Probe, unit: Target, image: torch.Tensor, views: int = VIEWS) 
 def answers(probe: Probe, unit: Target, prepared: torch.Tensor) -> torch.Tensor:
     """What a network answers to pictures of its own size (N, 3, S, S): (N,)."""
     unit = units(probe, unit)[0]
+    if unit.is_class and probe.by_pixel:  # a class's probability is its share of the pixels there
+        said = [probe.predict(image, k=len(probe.labels)) for image in prepared]
+        return torch.tensor([one.probability for every in said for one in every if one.index == unit.channel])
     _, found = probe.run(prepared, [unit.layer], scores=False)
     values = found[unit.layer].detach()
-    if unit.is_class and not probe.by_pixel:
+    if unit.is_class:
         return probe.probabilities(values)[:, unit.channel].cpu()
     return probe.read(unit, values).cpu()
 

@@ -1,10 +1,13 @@
 """Regularizers: what Yosinski's ascent does to an image after every step, so that it does not become noise."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from vizcore.ascent import Step
+from vizcore.frames import Frame
 from vizcore.imaging import blurred
 
 
@@ -82,3 +85,19 @@ def clipped(deviations: torch.Tensor, size: torch.Tensor, percentage: float) -> 
         return deviations
     threshold = size.flatten(1).quantile(percentage / 100, dim=1).view(-1, 1, 1)
     return deviations * (size >= threshold)[:, None]
+
+
+def best_so_far(begun: torch.Tensor, sought: Callable[[], Any]) -> Callable[[Frame], Frame]:
+    """Frames that show, of every image, the best of all since what is `sought` changed; an ascent tells the values
+    before its steps."""
+    before, best, highest, last_sought = begun, begun, torch.full((len(begun),), -torch.inf), sought()
+
+    def show(frame: Frame) -> Frame:
+        nonlocal before, best, highest, last_sought
+        if (now := sought()) != last_sought:  # the values of another unit say nothing of this one's
+            highest, last_sought = torch.full_like(highest, -torch.inf), now
+        best = torch.where((frame.detail > highest).view(-1, 1, 1, 1), before, best)
+        highest, before = torch.maximum(highest, frame.detail), frame.picture
+        return replace(frame, picture=best.clamp(0, 1), detail=highest)
+
+    return show
