@@ -76,6 +76,14 @@ def test_a_batch_is_of_windows_as_they_are_kept_moved_and_mirrored(windows, size
         assert any(each.equal(image) or each.flip(2).equal(image) for each in places)
 
 
+def test_at_the_end_only_whole_photographs_are_learned_from(windows):
+    windows.keep(noise(100, 1), torch.ones(100, 1280), torch.zeros(100, dtype=torch.long))
+    whole, any_ = (windows.drawn(64, torch.Generator().manual_seed(0), whole=whole)[2] for whole in (True, False))
+    known = windows.codes[:12].float().sub(windows.judge.mean).div(windows.judge.spread).clamp(-10, 10)
+    found = [(aims[:, None] - known).abs().amax(2).amin(1) < 1e-4 for aims in (whole, any_)]
+    assert found[0].all() and found[1].float().mean() < 0.4  # 12 of 112
+
+
 def test_a_pupil_begins_as_it_was_holds_its_first_layer_and_comes_nearer_to_the_teacher(tmp_path):
     old = Learner((4, 6, 8, 8, 10, 12), 2, 3, CPU).network.eval()
     save(old, ("cat", "cup"), tmp_path / "old.safetensors")
@@ -114,7 +122,7 @@ def test_a_run_goes_on_from_weights_and_from_their_card(data, tmp_path, monkeypa
     assert facts["widths"] == [4, 4, 4, 4, 6, 6] and facts["under attack"]["0"] == facts["top1"]
     assert facts["recipe"].startswith("SGD; then, from these weights and with more filters: ")
     assert facts["history"][0] == begun["history"][0] and facts["history"][1]["epoch"] == 8
-    assert facts["history"][-1]["epoch"] == facts["epochs"] > 8 and facts["minutes"] >= 2
+    assert facts["history"][-1]["epoch"] == facts["epochs"] >= 8 and facts["minutes"] >= 2
     probe = open_probe(out / "tiny-vgg.safetensors", architecture="tiny-vgg")
     assert probe.labels == ("red", "blue")
     assert torch.allclose(probe.weight("conv1.conv"), old.conv1.conv.weight, atol=1e-3)
