@@ -28,8 +28,8 @@ SEEN = {
 changed **against itself, at every step anew**. The dashed lines are the errors on changed digits: training in peace
 does not bring them down, training under attack does.""",
     KEPT: """How many of {count} pictures, yours and those that come along, keep their answer as the change grows. The
-twins have the same shape and the same photographs behind them; **only the training differs**. Random changes of the
-same size, dotted, take next to nothing from either.""",
+twins have the same layers, those of one a little wider, and the same photographs behind them; what sets them apart
+**is the training**. Random changes of the same size, dotted, take next to nothing from either.""",
     BOARD: """Every row is a small network trained on digits with one defense that was believed in. Against **somebody
 who knows nothing of it** most of them help; against **somebody who knows it** all fall but the one that trained on the
 attack itself.""",

@@ -40,7 +40,7 @@ def inspection(probe: Probe, image: torch.Tensor) -> Miniature:
 
     >>> from vizcore import bundled_images, open_probe
     >>> inspection(open_probe("tiny-vgg"), bundled_images()["cat"]).facts["channels"]
-    96
+    128
     """
     layer = middle_layer(probe)
     maps = activations(probe, image, layer)

@@ -107,7 +107,7 @@ def test_a_repair_makes_what_rounding_undid_fool_again_and_touches_nothing_else(
     assert mended.success.all()
     assert mended.images[~undone].equal(attack.images[~undone])
     assert mended.saved[undone].equal(mended.images[undone])
-    assert (mended.images[undone] - attack.images[undone]).abs().max() <= 2 / 255
+    assert (mended.images[undone] - attack.images[undone]).abs().max() <= 3 / 255
     alone = repaired(probe, deepfool(probe, images[:1], labels[:1]))
     assert alone.success.all()
 

@@ -24,7 +24,7 @@ def test_the_card_is_the_card_of_these_weights():
     assert tuple(CARD["labels"]) == probe.labels
     assert [len(probe.weight(f"conv{number}.conv")) for number in range(1, 7)] == CARD["widths"]
     assert CARD["history"][-1]["epoch"] == CARD["epochs"]
-    assert CARD["top1"] >= 0.72 and CARD["top5"] >= 0.92
+    assert CARD["top1"] >= 0.76 and CARD["top5"] >= 0.93
     right = list(CARD["under attack"].values())
     assert right == sorted(right, reverse=True) and right[0] == CARD["top1"]
 

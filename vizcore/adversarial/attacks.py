@@ -150,7 +150,7 @@ def least_likely(probe: Probe, images: torch.Tensor, labels: Classes, *, epsilon
     >>> cat = probe.prepare(bundled_images()["cat"])[None]
     >>> attack = least_likely(probe, cat, probe.labels.index("tabby"), epsilon=8 / 255)
     >>> probe.labels[attack.classes], attack.success
-    ('coral reef', tensor([True]))
+    ('suspension bridge', tensor([True]))
     """
     goal = Goal(probe, images, labels)
     scores = goal.scores(goal.images, goal.everyone)

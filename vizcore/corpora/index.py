@@ -48,7 +48,7 @@ class Index:
     >>> from vizcore.representation import build_index, open_corpus
     >>> index = last(build_index(open_probe("tiny-vgg"), open_corpus("digits"))).picture
     >>> index, index.features().shape
-    (Index(tiny-vgg on digits, 1797 of 1797), (1797, 256))
+    (Index(tiny-vgg on digits, 1797 of 1797), (1797, 384))
     """
 
     probe: Probe

@@ -46,7 +46,7 @@ def facets(
     >>> probe = open_probe("tiny-vgg")
     >>> index = last(build_index(probe, open_corpus("tiles"), layers=["scores"])).picture
     >>> [len(kind) for kind in next(facets(probe, "brain coral", index, k=2)).detail]
-    [42, 22]
+    [48, 16]
     """
     unit = probe.unit(unit)
     kinds = in_kinds(index, index.top(unit, KEPT), k)

@@ -151,7 +151,7 @@ def relative_error(probe: Probe, images: torch.Tensor, image: torch.Tensor, laye
     >>> probe = open_probe("tiny-vgg")
     >>> cat = probe.prepare(bundled_image("cat"))
     >>> relative_error(probe, torch.stack([cat, 0.9 * cat]), cat, "scores").round(decimals=2)
-    tensor([0.0000, 0.0400])
+    tensor([0.0000, 0.0600])
     """
     prepared = torch.stack([probe.prepare(one) for one in images])
     _, found = probe.run(prepared, [layer], scores=False)

@@ -11,7 +11,8 @@ al. 2019, *Fixing the train-test resolution discrepancy*): before, it was right 
 
 The network is made wider before, for as it was it could not do what it was taught: of the very photographs that it
 learned from it got .81 right, of those held out .75, and with the teacher's windows .80 and .74; its teacher is right
-about .83 of photographs that it never saw.
+about .83 of photographs that it never saw. After 150 minutes on two threads of a processor it got .767 of those held
+out right (.749 before), and .769 (.722) of those of `val`.
 
 The schedule follows the clock, as that of twins.py does, and a run that was cut off goes on where its last epoch ended,
 with the windows to be made anew.

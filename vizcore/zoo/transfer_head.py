@@ -34,7 +34,7 @@ def with_head(probe: Probe, layer: str, weight: torch.Tensor, bias: torch.Tensor
 
     >>> from vizcore import open_probe
     >>> probe = open_probe("tiny-vgg", device="cpu")
-    >>> network = with_head(probe, "conv3.relu", torch.zeros(2, 96), torch.ones(2))
+    >>> network = with_head(probe, "conv3.relu", torch.zeros(2, 128), torch.ones(2))
     >>> network(torch.zeros(1, 3, 64, 64))
     tensor([[1., 1.]])
     """
