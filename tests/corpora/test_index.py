@@ -93,14 +93,6 @@ def test_the_files_are_read_only_and_mapped(corpus):
         features[0, 0] = 1
 
 
-def test_a_finished_index_is_opened_where_nothing_can_be_written(corpus):
-    one = built(corpus).parts[0]
-    lock = one.folder.with_suffix(".lock")
-    lock.unlink(missing_ok=True)
-    lock.mkdir()  # no lock can be taken
-    assert last(build_index(probe(), corpus, layers=one.layers)).picture.complete
-
-
 def test_what_cannot_be_asked_for_is_said_so(corpus):
     with pytest.raises(IndexAbsent, match=r"no index of toy on pets yet; .*python -m vizcore index"):
         open_index(probe(), corpus)

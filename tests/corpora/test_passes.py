@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.corpora.samples import folder
+from tests.corpora.samples import folder, probe
 from vizcore import Probe, last
 from vizcore.corpora.passes import program
 from vizcore.probe.unit import SCORES
@@ -43,3 +43,12 @@ def test_a_network_with_a_layer_called_scores_is_indexed_and_lists_it_once(endin
     scores, found = one.run(torch.stack([one.prepare(corpus[number]) for number in range(4)]), ["relu"])
     assert np.allclose(index.features("scores"), scores, atol=1e-5)
     assert np.allclose(index.features("relu"), found["relu"].mean((2, 3)), atol=1e-5)
+
+
+def test_a_finished_index_is_opened_where_nothing_can_be_written(tmp_path):
+    corpus = open_corpus(folder(tmp_path / "few", 4))
+    one = last(build_index(probe(), corpus, layers=["conv2.relu"])).picture.parts[0]
+    lock = one.folder.with_suffix(".lock")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # no lock can be taken
+    assert last(build_index(probe(), corpus, layers=["conv2.relu"])).picture.complete

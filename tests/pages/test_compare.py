@@ -19,7 +19,7 @@ def test_both_answer_the_same_picture_and_their_layers_are_compared():
     assert "of 50 pictures" in drawn and not said(app)
     assert app.get("plotly_chart")
     namespace: dict = {}
-    exec(snippet(app).replace("other, images)", "other, images[:4])"), namespace)
+    exec(snippet(app).replace("other, images)", "other, corpus.some(4))"), namespace)
     corpus, images = namespace["corpus"], namespace["images"]
     assert len(images) == 50 and all(images[n].equal(corpus[n * len(corpus) // 50]) for n in (0, 49)), "what ran"
 

@@ -113,7 +113,7 @@ def test_without_a_unit_the_top_answer_is_asked_about_and_stays_out_of_the_addre
         ({"image": "tiles:" + "9" * 5000}, "no bundled image"),
         ({"image": "tiles:\u00b2"}, "no bundled image"),
         ({"unit": "rubbish"}, "names no unit"),
-        ({"unit": "conv3.relu:96"}, "no number 96"),
+        ({"unit": "conv3.relu:128"}, "no number 128"),
         ({"unit": "conv3.rel:1"}, "did you mean 'conv3.relu'"),
         ({"unit": "conv3.relu:1@99,0"}, "no cell"),
         ({"unit": "scores:99999999"}, "no number 99999999"),

@@ -38,7 +38,7 @@ def test_every_moment_has_its_own_pictures_and_points():
     assert points.shape[1] == len(drawn["cloud"]["kinds"]) == 50
     assert points.min() >= 0 and points.max() <= 1 and not torch.equal(points[0], points[8])
     course = drawn["history"]
-    assert course["marks"][:3] == [0, 1, 2] and course["marks"][-1] == course["epochs"][-1] == 42
+    assert course["marks"][:3] == [0, 1, 2] and course["marks"][-1] == course["epochs"][-1] == 99
     assert not said(app) and "time_machine(probes, image, unit, 'conv2.relu')" in snippet(app)
 
 

@@ -303,10 +303,10 @@ def test_an_own_picture_outlasts_errors_on_other_pages(tmp_path, monkeypatch):
 
 
 def test_files_that_others_let_go_of_meanwhile_keep_nobody_out(tmp_path):
-    """Between the listing of the shelf and a look at a file, its reader may close the tab."""
     for number in range(30):
-        (tmp_path / "server" / f"reader{number}").mkdir(parents=True)
-        (tmp_path / "server" / f"reader{number}" / "photo.png").write_bytes(bytes(10))
+        place = tmp_path / "server" / f"reader{number}"
+        place.mkdir(parents=True)
+        (place / "photo.png").write_bytes(bytes(10))
     stat = Path.stat
 
     def gone(path: Path, **options):
@@ -317,5 +317,4 @@ def test_files_that_others_let_go_of_meanwhile_keep_nobody_out(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "stat", gone)
         patch.setattr(uploads, "files", dict)
-        uploads.make_room(10, tmp_path)
-        assert uploads.taken(tmp_path) == 290
+        assert uploads.make_room(10, tmp_path) is None and uploads.taken(tmp_path) == 290
