@@ -107,6 +107,7 @@ def test_a_pupil_begins_as_it_was_holds_its_first_layer_and_comes_nearer_to_the_
     assert run.network.conv1.conv.weight.equal(first)
 
 
+@pytest.mark.parametrize("data", ["WEBP"], indirect=True)
 def test_a_run_goes_on_from_weights_and_from_their_card(data, tmp_path, monkeypatch):
     monkeypatch.setattr(card, "STEPS", 2)
     monkeypatch.setattr(card, "QUERIES", 10)

@@ -79,6 +79,7 @@ def test_the_schedule_leaves_one_twin_in_peace():
     assert rates == sorted(rates, reverse=True) and rates[-1] < 1e-9
 
 
+@pytest.mark.parametrize("data", ["JPEG"], indirect=True)
 def test_a_run_learns_keeps_its_time_and_goes_on(data, tmp_path, monkeypatch):
     monkeypatch.setattr(twins, "WIDTHS", (4, 4, 4, 4, 4, 4))
     monkeypatch.setattr(card, "STEPS", 2)
