@@ -1,10 +1,11 @@
 """How long class visualization takes beside a bare loop and beside lucent: `python -m benchmarks.visualize [NETWORK]`.
 
-All climb the same class on the same network, a canvas of waves of the same side, as many steps of Adam, one view a step
-of the same size, in one process and in turns. The bare loop is what no engine can do without: paint, view, forward,
-backward, step. lucent brings some thirty packages along that nothing else here needs, so it is set beside only where
-somebody has installed it: `pip install torch-lucent==0.1.8 kornia==0.4.1`. Printed are the best of the rounds as a
-ratio, and what the network itself says of the three clean pictures.
+All climb the same class on the same network, a canvas of waves of the same side, as many steps of Adam, one view a
+step, in one process and in turns. The bare loop is what no engine can do without: paint, view, forward, backward, step.
+lucent keeps to the smaller of the two sizes that the others' views have. It brings some thirty packages along that
+nothing else here needs, so it is set beside only where somebody has installed it: `pip install torch-lucent==0.1.8
+kornia==0.4.1`. Printed are the best of the rounds as a ratio, and what the network itself says of the three clean
+pictures.
 """
 
 import importlib.util
@@ -28,12 +29,13 @@ def bare(probe: Probe, network: torch.nn.Module, label: int) -> torch.Tensor:
     """The same with torch alone."""
     chance = generators(0, 1)
     waves, paint = fourier(usual_size(probe), chance)
-    view = glimpse(chance, seen_size(probe), move=MOVE, zoom=ZOOM, turn=TURN)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (probe.mean, probe.std))
     waves.requires_grad_()
     optimizer = torch.optim.Adam([waves], RATE)
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / STEPS))
+        seen = seen_size(probe) if 2 * step < STEPS else probe.input_size
+        view = glimpse(chance, seen, move=MOVE, zoom=ZOOM, turn=TURN)
         scores = network((view(paint(waves)) - mean) / std)
         loss = scores.logsumexp(1).sum() / 2 - scores[:, label].sum()
         optimizer.zero_grad()

@@ -22,6 +22,11 @@ def test_the_clean_picture_is_taken_for_its_class(name):
     assert clean(probe, name, picture[None]).item() == pytest.approx(probe.predict(picture, k=1)[0].probability)
 
 
+def test_a_class_is_seen_in_the_end_at_the_size_that_judges_it():
+    large = open_probe("efficientnet-lite0")  # seen at 160 pixels throughout, this one has .036
+    assert clean(large, "pool table", last(visualize(large, "pool table", steps=32)).picture[None]) > 0.2
+
+
 @pytest.mark.parametrize("unit", ["conv4.relu:5", "conv3.conv:7@3,4", "scores:3"])
 def test_any_unit_grows(unit):
     frames = list(visualize(probe, unit, steps=24))

@@ -54,7 +54,8 @@ def lucid(
     Olah et al. 2017, Lucid: climb the gradient of the unit's value before any softmax with Adam, on a canvas of waves
     in the colours of photographs; the steps shorten over the second half, which takes the grain away. A rectified
     channel is climbed by its input, which has a gradient where a rectifier gives zero, and a class by its score less
-    half of what all scores come to together, so that it is no other.
+    half of what all scores come to together, so that it is no other. A class is seen at the network's own size over the
+    second half, as the picture will be judged.
 
     >>> from vizcore import last, open_probe
     >>> probe = open_probe("tiny-vgg")
@@ -63,13 +64,20 @@ def lucid(
     """
     size, chance = size or usual_size(probe), generators(seed, pictures)
     canvas = fourier(size, chance, drawn_over(probe, start, size, chance))
+    turned = {"unit": unit, "steps": steps, "rate": rate, "move": move, "zoom": zoom, "turn": turn}
+    second_half = (2 * step >= turned["steps"] for step in count())
 
     def parts(unit: Target, steps: int, rate: float, **motion: float) -> Dials:
-        view = glimpse(chance, seen_size(probe, *units(probe, unit)), **motion)
+        sought = units(probe, unit)
+        first = seen_size(probe, *sought)
+        later = probe.input_size if any(one.is_class for one in sought) else first
+
+        def view(images: torch.Tensor) -> torch.Tensor:
+            return glimpse(chance, later if next(second_half) else first, **motion)(images)
+
         own = aim(probe, unit, weights) - rivals(probe, unit)
         return {"objective": own, "views": [view], "step": adam(rate, steps), "steps": steps}
 
-    turned = {"unit": unit, "steps": steps, "rate": rate, "move": move, "zoom": zoom, "turn": turn}
     yield from painted(probe, canvas, parts, turned, alone(pictures))
 
 
