@@ -125,7 +125,7 @@ def decode(probe: Probe, image: torch.Tensor, layer: str) -> torch.Tensor:
     >>> from vizcore import bundled_image, open_probe
     >>> probe, cat = open_probe("tiny-vgg"), bundled_image("cat")
     >>> probe.predict(decode(probe, cat, "conv3.relu"))[0].label
-    'Persian cat'
+    'tabby'
     """
     several = isinstance(image, torch.Tensor) and image.ndim == 4
     [pictures] = decoded(probe, image if several else checked(image)[None], [layer])
@@ -163,7 +163,7 @@ def walk(
     >>> probe = open_probe("tiny-vgg")
     >>> way = walk(probe, bundled_image("cat"), bundled_image("coffee"), "conv3.relu", steps=3)
     >>> [probe.predict(picture)[0].label for picture in (way[0], way[-1])]
-    ['Persian cat', 'espresso']
+    ['tabby', 'espresso']
     """
     decoder = decoder_of(probe, layer)
     [(first, second)] = codes(probe, torch.stack([probe.prepare(image), probe.prepare(other)]), [layer])
