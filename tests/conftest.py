@@ -16,7 +16,7 @@ from streamlit.runtime.caching.cache_resource_api import clear_session_cache
 
 from tests.served import NO_CHROMIUM, chromium, open_chromium, serve, watch
 
-SERVER_LOG = pytest.StashKey[Path]()
+SERVER_LOG, CACHE = pytest.StashKey[Path](), pytest.StashKey[Path]()
 # Of torch: as many as the smallest machine has cores, shared by the processes that test side by side. Where these have
 # more threads than there are cores, they wait for one another and take ten times as long.
 THREADS = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="vizcore-", ignore_cleanup_errors=True)
         os.environ["VIZCORE_CACHE"] = folder.name
         config.add_cleanup(folder.cleanup)
+    config.stash[CACHE] = Path(os.environ["VIZCORE_CACHE"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,12 +91,15 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
 
 
 @pytest.fixture(scope="session")
-def digits_indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder with what tiny-vgg made of the digits; copied by tests that would else all begin with that."""
+def digits_indexed(request: pytest.FixtureRequest) -> Path:
+    """A cache folder with what tiny-vgg made of the digits; copied by tests that would else all begin with that.
+
+    Processes that test side by side share it: whoever comes second waits until it is there.
+    """
     from vizcore import last, open_probe
     from vizcore.representation import build_index, open_corpus
 
-    folder = tmp_path_factory.mktemp("digits")
+    folder = request.config.stash[CACHE] / "digits"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIZCORE_CACHE", str(folder))
         last(build_index(open_probe("tiny-vgg"), open_corpus("digits")))

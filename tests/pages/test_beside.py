@@ -2,18 +2,17 @@
 
 import json
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.corpora.samples import folder
 from tests.pages.drawn import canvas, canvases, drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said
-from vizcore import last, open_probe
+from vizcore import open_probe
 from vizcore.laboratory.compare import counterpart
-from vizcore.representation import build_index, open_corpus
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TWIN = "Tiny VGG, robust"
@@ -22,9 +21,9 @@ ASKED = {
     "network.py": {},
     "filters.py": {},
     "activations.py": {},
-    "examples.py": {"corpus": "digits", "unit": "conv4.relu:5"},
-    "neighbors.py": {"corpus": "digits"},
-    "embedding.py": {"corpus": "digits", "embedding.method": "PCA"},
+    "examples.py": {"corpus": "few", "unit": "conv4.relu:5"},
+    "neighbors.py": {"corpus": "few"},
+    "embedding.py": {"corpus": "few", "embedding.method": "PCA"},
     "invariance.py": {"invariance.steps": "5"},
     "cam.py": {},
     "gradients.py": {},
@@ -40,16 +39,6 @@ ASKED = {
     "physical.py": {"destruction_rates.samples": "2"},
     "scalpel.py": {"scalpel.layer": "conv6.relu"},
 }
-
-
-@pytest.fixture(scope="module")
-def both_indexed(tmp_path_factory, digits_indexed) -> Path:
-    """A cache folder with what both networks made of the digits."""
-    folder = shutil.copytree(digits_indexed, tmp_path_factory.mktemp("both") / "cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIZCORE_CACHE", str(folder))
-        last(build_index(open_probe("tiny-vgg-robust"), open_corpus("digits")))
-    return folder
 
 
 def shown(app) -> Counter:
@@ -77,9 +66,8 @@ def as_text(app, key: str) -> str:
 
 
 @pytest.mark.parametrize("page", ASKED)
-def test_the_first_answer_is_what_it_is_alone_and_the_second_stands_beside_it(page, request, monkeypatch):
-    if "corpus" in ASKED[page]:
-        monkeypatch.setenv("VIZCORE_CACHE", str(request.getfixturevalue("both_indexed")))
+def test_the_first_answer_is_what_it_is_alone_and_the_second_stands_beside_it(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CORPORA", str(folder(tmp_path / "few")))
     alone = shown(finished(opened(page, **ASKED[page])))
     app = finished(opened(page, beside=TWIN, **ASKED[page]))
     assert "went wrong" not in said(app) and app.selectbox("beside").value == "tiny-vgg-robust"

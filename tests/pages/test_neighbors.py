@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import figures, percent
+from tests.corpora.samples import folder
 from tests.pages.drawn import canvas, canvases, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
@@ -122,7 +123,8 @@ def test_drawing_a_digit_in_the_browser_finds_its_like(digits_served, page: Page
     expect(page.get_by_text("Nearest as pixels")).to_be_visible()
 
 
-def test_only_among_digits_a_digit_is_drawn():
-    app = finished(opened(PAGE, corpus="tiles", **{"neighbors.of": "a drawn digit"}))
+def test_only_among_digits_a_digit_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIZCORE_CORPORA", str(folder(tmp_path / "few")))
+    app = finished(opened(PAGE, corpus="few", **{"neighbors.of": "a drawn digit"}))
     assert not app.exception and "sketch" not in canvases(app)
     assert set(ROWS) <= set(canvases(app))

@@ -2,6 +2,7 @@
 
 import io
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -13,14 +14,16 @@ from pages.parts.show import figures
 from pages.parts.trust_charts import DEEP
 from tests.pages.drawn import canvas, canvases, values
 from tests.pages.test_gradients import finished, work_on
-from tests.pages.test_shell import opened, said, snippet
+from tests.pages.test_shell import opened as opens
+from tests.pages.test_shell import said, snippet
 from vizcore import bundled_image, last, open_probe
 from vizcore.attribution import Meter, board, compare, guided_backprop, meter
 from vizcore.attribution.meter import STAMPS, TESTS
 
 PAGE = "trust.py"
 FORGETS = STAMPS["randomised weights"]
-probe = open_probe("tiny-vgg")
+NETWORK = "tiny-vgg-robust"  # the quicker of the small ones
+probe, opened = open_probe(NETWORK), partial(opens, network=NETWORK)
 cat = bundled_image("cat")
 
 

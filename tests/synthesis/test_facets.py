@@ -19,7 +19,7 @@ UNIT = "scores:9"
 def index(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIZCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield last(build_index(probe, open_corpus("tiles"), layers=["scores"])).picture
+        yield last(build_index(probe, open_corpus("tiles").some(800), layers=["scores"])).picture
 
 
 def test_every_example_is_of_one_kind_and_nearer_to_its_own_than_kinds_are_to_one_another(index):

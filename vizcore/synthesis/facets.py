@@ -44,9 +44,9 @@ def facets(
     >>> from vizcore import last, open_probe
     >>> from vizcore.representation import build_index, open_corpus
     >>> probe = open_probe("tiny-vgg")
-    >>> index = last(build_index(probe, open_corpus("tiles"), layers=["scores"])).picture
+    >>> index = last(build_index(probe, open_corpus("tiles").some(800), layers=["scores"])).picture
     >>> [len(kind) for kind in next(facets(probe, "brain coral", index, k=2)).detail]
-    [48, 16]
+    [45, 19]
     """
     unit = probe.unit(unit)
     kinds = in_kinds(index, index.top(unit, KEPT), k)
