@@ -37,7 +37,7 @@ def plain_pixels(digest: str, _corpus):
 @st.cache_resource(max_entries=32, show_spinner=False)
 def head(network: str, digest: str, layer: str, name: str, each: int, seed: int, _method, _index):
     """The softmax on one layer, and how it did."""
-    return _method.function(_index.features(layer), _index.corpus.classes, each=each, seed=seed)
+    return _method.function(_index.features(layer), _index.classes, each=each, seed=seed)
 
 
 def draw(index) -> None:
@@ -54,7 +54,7 @@ def answer(index, fresh) -> None:
     if not fresh.complete:
         st.caption(f"The untrained network has seen {fresh.done:,} of {len(corpus):,} pictures.")
         return
-    classes, layers = corpus.classes, list(index.layers)
+    classes, layers = index.classes, list(index.layers)
     most = most_examples(classes)
     with dialled:
         layer = dials.choose(
@@ -187,7 +187,7 @@ def below(method, found, layers: list[str], layer: str, each: int, seed: int) ->
         data=lambda: found.weight,
         snippet=collection(corpus.name)
         + f"features = index.features({layer!r})\n"
-        + Question(chosen, method, {"each": each, "seed": seed}).lines("head", classes="corpus.classes")
+        + Question(chosen, method, {"each": each, "seed": seed}).lines("head", classes="index.classes")
         + "\nprint(head.accuracy)",
     )
 

@@ -4,6 +4,8 @@ import hashlib
 import io
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -63,6 +65,14 @@ def test_what_only_speech_begins_with_is_not_taken_in_silence(capsys):
     assert "--start came with styles; speech and tiny-vgg begin with weights" in capsys.readouterr().err
     assert main(["train", "tiny-vgg", "--data", "nowhere", "--start", "other.safetensors"]) == 1
     assert "--start names other.safetensors, which is no file" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_or_not_used_is_said_before_the_training(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "tiny-vgg", "--data", str(tmp_path), "--device", "gpu"])
+    assert "there is no device 'gpu' to compute on here" in capsys.readouterr().err
+    assert main(["train", "styles", "--data", str(tmp_path), "--device", "cpu:0"]) == 1
+    assert "--device came with styles, which is trained on the processor" in capsys.readouterr().err
 
 
 def test_training_without_its_packages_says_what_is_needed(monkeypatch, capsys):
@@ -155,3 +165,19 @@ def test_a_limit_is_at_least_one(limit, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["measure", "--data", str(tmp_path), "--limit", limit])
     assert "at least 1 is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "folder"),
+    [("decoders", None, "assets/decoders"), ("decoders", "mine/new", "mine/new"), ("tiny-vgg", None, "assets/weights")],
+)
+def test_what_is_trained_goes_where_it_was_told(name, out, folder, monkeypatch):
+    told = []
+
+    def train(*given, **more):
+        told.append(given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vizcore.__main__.training", lambda part: SimpleNamespace(train=train))
+    assert main(["train", name, "--data", "photographs", *(["--out", out] if out else [])]) == 130
+    assert Path(folder) in told[0]

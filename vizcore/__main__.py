@@ -1,7 +1,6 @@
 """The command line: `convscope`, or `python -m vizcore`."""
 
 import argparse
-import json
 import math
 import os
 import runpy
@@ -12,7 +11,7 @@ from types import ModuleType
 from typing import TextIO
 
 from vizcore.folders import project_folder
-from vizcore.terminal import at_least_one, counted, progress, shown
+from vizcore.terminal import at_least_one, computing, counted, progress, shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,9 +108,9 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train one of the project's own networks anew")
     train.add_argument("name", choices=["tiny-vgg", "tiny-vgg-robust", "speech", "styles", "decoders"])
     train.add_argument("--data", type=Path, required=True, help="the folder of the photographs, or to keep speech in")
-    train.add_argument("--out", type=Path, default=Path("assets/weights"), help="where the weights go")
+    train.add_argument("--out", type=Path, help="where the weights go; else below assets")
     train.add_argument("--minutes", type=float, default=120, help="how long; what is learned depends on it")
-    train.add_argument("--device", default="cpu", help="cpu or cuda")
+    train.add_argument("--device", type=computing, default="cpu", help="cpu or cuda")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--start", type=Path, help="weights to begin with, for speech, or to go on from, for tiny-vgg")
     train.set_defaults(run=train_network)
@@ -218,29 +217,31 @@ def train_network(given: argparse.Namespace) -> int:
         raise ValueError(f"--minutes is {given.minutes:g}; a training takes some time, so give a number above 0.")
     if given.start and given.name not in ("speech", "tiny-vgg"):
         raise ValueError(f"--start came with {given.name}; speech and tiny-vgg begin with weights, so leave it out.")
+    if given.device != "cpu" and given.name in ("speech", "styles"):
+        raise ValueError(f"--device came with {given.name}, which is trained on the processor; leave it out.")
     if given.start and not given.start.is_file():
         raise ValueError(f"--start names {given.start}, which is no file; name the weights to begin with.")
+    out = given.out or Path("assets", "decoders" if given.name == "decoders" else "weights")
     if given.name == "speech":
-        card = training("speech").train(given.data, given.out, given.minutes, seed=given.seed, start=given.start)
+        card = training("speech").train(given.data, out, given.minutes, seed=given.seed, start=given.start)
         wrong = card["word error rate, unseen voices"]
-        print(f"{wrong:.1%} of words wrong in voices never heard, after {card['minutes']} minutes; in {given.out}")
+        print(f"{wrong:.1%} of words wrong in voices never heard, after {card['minutes']} minutes; in {out}")
         return 0
     if given.name == "styles":
-        card = training("styles").train(given.data, given.out, given.minutes, seed=given.seed)
-        print(f"{card['steps']} steps in {card['minutes']} minutes; weights in {given.out}")
+        card = training("styles").train(given.data, out, given.minutes, seed=given.seed)
+        print(f"{card['steps']} steps in {card['minutes']} minutes; weights in {out}")
         return 0
     if given.name == "decoders":
-        folder = given.out.parent / "decoders"
-        cards = training("decoders").train(given.data, folder, given.minutes, seed=given.seed, device=given.device)
+        cards = training("decoders").train(given.data, out, given.minutes, seed=given.seed, device=given.device)
         for layer, card in cards.items():
             pixels, distance = card["pixels"], card["distance"]
             of_it = f"{pixels['mean picture']:.3f} and {distance['mean picture']:.3f} for the mean picture"
-            print(f"{layer}: error {pixels['decoded']:.3f}, distance {distance['decoded']:.3f}; {of_it}; in {folder}")
+            print(f"{layer}: error {pixels['decoded']:.3f}, distance {distance['decoded']:.3f}; {of_it}; in {out}")
         return 0
     first = given.start or given.name
     train = training("matching" if given.start else "twins").train
-    card = train(first, given.data, given.out, given.minutes, seed=given.seed, device=given.device)
-    print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {given.out}")
+    card = train(first, given.data, out, given.minutes, seed=given.seed, device=given.device)
+    print(f"top-1 {card['top1']:.3f}, top-5 {card['top5']:.3f} after {card['minutes']} minutes; weights in {out}")
     return 0
 
 
@@ -251,32 +252,23 @@ def measure_network(given: argparse.Namespace) -> int:
     photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
     if probe.labels != photographs.labels:
         raise ValueError(f"{probe.name} knows other classes than these photographs show; tiny-vgg and its twin fit.")
+    facts = training("card").begun(given.card, probe.name) if given.card else {}  # said before the long measuring
     found = training("card").standing(probe, photographs, limit=given.limit)
     if given.card:
-        facts = json.loads(given.card.read_text("utf-8")) if given.card.is_file() else {"name": probe.name}
         training("card").write(facts | found, given.card)
     return 0
 
 
 def judge_methods(given: argparse.Namespace) -> int:
     """Print how often each method points at the object, and its areas under deletion and insertion."""
-    import torch
-
-    from vizcore.attribution.survey import survey, table
+    from vizcore.attribution.survey import drawn, survey, table
     from vizcore.zoo import open_probe
 
     photographs, probe = training("photographs").load_photographs(given.data, "val"), open_probe(given.network)
-    known = [number for number, label in enumerate(photographs.labels[i] for i in photographs.classes.tolist())
-             if probe.labels.count(label) == 1]  # fmt: skip
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[: given.limit]
-    chosen = [known[number] for number in order.tolist()]
-    labels = [probe.labels.index(photographs.labels[photographs.classes[number]]) for number in chosen]
-    images = (probe.prepare(image) for image in photographs.pixels[chosen].float() / 255)
-    boxes = photographs.boxes[chosen] + torch.tensor([0, 0, 1, 1])  # the last row and column named are inside
-    boxes = boxes * probe.input_size // photographs.pixels.shape[-1]
+    images, labels, boxes = drawn(probe, photographs, given.limit)
     standings = {}
     try:
-        for frame in survey(probe, torch.stack(list(images)), torch.tensor(labels), boxes):
+        for frame in survey(probe, images, labels, boxes):
             standings = frame.detail
     except KeyboardInterrupt:  # what was reached is worth reading
         if not standings:

@@ -54,3 +54,18 @@ def at_least_one(word: str) -> int:
     if (count := int(word)) < 1:
         raise ArgumentTypeError(f"{count} came, at least 1 is needed")
     return count
+
+
+def computing(word: str) -> str:
+    """A device from the command line, if this machine computes on it.
+
+    >>> computing("cpu")
+    'cpu'
+    """
+    from vizcore.probe import usable
+
+    try:
+        usable(word)
+    except ValueError as problem:
+        raise ArgumentTypeError(str(problem)) from problem
+    return word

@@ -1,12 +1,14 @@
 """The survey on pictures of which it is known where the object is."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from tests.attribution.test_trust import Corner, quarter_map
 from vizcore import last
 from vizcore.attribution import saliency
-from vizcore.attribution.survey import points_at, survey, table
+from vizcore.attribution.survey import drawn, in_view, points_at, survey, table
 from vizcore.attribution.trust import centred, deletion
 from vizcore.imaging.map import Map
 from vizcore.probe.probe import Probe
@@ -21,6 +23,33 @@ def test_the_highest_place_is_in_the_box_or_not(row, column, margin, hit):
     values[row, column] = 1
     map = Map(values, signed=False, measure="score")
     assert points_at(map, (30, 20, 40, 30), 64, margin=margin) is hit
+
+
+@pytest.mark.parametrize(("size", "resize"), [(56, 64), (16, 32), (48, 48), (32, 64)])
+def test_a_box_stays_on_its_object_when_the_photograph_is_resized_and_cropped(size, resize):
+    colours = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    probe = Probe(colours, name="colours", input_size=size, resize=resize)
+    photograph = torch.zeros(3, 32, 32)
+    photograph[:, 12:20, 8:24] = 1
+    rows, columns = (probe.prepare(photograph)[0] > 0.5).nonzero(as_tuple=True)
+    [(left, top, right, bottom)] = in_view(probe, torch.tensor([[8, 12, 24, 20]]), 32).tolist()
+    assert (left, right) == (columns.min().item(), columns.max().item() + 1)
+    assert (top, bottom) == (rows.min().item(), rows.max().item() + 1)
+
+
+def test_photographs_without_boxes_or_known_classes_are_refused_in_a_sentence():
+    probe = Probe(Corner(), name="corner", input_size=8)
+    photographs = SimpleNamespace(
+        pixels=torch.arange(4 * 3 * 64).view(4, 3, 8, 8).byte(), classes=torch.tensor([0, 1, 1, 0]),
+        boxes=torch.tensor([[1, 2, 3, 4]] * 4), labels=("cat", probe.labels[0]),
+    )  # fmt: skip
+    images, labels, boxes = drawn(probe, photographs, 9)
+    assert labels.tolist() == [0, 0] and boxes.tolist() == [[1, 2, 4, 5]] * 2
+    assert images.sum().item() == pytest.approx((photographs.pixels[1:3] / 255).sum().item())
+    with pytest.raises(ValueError, match="have no boxes"):
+        drawn(probe, SimpleNamespace(**vars(photographs) | {"boxes": None}), 9)
+    with pytest.raises(ValueError, match="corner knows none of the classes"):
+        drawn(probe, SimpleNamespace(**vars(photographs) | {"labels": ("cat", "cup")}), 9)
 
 
 def test_a_survey_is_the_sum_over_its_photographs():

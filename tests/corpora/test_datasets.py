@@ -67,6 +67,24 @@ def test_a_download_that_was_cut_goes_on_where_it_stopped(monkeypatch):
     assert len(open_corpus("cifar10")) == 240
 
 
+def test_unpacking_that_was_cut_off_begins_anew(monkeypatch):
+    dataset, kind, content = DATASETS["imagenette"], datasets().Imagenette, io.BytesIO()
+    kinds = list(kind._WNID_TO_CLASS)[:2]
+    pictures = [f"imagenette2-160/{split}/{wnid}/{number}.JPEG"
+                for split in ("train", "val") for wnid in kinds for number in range(5)]  # fmt: skip
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name in pictures:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    archives = {"160px": (kind._ARCHIVES["160px"][0], hashlib.md5(content.getvalue()).hexdigest())}
+    monkeypatch.setattr(kind, "_ARCHIVES", kind._ARCHIVES | archives)
+    for name in pictures[:13]:  # of a run that was killed in the middle
+        (dataset.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (dataset.folder / name).touch()
+    with serving(content.getvalue()) as server:
+        list(fetch_corpus("imagenette", address=server.address))
+    assert len(open_corpus("imagenette")) == 20
+
+
 def test_another_file_than_was_published_is_refused_and_deleted(monkeypatch):
     content, _ = cifar(monkeypatch)
     with serving(content[:-1] + b"!") as server, pytest.raises(FetchFailed, match="its checksum differs"):

@@ -162,3 +162,15 @@ def test_a_number_below_zero_is_no_label(tmp_path):
     parquet.write_table(table.replace_schema_metadata({b"huggingface": json.dumps(noted)}), tmp_path / "few.parquet")
     corpus = open_corpus(tmp_path / "few.parquet")
     assert corpus.labels == ("cat", "dog") and list(corpus.classes) == [0, 1, -1, -1]
+
+
+def test_a_file_without_a_row_or_with_another_thing_for_a_page_is_told_so_in_words(tmp_path):
+    parquet.write_table(arrow.table({"image": arrow.array([], arrow.binary())}), tmp_path / "empty.parquet")
+    with pytest.raises(ValueError, match=r"^there are no pictures in empty\.parquet"):
+        open_corpus(tmp_path / "empty.parquet")
+    path = written(tmp_path / "a.parquet", [PNG] * 3)
+    content = bytearray(path.read_bytes())
+    content[4] = 0x1F  # where the header of the first page begins: a field of no kind that there is
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^a\.parquet is no Parquet file, or cut off or damaged\.$"):
+        open_corpus(path)

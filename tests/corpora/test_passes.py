@@ -11,6 +11,7 @@ from vizcore import Probe, last
 from vizcore.corpora.passes import program
 from vizcore.probe.unit import SCORES
 from vizcore.representation import build_index, open_corpus
+from vizcore.representation.neighbors import encoded
 
 
 def test_the_same_weights_in_another_network_are_another_index(tmp_path):
@@ -52,3 +53,13 @@ def test_a_finished_index_is_opened_where_nothing_can_be_written(tmp_path):
     lock.unlink(missing_ok=True)
     lock.mkdir()  # no lock can be taken
     assert last(build_index(probe(), corpus, layers=["conv2.relu"])).picture.complete
+
+
+def test_of_a_network_that_answers_for_every_pixel_not_every_pixel_is_kept(tmp_path):
+    one = Probe(torch.nn.Conv2d(3, 5, 3, padding=1).eval(), name="pixels", input_size=32)
+    corpus = open_corpus(folder(tmp_path / "few", 4))
+    index = last(build_index(one, corpus, layers=["scores"])).picture
+    _, found = one.run(one.prepare(corpus[1])[None], ["pixel_scores"])
+    assert index.features().shape == (4, 5)
+    assert np.allclose(index.features()[1], found["pixel_scores"][0].mean((1, 2)), atol=1e-5)
+    assert np.allclose(index.features()[1], encoded(one, corpus[1]), atol=1e-5)

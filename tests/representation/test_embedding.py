@@ -47,6 +47,14 @@ def test_one_picture_and_equal_pictures_lie_in_the_middle():
         assert found.shares == (0.0, 0.0)
 
 
+def test_pictures_that_differ_in_one_way_only_lie_on_a_line():
+    pair = cloud(2, 384)
+    for rows in (pair, torch.cat([pair, pair]), pair[:1] * torch.tensor([[0.0], [1.0], [5.0]]), pair[:, :1]):
+        found = pca(rows)
+        assert found.shares == pytest.approx((1.0, 0.0)) and not found.points[:, 1].any()
+        torch.testing.assert_close(torch.pdist(found.points), torch.pdist(rows), rtol=1e-5, atol=1e-5)
+
+
 def test_groups_that_lie_apart_stay_together_on_the_map():
     rows, kinds = groups()
     frames = list(tsne(rows, perplexity=10, steps=300))

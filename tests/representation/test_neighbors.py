@@ -6,7 +6,7 @@ import torch
 
 from vizcore import bundled_image, last
 from vizcore.corpora import pixels
-from vizcore.representation import build_index, nearest, open_corpus
+from vizcore.representation import build_index, codes, nearest, open_corpus
 from vizcore.representation.neighbors import encoded
 
 
@@ -73,3 +73,15 @@ def test_a_damaged_picture_is_nobodys_neighbour(probe, folder):
 def test_what_cannot_be_asked_is_a_sentence(index, query, dials, sentence):
     with pytest.raises(ValueError, match=sentence):
         nearest(index, query, **dials)
+
+
+def test_codes_of_many_pictures_are_made_a_few_at_a_time(probe, monkeypatch):
+    """All at once took 12 MB a picture at EfficientNet-Lite0, 21 GB for the bundled digits."""
+    images = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    whole, sizes, run = codes(probe, images), [], probe.run
+    monkeypatch.setattr(probe, "run", lambda batch, *rest, **how: sizes.append(len(batch)) or run(batch, *rest, **how))
+    torch.testing.assert_close(codes(probe, [*images]), whole)
+    torch.testing.assert_close(codes(probe, images[39:]), whole[39:])
+    assert max(sizes) <= 16 and sum(sizes) == 41
+    with pytest.raises(ValueError, match="no pictures came"):
+        codes(probe, [])

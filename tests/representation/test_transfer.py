@@ -1,6 +1,7 @@
 """Transfer: the softmax against scikit-learn's own, and heads that become networks against their closed form."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from vizcore import bundled_image, open_probe
+from vizcore import bundled_image, last, open_probe
 from vizcore.probe.probe import Probe
-from vizcore.representation import learning_curves, linear_probe, open_corpus, untrained
+from vizcore.representation import build_index, learning_curves, linear_probe, open_corpus, untrained
 from vizcore.representation.transfer import split
 from vizcore.zoo.doctor import doctor
 from vizcore.zoo.transfer_head import head_file, with_head
@@ -83,6 +84,19 @@ def test_pictures_without_a_label_are_left_out():
     assert (labels[learned] >= 0).all()
     assert (labels[measured] >= 0).all()
     assert len(learned) + len(measured) == (labels >= 0).sum()
+
+
+def test_what_is_damaged_inside_is_neither_learned_from_nor_measured(probe, folder):
+    file = folder / "red" / "3.png"
+    whole = file.read_bytes()
+    place = whole.index(b"IDAT") + 8
+    file.write_bytes(whole[:place] + bytes(12) + whole[place + 12 :])
+    index = last(build_index(probe, open_corpus(folder))).picture
+    [spoiled] = [number for number in range(index.done) if index.predicted[number] < 0]
+    assert index.corpus.classes[spoiled] >= 0 and not index.features()[spoiled].any()
+    head = linear_probe(index.features(), index.classes)
+    assert spoiled not in {*head.trained, *head.tested} and len(head.trained) + len(head.tested) == index.done - 1
+    assert "corpus.classes" not in (Path(__file__).parents[2] / "pages" / "transfer.py").read_text()
 
 
 def test_the_confusions_add_up_and_open_their_pictures():
@@ -206,6 +220,24 @@ def test_the_untrained_network_is_drawn_anew_and_the_trained_one_left_alone():
     assert probe.digest == before
     weight = fresh.weight("conv4.conv")
     assert weight.std().item() == pytest.approx((2 / weight[0].numel()) ** 0.5, rel=0.02)
+
+
+def test_what_scales_a_branch_leaves_it_in_the_untrained_network():
+    """As in ConvNeXt and CaiT, which multiply every branch by a `gamma` of its own before they add it."""
+
+    class Branch(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.look, self.gamma = nn.Conv2d(3, 3, 3, padding=1), nn.Parameter(torch.full((3,), 1e-6))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images + self.look(images) * self.gamma.view(-1, 1, 1)
+
+    network = nn.Sequential(Branch(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    fresh = untrained(Probe(network, name="branched", input_size=8))
+    pictures = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert (fresh.run(pictures)[0] - pictures.mean((2, 3))).abs().max() > 0.01
+    assert not fresh.network[0].look.bias.any()
 
 
 def test_digits_are_read_off_the_trained_network_better_than_off_one_that_never_learned():

@@ -1,5 +1,7 @@
 """The reader's own network opens from its weights, and what is not said is inferred."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -90,6 +92,12 @@ def test_the_bundled_architecture_at_any_width(tmp_path, images):
 def test_notes_that_are_no_labels_are_left_alone(tmp_path):
     save_file(tiny_weights(), tmp_path / "odd.safetensors", {"labels": '["one"]'})
     assert open_probe(tmp_path / "odd.safetensors").labels == ("class 0", "class 1", "class 2")
+
+
+def test_notes_name_no_file_of_this_machine(tmp_path):
+    (tmp_path / "secret.txt").write_text("one\ntwo\nthree\n")
+    save_file(tiny_weights(), tmp_path / "spy.safetensors", {"labels": json.dumps(str(tmp_path / "secret.txt"))})
+    assert open_probe(tmp_path / "spy.safetensors").labels == ("class 0", "class 1", "class 2")
 
 
 @pytest.mark.parametrize(

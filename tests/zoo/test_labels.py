@@ -18,6 +18,9 @@ THREE = ("cat", "cup", "car")
     [
         ("labels.txt", "cat\ncup\ncar\n"),
         ("labels.txt", "\ufeffcat\r\n cup \r\ncar"),
+        ("labels.txt", "{0: 'cat',\n 1: 'cup',\n 2: \"car\"}"),
+        ("labels.txt", "{\n 2: 'car',\n 1: 'cup',\n 0: 'cat',\n}\n"),
+        ("labels.csv", 'id,name\n0,"cat"\n1,"cup"\n2,car\n'),
         ("labels.json", '["cat", "cup", "car"]'),
         ("labels.json", '{"1": "cup", "2": "car", "0": "cat"}'),
         ("labels.json", '{"car": 2, "cat": 0, "cup": 1}'),

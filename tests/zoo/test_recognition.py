@@ -4,11 +4,13 @@ import re
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from tests.hostile import tiny_weights
 from vizcore import open_probe
 from vizcore.zoo.architectures import build
+from vizcore.zoo.checkpoint import state_dict
 from vizcore.zoo.doctor import doctor
 from vizcore.zoo.recognition import recognised
 
@@ -141,6 +143,9 @@ def test_another_head_is_named(head, words):
 def test_quantized_weights_are_refused_in_a_sentence(weights, tmp_path):
     torch.save(weights, tmp_path / "mine.pth")
     assert "are quantized" in doctor(tmp_path / "mine.pth").problem
+    if all(isinstance(value, torch.Tensor) for value in weights.values()):
+        save_file(weights, tmp_path / "mine.safetensors")
+        assert doctor(tmp_path / "mine.safetensors").problem.startswith("the weights in mine.safetensors are quantized")
 
 
 @pytest.mark.parametrize("classes", [3, 5])
@@ -150,3 +155,13 @@ def test_a_teacher_that_is_another_network_is_no_average(classes, tmp_path):
     torch.save({"student": student, "teacher": teacher}, tmp_path / "mine.pth")
     found = doctor(tmp_path / "mine.pth")
     assert found.architecture == "resnet18" and found.classes == 3 and "averaged" not in " ".join(found.limits)
+
+
+def test_tables_that_lie_in_one_another_again_and_again_are_not_followed_for_ever():
+    """A file of a few kilobytes may hold one table a thousand times, and that one another: more than any memory."""
+    for inside in (lambda table: {f"k{number}": table for number in range(16)}, lambda table: [table] * 16):
+        table = {}
+        for _ in range(5):
+            table = inside(table)
+        with pytest.raises(ValueError, match=r"^run\.pth lists too many things beside its numbers; save the network's"):
+            state_dict({"state_dict": {"fc.weight": torch.ones(2, 2)}, "more": table}, "run.pth")

@@ -20,6 +20,7 @@ from vizcore.zoo.download import FetchFailed, fetch
 from vizcore.zoo.official import WeightsAbsent
 from vizcore.zoo.timm_hub import timm_network
 from vizcore.zoo.timm_networks import build_timm, recipe, timm, timm_labels, timm_preprocessing, timm_sizes
+from vizcore.zoo.transfer_head import head_file
 
 SMALLEST = "timm/test_efficientnet"  # timm's own network for tests, 0.4 million weights
 
@@ -207,6 +208,15 @@ def test_official_weights_are_fetched_once_and_opened_offline(hub, published):
     assert (probe.name, probe.labels[207], probe.input_size) == (SMALLEST, "golden retriever", 160)
     assert open_probe(SMALLEST) is probe
     assert open_probe(f"{SMALLEST}.{recipe(SMALLEST).tag}").labels == probe.labels  # the same file, by its longer name
+
+
+def test_a_head_trained_on_one_of_timms_networks_opens_again(hub, tmp_path):
+    list(fetch(SMALLEST))
+    probe = open_probe(SMALLEST)
+    layer = probe.deepest_maps
+    weight = torch.ones(2, probe.layer(layer).channels)
+    (tmp_path / "head.safetensors").write_bytes(head_file(probe, layer, weight, torch.zeros(2), ["cat", "cup"]))
+    assert open_probe(tmp_path / "head.safetensors").labels == ("cat", "cup")
 
 
 def test_a_download_that_was_cut_off_goes_on(hub, published):

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -22,6 +23,17 @@ METHODS_SURVEYED: dict[str, Callable[..., Map]] = {
     MIDDLE: lambda probe, image, unit: centred(probe.input_size),
     "chance": lambda probe, image, unit: scattered(probe.input_size, seed=int(image.sum() * 1000)),
 }
+
+
+def in_view(probe: Probe, boxes: torch.Tensor, side: int) -> torch.Tensor:
+    """Boxes (N, 4) on square photographs of `side` pixels, as they lie once the probe has resized and cropped these.
+
+    >>> from types import SimpleNamespace
+    >>> in_view(SimpleNamespace(input_size=224, resize=256), torch.tensor([[0, 24, 32, 40]]), 64)
+    tensor([[  0,  80, 112, 144]])
+    """
+    wide = side if side == probe.input_size else max(probe.resize, probe.input_size)
+    return (boxes * wide // side - round((wide - probe.input_size) / 2)).clamp(0, probe.input_size)
 
 
 def points_at(map: Map, box: Box, side: int, *, margin: float = 15 / 224) -> bool:
@@ -87,6 +99,21 @@ class Standing:
             deletion=self.deletion + deletion,
             insertion=self.insertion + insertion,
         )
+
+
+def drawn(probe: Probe, photographs: Any, limit: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """At most so many photographs at random whose label the network knows, as `survey` takes them, with their boxes."""
+    if photographs.boxes is None:
+        raise ValueError("these photographs have no boxes, which say where to point; val.parquet holds some that do.")
+    labels = [photographs.labels[kind] for kind in photographs.classes.tolist()]
+    known = torch.tensor([number for number, label in enumerate(labels) if probe.labels.count(label) == 1])
+    if not len(known):
+        raise ValueError(f"{probe.name} knows none of the classes of these photographs; tiny-vgg and its twin do.")
+    chosen = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(0))[:limit]]
+    pixels = photographs.pixels[chosen].float() / 255
+    boxes = photographs.boxes[chosen] + torch.tensor([0, 0, 1, 1])  # the last row and column named are inside
+    numbers = torch.tensor([probe.labels.index(labels[number]) for number in chosen.tolist()])
+    return torch.stack([*map(probe.prepare, pixels)]), numbers, in_view(probe, boxes, pixels.shape[-1])
 
 
 def survey(

@@ -5,7 +5,7 @@ from vizcore.corpora.corpus import Corpus, corpus_names, open_corpus
 from vizcore.corpora.datasets import DATASETS, fetch_corpus
 from vizcore.corpora.forgetting import forget_corpus
 from vizcore.corpora.index import Example, Index, build_index, canonical, open_index, usual_layers
-from vizcore.corpora.measures import KEPT, penultimate
+from vizcore.corpora.measures import KEPT, as_features, penultimate
 from vizcore.corpora.passes import IndexAbsent
 from vizcore.corpora.pixels import pixel_side, pixels, row
 from vizcore.corpora.vectors import Rows, at, closest, evenly, table
@@ -18,6 +18,7 @@ __all__ = [
     "Index",
     "IndexAbsent",
     "Rows",
+    "as_features",
     "at",
     "build_index",
     "canonical",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -9,12 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from torch import Tensor
 
 from vizcore.corpora.files import Pictures, written
 from vizcore.folders import cache_folder
 from vizcore.imaging import UnreadableImage, load_image
-from vizcore.zoo import FetchFailed, Received, download
+from vizcore.zoo import FetchFailed, Received, download, locked
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,22 @@ def fetch_corpus(name: str, *, address: str | None = None, timeout: float = 20.0
         if not path.is_file():
             for frame in download(url, path, f"md5:{archive.md5}", size, timeout=timeout):
                 yield replace(frame, step=before + frame.step, of=sum(sizes))
+    lock = FileLock(dataset.folder / "unpacking.lock", thread_local=False)  # a run may be closed in another thread
+    try:
+        while not locked(lock):  # somebody else is unpacking it: watch, then use theirs
+            yield Received(sum(sizes), sum(sizes))
+            time.sleep(0.2)
+        if not dataset.available:
+            unpack(dataset, archives)
+    finally:
+        lock.release()
+
+
+def unpack(dataset: Dataset, archives: list[Archive]) -> None:
+    """Unpack the archives of a collection from the start: torchvision takes a folder that is there for a whole one."""
+    places = {dataset.folder / archive.place for archive in archives}
+    for folder in [part for place in places for part in place.iterdir() if part.is_dir() and part not in places]:
+        shutil.rmtree(folder)  # left by a run that was cut off
     dataset.parts(unpack=True)
     for archive in archives:
         file = dataset.folder / archive.place / PurePosixPath(archive.url).name

@@ -98,6 +98,11 @@ class Index:
         return self.parts[0].read("confidence", self.done)[:, 0]
 
     @property
+    def classes(self) -> np.ndarray:
+        """The number of every picture's label, -1 where nobody said or the picture is damaged inside: (done,)."""
+        return np.where(self.predicted < 0, -1, self.corpus.classes[: self.done])
+
+    @property
     def whole(self) -> np.ndarray:
         """The numbers of the pictures that were looked at, without those that turned out to be damaged inside: (n,)."""
         return (self.predicted >= 0).nonzero()[0]

@@ -78,6 +78,14 @@ def penultimate(probe: Probe) -> str:
     return layer.inputs[0]
 
 
+def as_features(probe: Probe, activation: torch.Tensor) -> torch.Tensor:
+    """What the scores are made of as rows, (N, D); averaged over the pixels where each is answered for.
+
+    One picture's scores of every pixel would take more room than a hundred pictures.
+    """
+    return activation.flatten(2).mean(2) if probe.by_pixel else activation.flatten(1)
+
+
 def nothing(probe: Probe, layers: Sequence[str]) -> dict[str, Extremes]:
     """The extremes of all channels of some layers before the first picture, at either end: `most` and `least`."""
     channels = sum(probe.layer(layer).channels for layer in layers)
@@ -120,7 +128,7 @@ def measured(
     last = penultimate(probe)
     scores, found = probe.run(images, [last], {layer: noted(note, place) for place, layer in enumerate(layers)})
     best = probe.probabilities(scores).max(1)
-    rows["features"] = found[last].flatten(1).cpu()
+    rows["features"] = as_features(probe, found[last]).cpu()
     rows["predicted"], rows["confidence"] = best.indices.int().cpu(), best.values.cpu()
     these = numbers[good].expand(len(values.T), -1)
     extremes = {end: extreme.joined(values[good].T, these, cells[good].T) for end, extreme in before.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vizcore.corpora.bounds import Item, check_count, check_room, check_whole
-from vizcore.corpora.parquet_pages import pages
+from vizcore.corpora.parquet_pages import NoPage, pages
 from vizcore.folders import cache_folder
 from vizcore.imaging import LARGEST_BYTES
 from vizcore.zoo import plain_label
@@ -31,6 +31,8 @@ def parquet_items(path: Path) -> Iterator[tuple[int, Item]]:
             of = table.metadata.num_rows
             check_count(path, of, "rows")
             check_count(path, table.num_row_groups, "groups of rows")
+            if not of:  # then nothing lies where its pages would
+                return
             pictures, labels = columns(table.schema_arrow, path.name)
             names, number, whole = label_names(table.schema_arrow, labels), 0, 0
             wanted = [pictures, *([labels] if labels else [])]
@@ -82,7 +84,7 @@ def largest_pages(path: Path, contents: Any, wanted: list[str]) -> list[int]:
             whole += size
             check_whole(path, whole)
             largest[groups[chunk]] = max(largest[groups[chunk]], size)
-    except IndexError as problem:
+    except (NoPage, IndexError) as problem:
         raise ValueError(damaged(path)) from problem
     check_room(cache_folder("corpora"), whole, path.name)
     return largest

@@ -16,8 +16,12 @@ MOST_VALUES = 1000  # in one header; those that anybody writes have a few dozen
 DEEPEST = 8
 
 
+class NoPage(ValueError):
+    """What lies where a page should begin is none."""
+
+
 class Thrift:
-    """Reads values of the compact protocol, one after another; ValueError or IndexError where they are none."""
+    """Reads values of the compact protocol, one after another; NoPage or IndexError where they are none."""
 
     def __init__(self, data: mmap.mmap | bytes, place: int):
         self.data, self.place, self.left = data, place, MOST_VALUES
@@ -34,7 +38,7 @@ class Thrift:
             found |= (part & 127) << shift
             if part < 128:
                 return found
-        raise ValueError("a number without an end")
+        raise NoPage("a number without an end")
 
     def integer(self) -> int:
         """A signed number, its sign in the last bit."""
@@ -57,7 +61,7 @@ class Thrift:
         """One value: a whole number as it is, anything else passed over."""
         self.left -= 1
         if self.left < 0 or depth > DEEPEST:
-            raise ValueError("a header without an end")
+            raise NoPage("a header without an end")
         if kind in INTEGERS:
             return self.integer()
         if kind == BINARY:
@@ -78,14 +82,14 @@ class Thrift:
         elif kind in (TRUE, FALSE, BYTE, DOUBLE):
             self.place += 8 if kind == DOUBLE else 1
         else:
-            raise ValueError("no value of a header")
+            raise NoPage("no value of a header")
         return None
 
 
 def pages(path: Path, chunks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The pages of chunks that lie from byte to byte in a file: for each the chunk's number, and its bytes unpacked.
 
-    Raises ValueError or IndexError where there is no page.
+    Raises NoPage or IndexError where there is no page.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for number, (start, stop) in enumerate(chunks):
@@ -94,6 +98,6 @@ def pages(path: Path, chunks: list[tuple[int, int]]) -> Iterator[tuple[int, int]
                 header = reader.struct()
                 sizes = header.get(UNPACKED), header.get(PACKED)
                 if any(size is None or size < 0 for size in sizes):
-                    raise ValueError("a page without a size")
+                    raise NoPage("a page without a size")
                 start = reader.place + sizes[1]
                 yield number, sizes[0]

@@ -64,7 +64,7 @@ class Pass:
             "layers": list(self.layers),
             "batch": self.batch,
             "kept": [KEPT, SAMPLED],
-        }
+        } | ({"features": "averaged over pixels"} if probe.by_pixel else {})
 
     @cached_property
     def folder(self) -> Path:
@@ -81,7 +81,8 @@ class Pass:
     @cached_property
     def rows(self) -> dict[str, tuple[np.dtype, int]]:
         """The files of rows: the kind of number, and how many a picture."""
-        width = int(np.prod(self.probe.layer(penultimate(self.probe)).shape))
+        last = self.probe.layer(penultimate(self.probe))
+        width = last.channels if self.probe.by_pixel else int(np.prod(last.shape))
         found = {"features": ("<f4", width), "predicted": ("<i4", 1), "confidence": ("<f4", 1)}
         for place, layer in enumerate(self.layers):
             channels = self.probe.layer(layer).channels

@@ -10,7 +10,7 @@ from vizcore.probe.kernels import kernels
 from vizcore.probe.layer import Layer, as_names
 from vizcore.probe.layer_facts import Facts, first_tensor, given
 from vizcore.probe.prediction import Prediction, Predictions
-from vizcore.probe.preparation import check_images, checked
+from vizcore.probe.preparation import check_images, checked, usable
 from vizcore.probe.probe import Probe
 from vizcore.probe.remembering import with_memory, without_memory
 from vizcore.probe.tracer import is_torchs_own, operation_name
@@ -43,6 +43,7 @@ __all__ = [
     "leaf",
     "operation_name",
     "pooling",
+    "usable",
     "with_memory",
     "without_memory",
 ]

@@ -76,9 +76,7 @@ def agreement(index: Index, *, k: int = 5, measure: str = "L2", layer: str | Non
     count = index.done
     for frame in pixels.frames(index.corpus, slice(count)):
         yield Frame(frame.step * count // max(1, frame.of), 3 * count, None)
-    classes = torch.from_numpy(index.corpus.classes[:count].copy())
-    classes[torch.from_numpy(index.predicted < 0)] = -1
-    found = []
+    classes, found = torch.from_numpy(index.classes), []
     for number, space in enumerate(SPACES, 2):
         found.append(label_agreement(vectors(index, space, layer), classes, k=k, measure=measure))
         yield Frame(number * count, 3 * count, Agreement(*found, chance(classes)) if found[1:] else None)

@@ -54,6 +54,8 @@ def pca(features: Rows, *, dimensions: int = 2) -> Components:
     if wide:
         directions = rows.T @ directions
         directions = directions / directions.norm(dim=0).clamp_min(1e-300)
+    # Of a direction along which nothing varies, the smaller matrix knows only what rounding left.
+    directions = directions * (values[:kept] > 1e-12 * values[:1])
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     points = rows @ (directions * torch.where(largest < 0, -1, 1))
     shares = values[:kept] / values.sum().clamp_min(1e-300)

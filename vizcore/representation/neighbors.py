@@ -8,12 +8,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vizcore.corpora import Index, closest, penultimate, pixel_side, pixels, row
+from vizcore.corpora import Index, as_features, closest, penultimate, pixel_side, pixels, row
 from vizcore.dial import Choice, Range
 from vizcore.method import Method
 from vizcore.probe import Probe, checked
 
 SPACES = ("pixels", "features")
+TOGETHER = 16  # pictures that the network is shown at once
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def encoded(probe: Probe, image: torch.Tensor, layer: str | None = None) -> torc
     name = layer or penultimate(probe)
     _, found = probe.run(probe.prepare(image)[None], [name], scores=False)
     if layer is None:
-        return found[name].flatten(1).cpu()
+        return as_features(probe, found[name]).cpu()
     return probe.layer(layer).maps(found[name]).flatten(2).mean(2).cpu()
 
 
@@ -99,10 +100,13 @@ def codes(probe: Probe, images: Sequence[torch.Tensor], *, layer: str | None = N
     >>> len(codes(probe, [images["cat"], images["coffee"]]))
     2
     """
-    layer = layer or penultimate(probe)
-    batch = torch.stack([probe.prepare(image) for image in images])
-    _, found = probe.run(batch, [layer], scores=False)
-    return found[layer].flatten(1).cpu()
+    if not len(images):
+        raise ValueError("no pictures came; codes are made of one or more.")
+    layer, found = layer or penultimate(probe), []
+    for part in torch.arange(len(images)).split(TOGETHER):
+        batch = torch.stack([probe.prepare(images[number]) for number in part.tolist()])
+        found.append(probe.run(batch, [layer], scores=False)[1][layer].flatten(1).cpu())
+    return torch.cat(found)
 
 
 def similarity(

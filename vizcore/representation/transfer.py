@@ -214,7 +214,8 @@ def untrained(probe: Probe, *, seed: Seed = 0) -> Probe:
                 fan_in = value[0].numel()
                 drawn = torch.randn(value.shape, generator=generator) * (2 / fan_in) ** 0.5
             else:
-                drawn = torch.full(value.shape, 1.0 if name == "weight" else 0.0)
+                # Where scales such as the gamma of a branch were zero, the branch would be gone.
+                drawn = torch.full(value.shape, 0.0 if "bias" in name or name == "beta" else 1.0)
             value.data = torch.as_tensor(drawn, dtype=value.dtype, device=value.device)
         if getattr(module, "running_mean", None) is not None:
             module.running_mean = torch.zeros_like(module.running_mean)

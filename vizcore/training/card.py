@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from vizcore.adversarial import pgd, square
-from vizcore.inspection.filters import filters, oriented, properties
+from vizcore.inspection.filters import filters, first_convolution, oriented, properties
 from vizcore.probe import Probe
 from vizcore.training.photographs import Photographs
 
@@ -42,7 +42,7 @@ def standing(probe: Probe, photographs: Photographs, *, limit: int | None = None
             found |= {"square at 4": share(left), "pgd on the same": share(right[some])}
             both = found["square at 4"], found["pgd on the same"]
             told("Square at 4/255: {:.4f} right, and under PGD on the same {:.4f}".format(*both))
-    first = filters(probe, "conv1.conv")
+    first = filters(probe, first_convolution(probe))
     colour = properties(first)["colourfulness"].mean().item()
     return found | {"under attack": under, "oriented": round(oriented(first), 3), "colour": round(colour, 3)}
 
@@ -70,6 +70,21 @@ def confusions(scores: torch.Tensor, photographs: Photographs) -> list:
 def share(right: torch.Tensor) -> float:
     """The share of what is true, to four digits."""
     return round(right.float().mean().item(), 4)
+
+
+def begun(path: Path, name: str) -> dict:
+    """What a card says already, or a new one's name; a ValueError where it is no card, or could not be written."""
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write the card {path.name} into.")
+    if not path.exists():
+        return {"name": name}
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise ValueError(f"{path} is no card, so nothing is written into it; a card is a JSON file of facts.")
+    return facts
 
 
 def write(facts: dict, path: Path) -> None:

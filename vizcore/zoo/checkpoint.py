@@ -25,6 +25,7 @@ AVERAGED = re.compile(r"(^|[._])(ema|averaged?|swa|shadow|teacher|momentum_encod
 OTHER_THAN_WEIGHTS = re.compile(r"optim|sched|scaler|callback|loop|hyper|history|rng|args|config", re.I)
 DEEPEST = 6  # tables within tables
 MOST_BESIDE = 16  # things in a list that are looked into
+MOST_ENTRIES = 200_000  # of all tables together, as often as they are come by: some may lie in many others
 MOST_SHARED = 4  # weights in the place of one, on average; tied layers share theirs
 LONGEST_NAME = 500  # letters
 LARGEST_PICKLE = 4 * 2**20  # bytes of a file without its numbers, which are read one by one
@@ -97,10 +98,10 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         try:
             with safe_open(path, "pt") as file:
                 names = file.keys()
-                found = {name: file.get_tensor(name) for name in names}
-                return checked(found, path.name), file.metadata() or {}
+                found, notes = {name: file.get_tensor(name) for name in names}, file.metadata() or {}
         except (SafetensorError, ValueError, OSError) as problem:
             raise ValueError(f"{path.name} is cut off or damaged: {problem}.") from problem
+        return checked(found, path.name), notes
     try:
         with path.open("rb") as file, Bounded(file) as bounded:
             content = torch.load(bounded, map_location="cpu", weights_only=True)
@@ -162,7 +163,12 @@ def state_dict(content: object, name: str) -> tuple[dict[str, torch.Tensor], str
     >>> list(found), place
     (['module.conv.weight', 'module.fc.weight'], 'state_dict_ema')
     """
-    tables = dict(tables_in(content))
+    tables, entries = {}, 0
+    for place, table in tables_in(content):
+        tables[place] = table
+        entries += max(len(table), MOST_BESIDE)
+        if entries > MOST_ENTRIES:
+            raise ValueError(f"{name} lists too many things beside its numbers; save the network's state_dict alone.")
     if any("_packed_params" in str(key) for table in tables.values() for key in table):
         raise ValueError(quantized(name, "it"))
     found = copies({place: tensors(table) for place, table in tables.items()})
@@ -189,13 +195,17 @@ def copies(found: dict[str, dict[str, torch.Tensor]]) -> dict[str, dict[str, tor
 
 
 def tables_in(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping]]:
-    """The tables in a checkpoint, with the words that lead to them; what no network is kept in is passed over."""
+    """The tables in a checkpoint, with the words that lead to them; what no network is kept in is passed over.
+
+    For a list that is looked into there is an empty table, so that it is counted.
+    """
     if isinstance(content, Mapping) and depth < DEEPEST:
         yield place, content
         for key, value in content.items():
             if isinstance(key, str) and not OTHER_THAN_WEIGHTS.search(key):
                 yield from tables_in(value, f"{place}.{key}".lstrip("."), depth + 1)
     elif isinstance(content, (list, tuple)) and depth < DEEPEST:
+        yield place, {}
         for number, value in enumerate(content[:MOST_BESIDE]):
             yield from tables_in(value, f"{place}.{number}".lstrip("."), depth + 1)
 
@@ -237,8 +247,9 @@ def tensors(table: Mapping) -> dict[str, torch.Tensor]:
 
 
 def labels_in(notes: Mapping[str, str]) -> object:
-    """The labels a safetensors file carries in its notes, if they can be read."""
+    """The labels a safetensors file carries in its notes, if they can be read; never the path of a file with some."""
     try:
-        return json.loads(notes.get("labels", "null")[:LARGEST_HEADER])
+        found = json.loads(notes.get("labels", "null")[:LARGEST_HEADER])
     except (ValueError, RecursionError):  # no JSON, or brackets within brackets without end
         return None
+    return found if isinstance(found, (list, dict)) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 LARGEST = 4 * 2**20
 NUMBERED = re.compile(r"\s*(\d+)\s*[,;:\t]\s*(.+)")
+QUOTED = re.compile(r"""^(['"])(.*)\1,?\s*$""")  # as in a table of Python's, or of a spreadsheet's
 LONGEST = 200
 
 
@@ -61,13 +62,17 @@ def of_json(found: object) -> object:
 def of_lines(lines: list[str]) -> list | dict:
     """Labels from lines of text; where each has its class's number in front, by these, perhaps below a heading.
 
-    >>> of_lines(["cat", "cup"]), of_lines(["id,name", "1,cup", "0,cat"])
-    (['cat', 'cup'], {1: 'cup', 0: 'cat'})
+    So is a table of Python's, as ImageNet's classes are passed around.
+
+    >>> of_lines(["cat", "cup"]), of_lines(["id,name", "1,cup", "0,cat"]), of_lines(["{0: 'cat',", " 1: 'cup'}"])
+    (['cat', 'cup'], {1: 'cup', 0: 'cat'}, {0: 'cat', 1: 'cup'})
     """
-    numbered = [NUMBERED.match(line) for line in lines]
+    table = "\n".join(lines)
+    bare = table[1:-1].strip().splitlines() if table.startswith("{") and table.endswith("}") else lines
+    numbered = [NUMBERED.match(line) for line in bare]
     if numbered and not numbered[0]:
         numbered = numbered[1:]
-    table = {int(one[1]): one[2] for one in numbered if one}
+    table = {int(one[1]): QUOTED.sub(r"\2", one[2]) for one in numbered if one}
     return table if numbered and all(numbered) and sorted(table) == [*range(len(numbered))] else lines
 
 

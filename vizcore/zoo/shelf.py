@@ -139,8 +139,8 @@ def is_file(part: object) -> bool:
 
 
 def known_probe(name: str) -> Probe | None:
-    """A network by one of the names listed here, never a file; None where there is no such name."""
-    return open_probe(name) if name in network_names() else None
+    """A network by one of the names listed here, or one of timm's, never a file; None where there is no such name."""
+    return open_probe(name) if network(name) else None
 
 
 def open_bundled(name: str, device: str | torch.device | None = None) -> Probe:
