@@ -51,8 +51,8 @@ def at_least_one(word: str) -> int:
     >>> at_least_one("12")
     12
     """
-    if (count := int(word)) < 1:
-        raise ArgumentTypeError(f"{count} came, at least 1 is needed")
+    if not word.isdecimal() or not (count := int(word)):
+        raise ArgumentTypeError(f"{word} came, a whole number of at least 1 is needed")
     return count
 
 

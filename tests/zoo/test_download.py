@@ -153,6 +153,7 @@ def test_only_web_addresses_are_fetched_from(tmp_path):
         list(download((tmp_path / "secret").as_uri(), tmp_path / "file", CHECKSUM))
     with pytest.raises(FetchFailed, match="no official weights of 'resnet19'"):
         list(fetch("resnet19"))
+    assert [*fetch("efficientnet-lite0"), *fetch("tiny-vgg-robust"), *fetch("road-signs")] == []  # they come along
 
 
 def test_without_a_network_the_sentence_says_what_goes_on(tmp_path):

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from vizcore.zoo.checkpoint import read_weights
 from vizcore.zoo.official import OFFICIAL, Network
+from vizcore.zoo.shelf import bundled_weights
 from vizcore.zoo.timm_hub import timm_network
 from vizcore.zoo.timm_networks import TIMM
 
@@ -55,7 +56,7 @@ def fetch(
         return
     network = OFFICIAL.get(name)
     if network is None:
-        if name.partition("@")[0] == "tiny-vgg":  # it is part of the project
+        if name in bundled_weights():  # it comes with the project
             return
         raise FetchFailed(f"there are no official weights of {name!r}; there are {', '.join(OFFICIAL)}.")
     yield from download(
