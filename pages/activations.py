@@ -178,7 +178,8 @@ show.question("What does every channel answer?", "Activations: all feature maps 
 follow(unit)
 layers = named(probe)
 spatial = [name for name in layers if probe.layer(name).spatial]
-layer = dials.walk("layer", layers, key=LAYER, default=middle_layer(probe))
+usual = middle_layer(probe) if unit.is_class or unit.layer not in layers else unit.layer  # what an address leaves out
+layer = dials.walk("layer", layers, key=LAYER, default=usual)
 facts = probe.layer(layer)
 with st.container(key="dials", horizontal=True, gap="medium"):
     method = dials.method(METHODS, key="activations.method")

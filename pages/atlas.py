@@ -162,7 +162,8 @@ if atlas is None:
 layers = list(atlas.layers)
 follow(unit)
 with dials.row():
-    layer = dials.choose("layer", layers, key=LAYER, default=layers[-1], format=chosen.brief)
+    usual = unit.layer if unit.layer in layers else layers[-1]  # an address leaves out what a unit leads to by itself
+    layer = dials.choose("layer", layers, key=LAYER, default=usual, format=chosen.brief)
     text = ""
     if SCORES in layers:
         text = st.text_input("find a class", key=FIND, bind="query-params", placeholder="penguin, bus, dog ...").strip()

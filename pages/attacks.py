@@ -4,7 +4,7 @@ import inspect
 
 import streamlit as st
 
-from pages.parts import beside, dials, jobs, learn, show, state, xray
+from pages.parts import beside, dials, jobs, learn, show, xray
 from pages.parts.calm import apology, calm
 from pages.parts.selection import selection
 from vizcore.adversarial import control, lasting
@@ -27,14 +27,6 @@ SIZES = {
     "L1": "The values have moved by **{change} of 255** on average or less, a few of them by far",
     None: "This attack seeks as small a change as there is",
 }
-
-
-def quick_at_first(method) -> None:
-    """Begin with few steps, for a fooled picture soon, unless a link says otherwise."""
-    for name, stand in method.coarse.items():
-        key = dials.key(method, name)
-        if key not in st.session_state and key not in st.query_params:
-            state.place(key, stand)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -163,7 +155,6 @@ show.question("How little fools it?", "Adversarial examples: the smallest steps 
 with dials.row():
     method = dials.method(METHODS, key=METHOD, default="PGD")
     accepted = inspect.signature(method.function).parameters
-    quick_at_first(method)
     change, target = 0, None
     if "epsilon" in accepted:
         change = st.slider("change, of 255", 0, 16, 2, key=CHANGE, bind="query-params")
@@ -174,7 +165,7 @@ with dials.row():
             "make it", [ANY, *others], key=TARGET, labels=probe.labels, default=usual, format=label
         )
         target = None if target == ANY else target
-    turned = dials.draw(method, probe, without=("epsilon",), in_sight=2)
+    turned = dials.draw(method, probe, without=("epsilon",), in_sight=2, rough=True)  # for a fooled picture soon
     second = beside.choose(chosen)
 
 with calm():

@@ -35,7 +35,8 @@ def layer_dial() -> str:
         asked = followed or "filters.layer" not in st.query_params
         if asked and chosen.unit.layer in layers and chosen.unit.layer != (state.stands("filters.layer") or layers[0]):
             state.place("filters.layer", chosen.unit.layer)
-    return dials.choose("layer", layers, key="filters.layer")
+    usual = chosen.unit.layer if chosen.unit.layer in layers else layers[0]  # what an address may leave out
+    return dials.choose("layer", layers, key="filters.layer", default=usual)
 
 
 def captions(weights, found: dict, ranked: list[int]) -> list[str]:

@@ -103,7 +103,7 @@ def painter() -> None:
         painting(
             ("#ffffff", "#000000"), key=f"scalpel painting {layer} {channel}", side=96, under=tile,
             label=f"channel {channel} of {layer}; what you paint is edited",
-            on_draw=lambda file: paint(Unit(layer, channel), file),
+            on_draw=lambda file: paint(Unit(layer, channel), file), again=False,  # it is among the edits by then
         )  # fmt: skip
 
 

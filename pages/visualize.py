@@ -84,7 +84,7 @@ def draw(frame) -> None:
                 st.caption("and" if target == WITH else "but not", width="content")
                 with st.container(width="content"):
                     show.chip(other)
-        studio.controls(JOB, job, desk, painted)
+        frame = studio.controls(JOB, job, desk, painted)
         if branch.step:
             st.caption(f"A branch, begun with the picture of step {branch.step}.")
             earlier = st.session_state.get(f"branches {JOB}", [])
@@ -113,6 +113,11 @@ def painted(frame) -> None:
             f"{'It has' if len(pictures) == 1 else f'{revived} of them have'} no gradient here, since every way to the "
             "unit is shut by a rectifier that gives zero; for this step the gradient was let through."
         )
+
+
+def looked_at():
+    """What is shown: the latest picture or, where the reader went back, that of an earlier step."""
+    return (desk.shown or frame).picture
 
 
 def examples_of() -> None:
@@ -212,8 +217,8 @@ with calm():
             learn.Try("Every stage, from edges to things", session={STAGES: True}),
             learn.Try("More and more of it, in your own picture", session={PRESET: ACCENTS[0].title}),
         ],
-        picture=frame and (lambda: render.grid(frame.picture.reshape(-1, *frame.picture.shape[-3:]), 4, gap=4)),
-        data=frame and frame.picture,
+        picture=frame and (lambda: render.grid(looked_at().reshape(-1, *looked_at().shape[-3:]), 4, gap=4)),
+        data=frame and looked_at,
         snippet=f"frames = vizcore.synthesis.{method.name}(probe, {named_unit}, {options})\n"
         "picture = vizcore.last(frames).picture",
         name=FAMILY,

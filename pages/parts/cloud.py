@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.parts import state
 from pages.parts.calm import calmly
 from pages.parts.components import registered, text
 from vizcore.imaging import Sheet, data_address, numbers, png
@@ -84,7 +85,7 @@ def lassoed(key: str, count: int, on_lasso: Callable[[list[int]], None]) -> None
 
 def sketch(*, key: str, on_draw: Callable[[list[int]], None]) -> None:
     """Draw a square to write a digit on; `on_draw(levels)` is called with its grey levels, none when it was wiped."""
-    SKETCH(key=key, data={}, on_drawn_change=calmly(lambda: sketched(key, on_draw)))
+    SKETCH(key=key, data={"drawn": kept(key)}, on_drawn_change=calmly(lambda: sketched(key, on_draw)))
 
 
 def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
@@ -92,6 +93,12 @@ def sketched(key: str, on_draw: Callable[[list[int]], None]) -> None:
     levels = st.session_state[key].get("drawn")
     if isinstance(levels, list):
         on_draw(levels)
+        state.place(f"{key} kept", levels)
+
+
+def kept(key: str):
+    """What was drawn on a square when it was last on the page, which begins with that when it is there again."""
+    return st.session_state.get(f"{key} kept") or None
 
 
 def painting(
@@ -102,12 +109,15 @@ def painting(
     side: int | None = None,
     under=None,
     on_draw: Callable[[bytes], None],
+    again: bool = True,
 ) -> None:
     """Draw a square of so many pixels to paint on in some colours, the first of them the paper's; `on_draw(file)` is
     called with the painting as a PNG file, which is empty when it was wiped. A picture (3, h, w) that lies `under` the
-    painting, which is transparent then and has its pixels where no `side` is given, is seen and not part of it."""
+    painting, which is transparent then and has its pixels where no `side` is given, is seen and not part of it. What
+    was painted is there `again` when the reader comes back to it."""
     tall, side = under.shape[1:] if side is None and under is not None else (side or SIDE, side or SIDE)
     data = {"colours": list(colours), "side": side, "tall": tall, "pen": PEN * side / 64, "label": label}
+    data["drawn"] = kept(key) if again else None
     if under is not None:
         data["under"] = data_address(png(under))
     SKETCH(key=key, data=data, on_drawn_change=calmly(lambda: brought(key, on_draw)))
@@ -118,3 +128,4 @@ def brought(key: str, on_draw: Callable[[bytes], None]) -> None:
     address = st.session_state[key].get("drawn")
     if isinstance(address, str) and len(address) <= LARGEST:
         on_draw(base64.b64decode(address.removeprefix("data:image/png;base64,")))
+        state.place(f"{key} kept", address)

@@ -10,6 +10,7 @@ turn(method, name=value, ...)      for callbacks: set dials, as *Try this* does
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -44,13 +45,21 @@ def method(
 
 
 def draw(
-    method: Method, *asked: Any, without: Sequence[str] = (), in_sight: int = IN_SIGHT, family: str = ""
+    method: Method,
+    *asked: Any,
+    without: Sequence[str] = (),
+    in_sight: int = IN_SIGHT,
+    family: str = "",
+    rough: bool = False,
 ) -> dict[str, Any]:
     """Draw the dials of a method, except those named in `without`; gives what they stand at, by name.
 
-    At first they stand where they suit what is `asked`, a probe and units. Methods of a `family` share their dials.
+    At first they stand where they suit what is `asked`, a probe and units, or where a `rough` answer comes soon.
+    Methods of a `family` share their dials.
     """
     wanted = [dial for dial in method.dials(*asked) if dial.name not in without]
+    if rough:
+        wanted = [replace(dial, default=method.coarse.get(dial.name, dial.default)) for dial in wanted]
     values = {dial.name: widget(f"{family or method.name}.{dial.name}", dial) for dial in wanted[:in_sight]}
     if wanted[in_sight:]:
         with st.popover("More", type="tertiary"):

@@ -129,10 +129,9 @@ def take_away(chosen: selection.Selection, name: str, picture: Any, data: Any, s
         if svg:
             st.download_button("SVG", svg, f"{name}.svg", "image/svg+xml", key=f"svg {name}", on_click="ignore")
         if data is not None:
-            values = made(data)
-            kind, mime, content = packed(values)
+            kind, mime, content = packed(made(data))
             st.download_button(
-                f".{kind}", lambda: content(values), f"{name}.{kind}", mime, key=f"data {name}", on_click="ignore"
+                f".{kind}", lambda: content(made(data)), f"{name}.{kind}", mime, key=f"data {name}", on_click="ignore"
             )
     if snippet:
         st.caption("The same in a notebook")

@@ -35,7 +35,8 @@ class Branch:
 
 
 class Desk:
-    """What the reader does to a run while it goes on: the dials turned since its last step, and whether it is held.
+    """What the reader does to a run while it goes on: the dials turned since its last step, whether it is held, and
+    which of its frames is shown.
 
     Of the frames that went by as many are kept as there is room for, evenly spaced.
     """
@@ -45,6 +46,7 @@ class Desk:
         self.turned: dict[str, Any] = {}
         self.told: list[tuple[int, dict[str, Any]]] = []
         self.held = False
+        self.shown: Frame | None = None
         self.past: list[Frame] = []
         self.every = 1
 
@@ -100,10 +102,10 @@ def hold(desk: Desk, held: bool) -> None:
     desk.held = held
 
 
-def controls(name: str, job: jobs.Job, desk: Desk, draw: Callable[[Frame], None]) -> None:
+def controls(name: str, job: jobs.Job, desk: Desk, draw: Callable[[Frame], None]) -> Frame:
     """Hold it or let it go on; where it rests, the pictures so far under a slider, and a branch from the one shown.
 
-    `draw(frame)` draws the frame chosen, or the latest.
+    `draw(frame)` draws the frame chosen, or the latest; that frame is given back.
     """
     frame, steps = job.latest, [one.step for one in desk.past]
     rests = desk.held or not job.going
@@ -123,6 +125,8 @@ def controls(name: str, job: jobs.Job, desk: Desk, draw: Callable[[Frame], None]
         draw(frame)
     if desk.told:
         st.caption(show.plain("Turned on the way: " + "; ".join(told(*one) for one in desk.told) + "."))
+    desk.shown = frame
+    return frame
 
 
 def told(step: int, turned: Mapping[str, Any]) -> str:

@@ -5,7 +5,17 @@ import json
 import re
 
 import torch
+from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
+
+from pages.parts.components import FOLDER
+
+MOUNT = """data => {
+    window.told = []
+    const setTriggerValue = (what, value) => told.push([what, value])
+    window.mount = (data) => component({ data: [data], parentElement: document.body, setTriggerValue })
+    mount(data)
+}"""
 
 
 def canvas(app: AppTest, key: str) -> dict:
@@ -34,3 +44,15 @@ def numbers(app: AppTest) -> dict[str, str]:
 def drawn(app: AppTest) -> str:
     """Everything the page has drawn as markup."""
     return " ".join(element.proto.body for element in app.get("html"))
+
+
+def mounted(page: Page, name: str, data: dict, *, on: str = "") -> None:
+    """Mount one of our components alone on an empty page, as Streamlit does; `mount(data)` there draws it once more,
+    and what it tells lies in `told`."""
+    html, script = FOLDER.joinpath(f"{name}.html").read_text(), FOLDER.joinpath(f"{name}.js").read_text()
+    if on:
+        html = html.replace(f"<!-- {on} -->", FOLDER.joinpath(f"{on}.html").read_text())
+        script = FOLDER.joinpath(f"{on}.js").read_text() + script
+    page.set_content(f"<body>{html}</body>")
+    page.add_script_tag(content=script.replace("export default function", "function component"))
+    page.evaluate(MOUNT, data)

@@ -31,6 +31,7 @@ def test_at_first_a_few_steps_towards_the_usual_target():
     assert f"the original: {before.label}, {percent(before.probability)}" in drawn(app)
     assert numbers(app)["largest change"] == "2.00" and numbers(app)["gradients"] == "10"
     assert ("does not make it" in said(app)) != attack.success.item()
+    assert app.slider("pgd.steps").proto.default == [10], "or else the address would leave out another number of steps"
     found = {}
     exec(snippet(app), found)
     assert found["attack"].images.equal(attack.images)

@@ -4,13 +4,15 @@ import base64
 import html
 
 import torch
+from playwright.sync_api import Browser
 
+from pages.parts import cloud
 from pages.parts.show import figures, percent
-from tests.pages.drawn import canvas, drawn, numbers
+from tests.pages.drawn import canvas, drawn, mounted, numbers
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said, snippet
 from vizcore import bundled_image, last, open_probe, to_picture
-from vizcore.imaging import png
+from vizcore.imaging import data_address, png
 from vizcore.synthesis import counterfactual, fill, paint
 from vizcore.synthesis.paint import example, marked
 
@@ -84,3 +86,38 @@ def test_the_way_to_another_answer_is_drawn_and_where_each_twin_turns():
     assert drawn_path["count"] == 21 and drawn_path["start"] == paths[0].flips
     assert drawn_path["heads"][0] == ["the robust twin: golden retriever", "trained in peace: tabby"]
     assert drawn_path["panels"][1]["series"][1]["values"] == paths[0].lengths.tolist()
+
+
+def test_what_was_painted_is_kept_for_the_square_that_the_reader_comes_back_to(monkeypatch):
+    address, levels = data_address(png(torch.ones(3, 64, 64))), [255] * 1024
+    monkeypatch.setattr("streamlit.session_state", {"square": {"drawn": address}, "digit": {"drawn": levels}})
+    cloud.brought("square", lambda file: None)
+    cloud.sketched("digit", lambda levels: None)
+    assert (cloud.kept("square"), cloud.kept("digit")) == (address, levels)
+    monkeypatch.setattr("streamlit.session_state", {"square kept": address, "square": {"drawn": ""}})
+    cloud.brought("square", lambda file: None)
+    assert cloud.kept("square") is None
+
+
+def test_a_square_begins_with_what_was_painted_on_it(browser: Browser):
+    red, levels = torch.tensor([1.0, 0, 0]).view(3, 1, 1).expand(3, 64, 64), [0] * 1023 + [255]
+    under = data_address(png(torch.zeros(3, 64, 64)))
+    pixel = "() => [...document.querySelector('canvas').getContext('2d').getImageData(31, 31, 1, 1).data]"
+    with browser.new_page() as page:
+        painting = {"colours": ["white", "black"], "side": 64, "drawn": data_address(png(red))}
+        for data, colour in ((painting, [255, 0, 0, 255]), (painting | {"under": under}, [255, 0, 0, 255]),
+                             ({"drawn": levels}, [0, 0, 0, 255]), ({}, [255, 255, 255, 255])):  # fmt: skip
+            page.goto("about:blank")
+            mounted(page, "sketch", data)
+            page.wait_for_function(f"`${{({pixel})()}}` === '{','.join(map(str, colour))}'", timeout=5_000)
+
+
+def test_a_stroke_that_is_wiped_at_once_is_not_told_of(browser: Browser):
+    with browser.new_page() as page:
+        mounted(page, "sketch", {"colours": ["white", "black"], "side": 64})
+        page.locator("canvas").hover()
+        page.mouse.down()
+        page.mouse.up()
+        page.get_by_role("button", name="Wipe it clean").click()
+        page.wait_for_timeout(700)  # more than a pen that rests
+        assert page.evaluate("told") == [["drawn", ""]]

@@ -9,6 +9,7 @@ import torch
 from pages.parts import networks, pictures
 from pages.parts.question import Question, collection, notebook
 from pages.parts.selection import Selection
+from tests.pages.test_shell import opened
 from vizcore import Map, bundled_image, last, open_probe
 from vizcore.attribution.cam import METHODS as CAMS
 from vizcore.attribution.occlusion import METHODS as OCCLUSIONS
@@ -88,3 +89,13 @@ def test_what_a_reader_brought_is_opened_by_its_file_name_and_as_it_was_taken(mo
         "image = vizcore.bundled_image('coffee')",
         f"unit = vizcore.Unit.parse('conv4.relu:5@8,8')  # {mine.name}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("page", "layer"), [("activations", "conv2.relu"), ("atlas", "conv2.relu"), ("filters", "conv2.conv")]
+)
+def test_an_address_leaves_out_the_layer_only_where_the_unit_leads_to_it(page, layer):
+    app = opened(f"{page}.py", unit=f"{layer}:5")
+    [dial] = [one for one in (*app.selectbox, *app.select_slider) if one.key == f"{page}.layer"]
+    default = dial.proto.default if isinstance(dial.proto.default, int) else int(dial.proto.default[0])
+    assert dial.value == layer and dial.options[default] == layer

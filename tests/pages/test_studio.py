@@ -1,16 +1,21 @@
 """The studio: dials turned on the way reach the run, what is held waits, and what went by can be gone back to."""
 
 import itertools
+import re
 import threading
 import time
 
 import pytest
 
+from pages.parts import learn
+from pages.parts.show import percent
 from pages.parts.studio import KEPT, Desk
 from tests.pages.drawn import drawn
 from tests.pages.test_gradients import finished
 from tests.pages.test_shell import opened, said
+from vizcore import open_probe
 from vizcore.frames import Frame
+from vizcore.imaging import render
 
 
 def count(steps: int):
@@ -71,3 +76,17 @@ def test_a_branch_begins_with_the_picture_gone_back_to_and_what_was_reached_stay
     app.button("cut").click().run()
     app = finished(app)
     assert not any("begun with the picture" in caption.value for caption in app.caption)
+
+
+def test_of_a_step_gone_back_to_the_answers_are_shown_and_the_picture_is_taken_away(monkeypatch):
+    taken = {}
+    monkeypatch.setattr("pages.parts.learn.below", lambda *asked, **given: taken.update(given))
+    app = finished(opened("visualize.py", unit="scores:19", **{"visualize.steps": "16"}))
+    latest = learn.made(taken["data"])
+    app.select_slider("past visualize").set_value(4).run()
+    earlier = learn.made(taken["data"])
+    assert earlier.shape == latest.shape and not earlier.equal(latest)
+    assert taken["picture"]().equal(render.grid(earlier.reshape(-1, *earlier.shape[-3:]), 4, gap=4))
+    best = open_probe("tiny-vgg").predict(earlier if earlier.ndim == 3 else earlier[0], k=1)[0]
+    first = re.search(r'class="share">(.*?)<', drawn(app))[1]
+    assert first == percent(best.probability)

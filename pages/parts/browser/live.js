@@ -35,24 +35,35 @@ class Live {
 
   // What Python says: where pictures are sent, how large they are, and the clip.
   begin(data) {
-    if (this.address !== data.address || this.seen.width !== data.side) this.seen.width = this.seen.height = data.side
+    if (this.address !== data.address || this.seen.width !== data.side) this.size(data.side)
     this.data = data
     this.address = data.address
     if (this.photographs.src !== data.clip.sheet) this.photographs.src = data.clip.sheet
     for (const one of this.sources) one.classList.toggle("on", one.dataset.source === this.source)
   }
 
+  // Another size empties the canvas; a frozen picture stays on it.
+  size(side) {
+    const frozen = this.frozen ? new OffscreenCanvas(this.seen.width, this.seen.height) : null
+    frozen?.getContext("2d").drawImage(this.seen, 0, 0)
+    this.seen.width = this.seen.height = side
+    if (frozen) this.seen.getContext("2d").drawImage(frozen, 0, 0, side, side)
+  }
+
   // Where pictures come from
 
+  // A camera that is lent once something else was chosen, or the page was left, is given back at once.
   async choose(source, file) {
+    const choice = (this.choice = {})
+    const over = () => choice !== this.choice || !this.address
     this.release()
-    this.says.textContent = ""
+    this.says.textContent = this.trouble = ""
     const { notLent, refused, unplayable } = this.data.words
     try {
       if (source === "camera") {
         if (!navigator.mediaDevices?.getUserMedia) throw notLent
         const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } }).catch(() => { throw refused })
-        if (!this.address) return camera.getTracks().forEach((track) => track.stop())
+        if (over()) return camera.getTracks().forEach((track) => track.stop())
         this.video.srcObject = camera
         await this.video.play()
       } else if (source === "film") {
@@ -61,8 +72,10 @@ class Live {
         this.video.src = this.film
         await this.video.play().catch(() => { throw unplayable })
       }
+      if (over()) return
       this.source = source
     } catch (why) {
+      if (over()) return
       this.release()
       this.source = "clip"
       this.says.textContent = typeof why === "string" ? why : refused
@@ -125,10 +138,13 @@ class Live {
       const answer = await fetch(`${address}?${new URLSearchParams(question)}`, { method: "POST", body: picture })
       if (address !== this.address || answer.status === 204) return
       if (!answer.ok) {
-        this.says.textContent = await answer.text()
+        const trouble = await answer.text()
         await new Promise((done) => setTimeout(done, 1000))
+        if (address !== this.address) return // the page went on to another stream, and this one was closed
+        this.says.textContent = this.trouble = trouble
         return
       }
+      if (this.trouble) this.says.textContent = this.trouble = ""
       const [, took] = /dur=(\d+)/.exec(answer.headers.get("Server-Timing")) || [0, 0]
       this.pace += (took - this.pace) / 4
       await this.take(await answer.arrayBuffer(), number, question)

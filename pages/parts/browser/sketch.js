@@ -19,7 +19,7 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
 }
 
 class Sketch {
-  constructor(parent, { side = 32, tall = side, pen = 4, colours = [], label, under }) {
+  constructor(parent, { side = 32, tall = side, pen = 4, colours = [], label, under, drawn }) {
     this.canvas = parent.querySelector("canvas")
     Object.assign(this.canvas, { width: side, height: tall })
     this.canvas.style.aspectRatio = `${side} / ${tall}`
@@ -33,6 +33,7 @@ class Sketch {
     this.brush.lineCap = this.brush.lineJoin = "round"
     this.brush.strokeStyle = colours[1] ?? "black"
     this.wipe()
+    if (drawn) this.draw(drawn)
     this.canvas.onpointerdown = (event) => {
       this.canvas.setPointerCapture(event.pointerId)
       clearTimeout(this.timer)
@@ -95,6 +96,7 @@ class Sketch {
   }
 
   wipe() {
+    clearTimeout(this.timer) // a stroke that was not told of yet is wiped as well
     if (this.under) return this.brush.clearRect(0, 0, this.canvas.width, this.canvas.height)
     this.brush.fillStyle = this.paper
     this.brush.fillRect(0, 0, this.canvas.width, this.canvas.height)
@@ -111,6 +113,19 @@ class Sketch {
     this.brush.lineTo(...to)
     this.brush.stroke()
     this.from = to
+  }
+
+  // Draw what lay here before; Python knows of it already.
+  draw(drawn) {
+    if (this.colours.length) {
+      const picture = new Image()
+      picture.onload = () => this.brush.drawImage(picture, 0, 0)
+      picture.src = drawn
+      return
+    }
+    const pixels = this.brush.getImageData(0, 0, this.canvas.width, this.canvas.height)
+    drawn.forEach((ink, place) => pixels.data.fill(255 - ink, 4 * place, 4 * place + 3))
+    this.brush.putImageData(pixels, 0, 0)
   }
 
   drawn() {
