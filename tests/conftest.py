@@ -1,5 +1,6 @@
 """What every test shares: threads, an order, and for browser tests a running app and a page on it."""
 
+import gc
 import os
 import shutil
 import sys
@@ -39,6 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: 2 * bool(item.get_closest_marker("browser")) + bool(item.get_closest_marker("slow")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Modules and tests stay to the end: the collector of garbage need not look through them, now or each time."""
+    gc.disable()
+    collected = yield
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 50)
+    gc.enable()
+    return collected
 
 
 @pytest.hookimpl(wrapper=True)

@@ -41,10 +41,10 @@ FEW = (
 
 @cache
 def probe() -> Probe:
-    """A bundled network's twin, narrow, with five classes and random weights."""
+    """A bundled network's twin with five classes and random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Probe(TinyVGG(5, (8, 8, 12, 12, 16, 16)), name="toy", input_size=SIZE)
+        return Probe(TinyVGG(classes=5), name="toy", input_size=SIZE)
 
 
 @cache
