@@ -155,6 +155,20 @@ def test_labels_are_read_from_every_column_of_words(kind, tmp_path):
     assert corpus.labels == ("cat", "dog") and list(corpus.classes) == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("column", "labels", "classes"),
+    [
+        ([2.0, float("nan"), 2.0, 0.0], ("0", "2"), [1, -1, 1, 0]),  # as pandas writes whole numbers with gaps
+        ([2.0, None, 2.0, 0.0], ("0", "2"), [1, -1, 1, 0]),
+        ([True, False, True, None], ("False", "True"), [1, 0, 1, -1]),
+    ],
+)
+def test_numbers_with_gaps_and_truths_are_labels_too(column, labels, classes, tmp_path):
+    parquet.write_table(arrow.table({"image": [PNG] * 4, "label": column}), tmp_path / "few.parquet")
+    corpus = open_corpus(tmp_path / "few.parquet")
+    assert corpus.labels == labels and list(corpus.classes) == classes
+
+
 def test_a_number_below_zero_is_no_label(tmp_path):
     """So the datasets library marks the rows of a split that is to be answered."""
     table = arrow.table({"image": [PNG] * 4, "label": [0, 1, -1, -1]})

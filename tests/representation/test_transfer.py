@@ -122,6 +122,7 @@ def test_a_class_that_never_occurs_is_never_the_answer():
     ([[0.0], [1.0]], [0, 0], "at least two"),
     ([[0.0], [1.0]], [0, 0, 1], "one row a picture"),
     ([[np.nan]] * 4, [0, 0, 1, 1], "not finite"),
+    *[([[np.nan if row == place else row] for row in range(8)], [0, 1] * 4, "not finite") for place in range(8)],
 ])  # fmt: skip
 def test_what_cannot_be_learned_is_refused_in_a_sentence(features, classes, words):
     with pytest.raises(ValueError, match=words):

@@ -93,6 +93,8 @@ def largest_pages(path: Path, contents: Any, wanted: list[str]) -> list[int]:
 def parquet_item(cell: bytes | dict | None, label: object, names: list[str], number: int) -> Item:
     """One row: its picture as bytes, by itself or beside the path it had, and its label in words."""
     data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if isinstance(label, float):  # whole numbers are kept so where some rows have none
+        label = int(label) if label.is_integer() else None
     if isinstance(label, int) and 0 <= label < len(names):
         label = names[label]
     elif isinstance(label, int) and label < 0:  # as the datasets library marks what has no label
@@ -117,7 +119,8 @@ def columns(schema, name: str) -> tuple[str, str | None]:
 
     def worded(field) -> bool:
         kind = field.type.value_type if types.is_dictionary(field.type) else field.type
-        return types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind)
+        words = types.is_string(kind) or types.is_large_string(kind)
+        return words or types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
 
     pictures = [field.name for field in schema if encoded(field)]
     if not pictures:

@@ -114,7 +114,7 @@ def linear_probe(
     if features.ndim != 2 or len(features) != len(classes):
         raise ValueError(f"features came as {features.shape} for {len(classes)} classes; they are one row a picture.")
     learned, measured = split(classes, each=each, seed=seed)
-    if not np.isfinite(features[learned]).all():
+    if not np.isfinite(features[np.concatenate([learned, measured])]).all():
         raise ValueError("some features are not finite; leave those pictures out.")
     rows = features[learned].astype(np.float64)
     middle, spread = rows.mean(0), rows.std(0)
