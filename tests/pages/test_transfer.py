@@ -5,11 +5,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.parts.show import percent
+from tests.corpora.samples import folder
 from tests.pages.drawn import canvas, values
 from tests.pages.test_gradients import finished, work_on
 from tests.pages.test_shell import opened, said
 from vizcore import last, open_probe
-from vizcore.representation import build_index, linear_probe, open_corpus
+from vizcore.representation import build_index, linear_probe, open_corpus, open_index
 
 pytestmark = pytest.mark.usefixtures("digits_kept")
 PAGE = "transfer.py"
@@ -41,6 +42,21 @@ def test_accuracy_and_confusions_are_the_librarys(head):
     assert drawn.tolist() == [pytest.approx(row) for row in head.confusion_map.values.tolist()]
     assert canvas(app, "confused")["count"] == len(head.called(*head.worst))
     assert "went wrong" not in said(app)
+
+
+def test_what_is_damaged_inside_is_neither_learned_from_nor_counted(tmp_path, monkeypatch):
+    few = folder(tmp_path / "few")
+    for file in sorted((few / "kind0").iterdir())[:6]:
+        whole = file.read_bytes()
+        place = whole.index(b"IDAT") + 8
+        file.write_bytes(whole[:place] + bytes(12) + whole[place + 12 :])
+    monkeypatch.setenv("VIZCORE_CORPORA", str(few))
+    app = settled(opened(PAGE, corpus="few", **{"transfer.layer": "conv4.relu", "transfer.each": "2"}))
+    index = open_index(probe, open_corpus(few))
+    assert (index.classes >= 0).sum() == 34 and "went wrong" not in said(app)
+    found = linear_probe(index.features("conv4.relu"), index.classes, each=2)
+    assert len(found.tested) < len(linear_probe(index.features("conv4.relu"), index.corpus.classes, each=2).tested)
+    assert any(f"of {len(found.tested)} new pictures" in element.proto.body for element in app.get("html"))
 
 
 def test_the_new_network_is_asked_on_every_page(head):
